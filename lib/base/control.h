@@ -1,0 +1,22 @@
+/* control.h: a daemon's control socket: reload, status, stop, restart by one line.
+ *
+ * A client connects, writes one line ("reload\n"), reads one line: "OK text\n" or "ERROR text\n". Only
+ * root, the daemon's own user and the socket's group may connect (mode 0660; SO_PEERCRED is logged).
+ * Commands are handled one at a time in the control thread. */
+#pragma once
+#include <glib.h>
+
+struct control;
+/* Handles one command; appends the text of the answer; TRUE = OK. args is the rest of the line. */
+typedef gboolean (*control_handler)(const char *args, GString *answer, gpointer data);
+struct control_command {
+    const char *name; /* closed by NULL */
+    const char *doc;
+    control_handler handler;
+};
+/* Listens on path and starts the thread. commands must outlive it. "help" is built in. */
+struct control *control_start(const char *address, const struct control_command *commands, gpointer data,
+                              GError **error);
+void control_stop(struct control **control);
+/* For the CLI: sends one command, gives the answer line without the leading word. */
+gboolean control_call(const char *address, const char *command, int timeout_ms, GString *answer, GError **error);

@@ -1,0 +1,34 @@
+/* net.h: socket addresses as admins write them, and listening and connecting by them.
+ *
+ * unix:/path, inet:PORT@HOST (HOST a name or a literal, IPv6 without brackets, "*" = any; milter syntax),
+ * fd:N (an inherited, already listening descriptor) or systemd:NAME (the descriptor that the socket unit
+ * passed under FileDescriptorName=NAME). */
+#pragma once
+#include <glib.h>
+
+#define NET_ERROR net_error_quark()
+GQuark net_error_quark(void);
+enum net_error { NET_ERROR_SYNTAX, NET_ERROR_SYSTEM, NET_ERROR_TIMEOUT, NET_ERROR_CLOSED, NET_ERROR_TOO_BIG };
+
+/* TRUE if address has one of the forms above; error says what is wrong. */
+gboolean net_check_address(const char *address, GError **error);
+/* A listening, close-on-exec descriptor, or -1. A unix socket is bound to a temporary name in the same
+ * directory and renamed over path, so that a live older socket is replaced without a gap; mode (0660, ...)
+ * and group (NULL = leave) apply before the rename. Missing parent directories are not made. */
+int net_listen(const char *address, guint mode, const char *group, int backlog, GError **error);
+/* A connected descriptor (blocking, close-on-exec), or -1. timeout_ms bounds the connect. */
+int net_connect(const char *address, int timeout_ms, GError **error);
+/* Reads or writes exactly n bytes with one deadline for the whole call; handles EINTR and short counts. */
+gboolean net_read_full(int fd, void *buf, gsize n, int timeout_ms, GError **error);
+gboolean net_write_full(int fd, const void *buf, gsize n, int timeout_ms, GError **error);
+
+/* Frames: a u32 little-endian payload length, a u8 type, the payload. Every socket protocol of Postern's
+ * own uses them. A length over max is an error before anything is allocated. */
+struct net_frame {
+    guint8 type;
+    GBytes *payload; /* owned by the holder of the frame */
+};
+gboolean net_frame_write(int fd, guint8 type, const void *payload, gsize length, int timeout_ms, GError **error);
+/* One frame from a socket; NET_ERROR_CLOSED when the peer closed between frames. */
+gboolean net_frame_read(int fd, gsize max, int timeout_ms, struct net_frame *frame_r, GError **error);
+void net_frame_clear(struct net_frame *frame);

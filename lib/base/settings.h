@@ -1,0 +1,75 @@
+/* settings.h: declarative settings tables over libconfuse.
+ *
+ * A program's configuration is one C struct filled from tables: every setting has a name, a type, a
+ * default (text, as the admin would write it), bounds and one line of documentation. The same tables feed
+ * `postern config check|show`, the manual page postern.conf(5) and the sample file, so they can't drift.
+ *
+ * File syntax: `section { name = value ... }`, lists as {a, b}, `include("file")` (at most 8 deep, relative
+ * to the including file), # comments. Guards over libconfuse: an unterminated section and a setting given
+ * twice in one section are errors. Sizes take K, M, G (1024); times take ms, s, m, h, d. */
+#pragma once
+#include <glib.h>
+
+enum setting_type {
+    SETTING_STRING, /* char *; "" allowed unless required */
+    SETTING_PATH,   /* char *; absolute path or "" */
+    SETTING_SOCKET, /* char *; unix:/path, inet:PORT@HOST, fd:N or "" (see net.h) */
+    SETTING_BOOL,   /* gboolean; yes or no */
+    SETTING_INT,    /* gint64 */
+    SETTING_SIZE,   /* gint64, bytes */
+    SETTING_TIME,   /* gint64, milliseconds */
+    SETTING_ENUM,   /* int; index into choices */
+    SETTING_LIST    /* char ** (NULL-terminated, never NULL) */
+};
+
+struct settings_report;
+
+struct setting {
+    const char *name;
+    enum setting_type type;
+    gsize offset;               /* of the target in the section's struct (G_STRUCT_OFFSET) */
+    const char *dflt;           /* default as written in a file; lists as "a, b" */
+    gint64 min, max;            /* bounds for INT, SIZE, TIME (inclusive); both 0 = unbounded */
+    const char *const *choices; /* ENUM: NULL-terminated names */
+    const char *doc;            /* one line, ends with a full stop */
+    gboolean secret;            /* shown as "(hidden)" by config show */
+};
+
+struct settings_section {
+    const char *name;
+    gsize offset;                   /* of the section's struct within the whole configuration */
+    const struct setting *settings; /* closed by name == NULL */
+    const char *doc;                /* one or two sentences for the manual */
+    /* Checks that cross settings; appends messages with settings_complain. May be NULL. */
+    void (*check)(const void *section, struct settings_report *report);
+};
+
+/* What loading found, in file order. */
+struct settings_report {
+    GPtrArray *errors;   /* char *: "file:line: text; what to do" */
+    GPtrArray *warnings; /* the same, for what is allowed but unwise */
+    /* private to settings.c: where each setting was last set, for settings_complain */
+    GHashTable *places;
+};
+struct settings_report *settings_report_new(void);
+void settings_report_free(struct settings_report **report);
+/* Adds an error (fatal TRUE) or a warning about section.name with the file:line where it was set, or
+ * "(default)". For check functions. */
+void settings_complain(struct settings_report *report, gboolean fatal, const char *section, const char *name,
+                       const char *format, ...) G_GNUC_PRINTF(5, 6);
+
+/* Fills config (zeroed by the caller, size known to the caller) with defaults and then the file at path.
+ * path NULL: defaults only. Returns TRUE when no error was reported; on FALSE config is still filled as far
+ * as possible and must be cleared. Not thread-safe (libconfuse); call it from one thread at a time. */
+gboolean settings_load(const struct settings_section *sections, const char *path, void *config,
+                       struct settings_report *report);
+/* Frees the strings and lists inside config and zeroes them; config itself stays the caller's. */
+void settings_clear(const struct settings_section *sections, void *config);
+/* Appends the configuration as a file that would load to the same values; changed_only leaves out what
+ * equals the default. Secrets are hidden. */
+void settings_show(const struct settings_section *sections, const void *config, gboolean changed_only,
+                   GString *out);
+/* Appends the settings as mdoc(7) for the manual page. */
+void settings_mdoc(const struct settings_section *sections, GString *out);
+/* Appends a sample file: every setting commented out with its default and documentation. */
+void settings_sample(const struct settings_section *sections, GString *out);

@@ -1,0 +1,22 @@
+/* address.h: mail addresses: RFC 5322 address lists from headers, RFC 5321 paths from SMTP.
+ *
+ * Tolerant of what real mail holds (missing quotes, stray commas, encoded words, groups, comments, 8-bit),
+ * bounded in count, linear in time. Comparison form: domain lower-cased (IDNA A-label where possible), local
+ * part lower-cased (as PostfixAdmin and Dovecot compare). Thread-safe. */
+#pragma once
+#include <glib.h>
+
+struct address {
+    char *name;    /* display name in UTF-8, "" when none */
+    char *mailbox; /* local@domain as written, "" for an empty group */
+};
+void address_free(struct address *address);
+/* Appends struct address* to out (an array with address_free); at most max. FALSE when some were left out. */
+gboolean address_parse_list(const char *value, gsize length, guint max, GPtrArray *out);
+/* The address inside <...> or bare, without source route; "" for <>. NULL when it has control characters or
+ * is over 1024 bytes. Caller frees. */
+char *address_from_path(const char *path, gsize length);
+/* Comparison form; caller frees; never NULL ("" stays ""). */
+char *address_normalise(const char *mailbox);
+/* Pointer into mailbox after the last @, or NULL. */
+const char *address_domain(const char *mailbox);

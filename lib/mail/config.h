@@ -1,0 +1,57 @@
+/* config.h: the whole configuration of Postern as one C struct, one file: postern.conf.
+ *
+ * Every program loads all of it (so that one `postern config check` covers all), and uses its sections. A
+ * loaded configuration never changes; reload makes a new one beside it. Reference counted, thread-safe. */
+#pragma once
+#include "lib/base/settings.h"
+#include "lib/base/log.h"
+
+#define CONFIG_DEFAULT_PATH "/etc/postern/postern.conf"
+
+struct config_log {
+    int target, format, least; /* enum log_target, log_format, log_severity */
+};
+struct config_accounts {
+    int driver; /* 0 none, 1 sqlite, 2 mariadb */
+    char *path, *host, *database, *user, *password, *recipient_delimiter;
+    gint64 port, retry;
+};
+struct config_milter {
+    char *instance, *listen, *socket_group, *control, *metrics, *user;
+    gint64 socket_mode, max_message, drain_time, sessions;
+    char **modules;
+};
+struct config_archive_module {      /* section "archive": the milter module and how to reach the archive */
+    char *connect, *spool;
+    gint64 timeout, spool_max, spool_min_free, drain_interval;
+};
+struct config_envelope {            /* section "envelope" */
+    gboolean tag_delivered;         /* X-Envelope-To on delivered mail: shows Bcc; the manual warns */
+    char *header;
+};
+struct config_archived {            /* section "archived": the daemon */
+    char *listen, *socket_group, *control, *metrics, *user, *dir, *master_key;
+    gint64 socket_mode, segment_size, level, attachment_min, max_message, min_free, workers, index_batch,
+        search_budget;
+    int catalogue_driver;           /* 0 sqlite (in dir), 1 mariadb */
+    char *catalogue_host, *catalogue_database, *catalogue_user, *catalogue_password;
+    gint64 catalogue_port;
+};
+
+struct config {
+    struct config_log log;
+    struct config_accounts accounts;
+    struct config_milter milter;
+    struct config_archive_module archive;
+    struct config_envelope envelope;
+    struct config_archived archived;
+    char *path;   /* file it came from, or NULL */
+    gint refs;    /* private */
+};
+
+extern const struct settings_section config_sections[];
+
+/* Loads path (NULL = defaults only). On errors: NULL with them in report. */
+struct config *config_load(const char *path, struct settings_report *report);
+struct config *config_ref(struct config *config);
+void config_unref(struct config *config);
