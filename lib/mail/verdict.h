@@ -33,18 +33,33 @@ struct verdict {
 };
 
 struct verdict *verdict_new(void);
+/* *verdict becomes NULL; NULL-safe. */
 void verdict_free(struct verdict **verdict);
+/* Strings are copied; reply may be NULL. recipients NULL = all of them; not NULL with n_recipients 0 = none. */
 void verdict_add(struct verdict *verdict, enum verdict_action action, const char *module, const char *reason,
                  const char *reply, const guint *recipients, guint n_recipients);
 void verdict_edit(struct verdict *verdict, enum edit_kind kind, gint32 index, const char *name, const char *value);
 
-/* The one decision over n_recipients: the action for the whole message, the reply text (borrowed from the deciding
- * outcome, or NULL) and the recipients to remove from the envelope (guint; caller frees). */
+/* The one decision over n_recipients. Each recipient's own action is the strongest outcome that names it; the
+ * message's action follows from all of them:
+ *   TEMPFAIL    one recipient's suffices: a milter can't defer single recipients at end of message, and accepting
+ *               for the others would make the client's retry deliver to them twice.
+ *   REJECT      every recipient rejects.
+ *   QUARANTINE  nobody gets the message now, and somebody's copy is to be kept: the host answers 250 and discards
+ *               it towards the MTA once the archive has it.
+ *   DISCARD     every recipient discards.
+ *   TAG, ACCEPT delivered to all but those in remove; TAG when one of those who get it wants it.
+ * A recipient that rejects while others don't can't be told so any more (one reply for all). Its copy would be lost
+ * without a trace if it were only removed: therefore it turns into quarantine, from where it can be released, and
+ * is listed in both arrays. The archive keeps the outcomes themselves, so that the wish to reject stays visible. */
 struct decision {
     enum verdict_action action;
-    const char *reply;
-    const char *reason;
-    GArray *remove;
+    const char *reply;  /* of the deciding outcome; borrowed from the verdict; NULL when it has none */
+    const char *reason; /* likewise */
+    GArray *remove;     /* guint: to delete from the envelope, rising; empty unless action is TAG or ACCEPT */
+    GArray *quarantine; /* guint: whose copy is to be held in quarantine, rising; empty for TEMPFAIL and REJECT */
 };
+/* Fills decision_r (clear it with decision_clear; the verdict must outlive it). Indexes not below n_recipients are
+ * ignored; without recipients, outcomes for all decide. Thread-safe on a verdict that nobody changes. */
 void verdict_decide(const struct verdict *verdict, guint n_recipients, struct decision *decision_r);
 void decision_clear(struct decision *decision);
