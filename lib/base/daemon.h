@@ -7,7 +7,9 @@
 
 /* If root: sets gid, supplementary groups (those of user plus extra_groups) and uid for good, checks that
  * they can't be taken back, and sets no_new_privs. If not root: succeeds when user is "" or already ours,
- * else an error. Also umask 027 and no core dumps of mail unless POSTERN_COREDUMP=1. */
+ * else an error. In both cases umask 027, no_new_privs and no core dumps of mail; POSTERN_COREDUMP=1 in the
+ * environment allows cores and debuggers (LeakSanitizer needs it too). Call before any thread starts. A
+ * user with uid 0 is refused. */
 gboolean daemon_drop_privileges(const char *user, const char *const *extra_groups, GError **error);
 /* Opens /dev/null where descriptors 0 to 2 are closed, ignores SIGPIPE, blocks SIGTERM, SIGINT and SIGHUP
  * for all threads started later; call first. */
@@ -20,6 +22,6 @@ void daemon_request_stop(void);
 void daemon_notify_ready(const char *status);
 void daemon_notify_status(const char *status);
 void daemon_notify_stopping(void);
-/* Creates dir (0750, owned by user when root) if absent; an error if it is not a directory or is writable
+/* Creates dir (0750, owned by user when root) and missing parents (the same) if absent; an error if it is not a directory or is writable
  * by others. */
 gboolean daemon_ensure_dir(const char *dir, const char *user, GError **error);

@@ -30,5 +30,7 @@ void log_line_emit(struct log_line *line);
 /* A line with the single field msg="...": for start, stop and trouble. */
 void log_text(enum log_severity severity, const char *event, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
-/* Appends value to out as log lines show it (for the CLI and for reject texts); cut at max characters. */
+/* Appends value to out as log lines show it, but without quotes around it and without escapes (for the CLI
+ * and for reject texts); cut at max characters, then "..." follows. Characters that turn text around (bidi
+ * overrides) or break lines count as control characters. */
 void log_sanitize(GString *out, const char *value, gsize length, gsize max);

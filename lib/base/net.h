@@ -14,11 +14,14 @@ enum net_error { NET_ERROR_SYNTAX, NET_ERROR_SYSTEM, NET_ERROR_TIMEOUT, NET_ERRO
 gboolean net_check_address(const char *address, GError **error);
 /* A listening, close-on-exec descriptor, or -1. A unix socket is bound to a temporary name in the same
  * directory and renamed over path, so that a live older socket is replaced without a gap; mode (0660, ...)
- * and group (NULL = leave) apply before the rename. Missing parent directories are not made. */
+ * and group (NULL or "" = leave) apply before the rename. Missing parent directories are not made. */
 int net_listen(const char *address, guint mode, const char *group, int backlog, GError **error);
-/* A connected descriptor (blocking, close-on-exec), or -1. timeout_ms bounds the connect. */
+/* A connected descriptor (blocking, close-on-exec), or -1. timeout_ms bounds the connect (not the look-up of
+ * a host name). */
 int net_connect(const char *address, int timeout_ms, GError **error);
-/* Reads or writes exactly n bytes with one deadline for the whole call; handles EINTR and short counts. */
+/* Reads or writes exactly n bytes with one deadline for the whole call; handles EINTR and short counts.
+ * A negative timeout_ms never ends. Reading fails with NET_ERROR_CLOSED when the peer closed before the
+ * first byte and with NET_ERROR_SYSTEM after it; writing to a peer that left is NET_ERROR_CLOSED. */
 gboolean net_read_full(int fd, void *buf, gsize n, int timeout_ms, GError **error);
 gboolean net_write_full(int fd, const void *buf, gsize n, int timeout_ms, GError **error);
 
