@@ -28,3 +28,10 @@ gboolean archive_client_ingest(struct archive_client *client, GBytes *encoded, s
 typedef void (*archive_progress)(const json_t *progress, gpointer data);
 json_t *archive_client_call(struct archive_client *client, int request, const json_t *body, GByteArray *raw,
                             archive_progress progress, gpointer data, GError **error);
+
+/* The two steps that parse what the daemon sent; used by the calls above and by the fuzz target.
+ * TRUE: stored_r is filled. */
+gboolean archive_reply_parse_stored(guint8 type, GBytes *payload, struct archive_stored *stored_r, GError **error);
+/* 1: the request is done and *result holds its JSON; 0: more frames follow; -1: error. */
+int archive_reply_step(guint8 type, GBytes *payload, json_t **result, GByteArray *raw, archive_progress progress,
+                       gpointer data, GError **error);
