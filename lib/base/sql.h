@@ -24,18 +24,25 @@ enum sql_error {
 struct sql_options {
     const char *driver;   /* "sqlite" or "mariadb" */
     const char *path;     /* SQLite: file (":memory:" allowed) */
+    gboolean create;      /* SQLite: make the file (mode 0640) when it is missing; else that is SQL_ERROR_AWAY */
+    gboolean durable;     /* SQLite: synchronous=FULL; default NORMAL: a power cut may undo the last commits */
+    gboolean read_only;   /* no writes; also leaves the journal mode of a database that isn't ours alone */
     const char *host;     /* MariaDB: host, or a socket path when it begins with / */
     guint port;           /* 0 = 3306 */
     const char *database, *user, *password;
     guint retry_ms;       /* MariaDB: pause after a failed connect */
+    guint timeout_ms;     /* MariaDB: longest wait for one answer; 0 = 10 s (rounded up to seconds) */
 };
 
 struct sql;
+/* Connects; the options are copied. NULL with SQL_ERROR_AWAY (or SQL_ERROR_STATEMENT for an unknown driver). A connection
+ * that is lost later connects again by itself: the call that meets the loss fails with SQL_ERROR_AWAY, later ones try. */
 struct sql *sql_open(const struct sql_options *options, GError **error);
 void sql_close(struct sql **sql);
 gboolean sql_is_mariadb(const struct sql *sql);
 
-/* One typed parameter. Text and blobs are borrowed until sql_run returns. */
+/* One typed parameter. Text and blobs are borrowed until sql_run returns. Text that isn't UTF-8 is stored with U+FFFD in
+ * place of the bad bytes (MariaDB would refuse it, SQLite would not; here both do the same). */
 struct sql_value {
     enum { SQL_NULL, SQL_INT, SQL_TEXT, SQL_BLOB } type;
     gint64 integer;
@@ -53,26 +60,33 @@ gboolean sql_row_is_null(const struct sql_row *row, guint column);
 gint64 sql_row_int(const struct sql_row *row, guint column);
 /* NUL-terminated; "" for NULL; *length_r (may be NULL) without the NUL. */
 const char *sql_row_text(const struct sql_row *row, guint column, gsize *length_r);
-/* FALSE stops the walk (not an error). */
+/* FALSE stops the walk (not an error). It must not use the same connection. */
 typedef gboolean (*sql_row_func)(const struct sql_row *row, gpointer data);
 
-/* Runs the named statement. each may be NULL. *changed_r (may be NULL) gets the rows changed.
- * Busy and deadlocked statements outside a transaction are retried for up to 2 s. */
+/* Runs the named statement. each may be NULL. *changed_r (may be NULL) gets the rows changed (an UPDATE counts the rows
+ * it matched). Busy and deadlocked statements outside a transaction are retried for up to 2 s. On MariaDB all rows are
+ * there before the first callback: statements that may find many carry a LIMIT. */
 gboolean sql_run(struct sql *sql, const char *name, const struct sql_value *values, guint n_values,
                  sql_row_func each, gpointer data, gint64 *changed_r, GError **error);
+/* A transaction (SQLite: BEGIN IMMEDIATE). After SQL_ERROR_AWAY or SQL_ERROR_BUSY inside it, it is lost: all further
+ * calls fail until sql_rollback. sql_commit always ends it; after SQL_ERROR_AWAY from sql_commit it may or may not have
+ * happened. sql_rollback without a transaction does nothing. */
 gboolean sql_begin(struct sql *sql, GError **error);
 gboolean sql_commit(struct sql *sql, GError **error);
 void sql_rollback(struct sql *sql);
 
+/* Thread-safe. All connections share one pause after a failed connect. */
 struct sql_pool;
 struct sql_pool *sql_pool_new(const struct sql_options *options, guint max);
 void sql_pool_free(struct sql_pool **pool);
-/* A connection for this thread (waits when all are out); NULL with SQL_ERROR_AWAY. */
+/* A connection for this thread (waits up to 10 s when all are out); NULL with SQL_ERROR_AWAY. Given back with an open
+ * transaction, that is rolled back. */
 struct sql *sql_pool_take(struct sql_pool *pool, GError **error);
 void sql_pool_give(struct sql_pool *pool, struct sql *sql);
 
-/* Brings schema ("catalogue", "postfixadmin", ...) up to this program's version; each step in one transaction where the
- * engine allows; steps_r gets the titles applied (may be NULL). */
+/* Brings schema ("catalogue") up to this program's version; each step in one transaction where the engine allows (MariaDB
+ * commits each CREATE by itself, so its steps are written to be repeatable); steps_r gets the titles applied (char *, may
+ * be NULL). SQL_ERROR_SCHEMA when the database is newer than this program or a step was applied with other content. */
 gboolean sql_migrate(struct sql *sql, const char *schema, GPtrArray *steps_r, GError **error);
 /* TRUE when the schema's version is exactly this program's; else SQL_ERROR_SCHEMA that names the command. */
 gboolean sql_check(struct sql *sql, const char *schema, GError **error);
