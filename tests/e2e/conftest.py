@@ -1,0 +1,105 @@
+"""Fixtures of the end-to-end tests: real Postfix and Dovecot with Postern between them.
+
+The whole run happens inside namespaces of its own (tests/support/namespace.py): pytest started outside starts itself again
+inside. It needs root. Logs of a failed test are added to its report; POSTERN_KEEP=1 keeps the directory."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+
+from support import namespace  # noqa: E402
+from support.accounts import Accounts  # noqa: E402
+from support.dovecot import Dovecot  # noqa: E402
+from support.postfix import Postfix  # noqa: E402
+
+
+def pytest_cmdline_main(config):
+    if namespace.inside() or config.option.collectonly:
+        return None
+    if os.geteuid() != 0:
+        raise pytest.UsageError("the end-to-end tests start Postfix and Dovecot and need root")
+    config.pluginmanager.getplugin("capturemanager").suspend_global_capture(in_=True)
+    arguments = [sys.executable, "-m", "pytest", *map(str, config.invocation_params.args)]
+    return subprocess.call(namespace.command(arguments), cwd=config.invocation_params.dir)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """Adds the ends of all logs to the report of a failed test."""
+    report = (yield).get_result()
+    stack = item.funcargs.get("stack") if hasattr(item, "funcargs") else None
+    if report.failed and stack:
+        for name, text in stack.logs():
+            report.sections.append((name, text[-3000:]))
+
+
+class Stack:
+    """One directory with accounts, Dovecot and Postfix; tests configure and start Postfix through the postfix fixture."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.accounts = Accounts(os.path.join(directory, "accounts"))
+        self.postfixes = {}
+        self.postfix = self.make_postfix("p", None)
+        self.dovecot = Dovecot(os.path.join(directory, "d"), self.accounts, self.postfix.queue_directory)
+        self.extra_logs = []
+
+    def make_postfix(self, name, chroot):
+        if name not in self.postfixes:
+            self.postfixes[name] = Postfix(os.path.join(self.directory, name), self.accounts, chroot=chroot)
+        return self.postfixes[name]
+
+    def logs(self):
+        yield "mail.log", self.postfix.log()
+        yield "dovecot.log", self.dovecot.log()
+        for path in self.extra_logs:
+            if os.path.exists(path):
+                with open(path, encoding="utf-8", errors="replace") as f:
+                    yield os.path.basename(path), f.read()
+
+
+@pytest.fixture(scope="session")
+def stack():
+    directory = tempfile.mkdtemp(prefix="pe-", dir="/tmp")
+    os.chmod(directory, 0o755)
+    stack = Stack(directory)
+    try:
+        stack.dovecot.start()
+        yield stack
+    finally:
+        for postfix in stack.postfixes.values():
+            postfix.stop()
+        stack.dovecot.stop()
+        if os.environ.get("POSTERN_KEEP"):
+            print(f"kept: {directory}")
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def dovecot(stack):
+    stack.dovecot.clear()
+    return stack.dovecot
+
+
+@pytest.fixture
+def postfix(stack, dovecot):
+    """A function that (re)starts Postfix with the given milters: postfix(milters=[...], default_action=..., **main_cf)."""
+    instance = stack.postfix
+
+    def start(milters=(), default_action="tempfail", timeouts=None, **settings):
+        instance.stop()
+        open(instance.log_path, "w").close()
+        instance.milters(list(milters), default_action, **(timeouts or {"connect": 30, "command": 30, "content": 300}))
+        instance.set(content_filter="", **settings)
+        return instance.start()
+
+    yield start
+    instance.stop()
+    subprocess.run(["postsuper", "-c", instance.etc, "-d", "ALL"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

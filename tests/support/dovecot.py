@@ -1,0 +1,137 @@
+"""A private instance of the system's Dovecot (2.3 or 2.4): IMAP, LMTP and SASL for one Postfix, own directories and log."""
+import os
+import re
+import shutil
+import subprocess
+
+from .process import Daemon, connects
+
+MAIL_USER = "mail"  # exists on every Debian; owns the test mailboxes
+
+COMMON = """
+base_dir = {run}
+state_dir = {directory}/state
+log_path = {directory}/dovecot.log
+listen = 127.0.0.1
+ssl = no
+first_valid_uid = 1
+first_valid_gid = 1
+mail_uid = {mail_user}
+mail_gid = {mail_user}
+mail_max_userip_connections = 200
+postmaster_address = postmaster@example.test
+auth_mechanisms = plain login
+auth_failure_delay = 0
+namespace inbox {{
+  inbox = yes
+  separator = /
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = {imap_port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service lmtp {{
+  unix_listener {queue}/private/dovecot-lmtp {{
+    user = postfix
+    group = postfix
+    mode = 0660
+  }}
+}}
+service auth {{
+  unix_listener {queue}/private/auth {{
+    user = postfix
+    group = postfix
+    mode = 0660
+  }}
+}}
+"""
+V23 = """
+protocols = imap lmtp
+disable_plaintext_auth = no
+mail_location = maildir:~/Maildir
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {users}
+}}
+userdb {{
+  driver = static
+  args = uid={mail_user} gid={mail_user} home={directory}/mail/%d/%n
+}}
+"""
+V24 = """
+protocols {{
+  imap = yes
+  lmtp = yes
+}}
+auth_allow_cleartext = yes
+mail_driver = maildir
+mail_home = {directory}/mail/%{{user | domain}}/%{{user | username}}
+mail_path = ~/Maildir
+passdb passwd-file {{
+  passwd_file_path = {users}
+  default_password_scheme = PLAIN
+}}
+userdb static {{
+  fields {{
+    uid = {mail_user}
+    gid = {mail_user}
+    home = {directory}/mail/%{{user | domain}}/%{{user | username}}
+  }}
+}}
+"""
+
+
+def version():
+    text = subprocess.run(["dovecot", "--version"], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, check=True).stdout
+    return tuple(int(n) for n in re.match(r"(\d+)\.(\d+)\.(\d+)", text).groups())
+
+
+class Dovecot:
+    def __init__(self, directory, accounts, queue_directory, imap_port=143):
+        self.directory, self.imap_port, self.queue_directory = directory, imap_port, queue_directory
+        for name in ("state", "mail"):
+            os.makedirs(os.path.join(directory, name), exist_ok=True)
+        os.chmod(directory, 0o755)
+        shutil.chown(os.path.join(directory, "mail"), MAIL_USER, MAIL_USER)
+        # whoever can see base_dir can reach its sockets; and a socket's path has at most 107 characters
+        self.configuration = os.path.join(directory, "dovecot.conf")
+        values = {"directory": directory, "run": os.path.join(directory, "run"), "users": accounts.passwd_file,
+                  "imap_port": imap_port, "queue": queue_directory, "mail_user": MAIL_USER}
+        if version() >= (2, 4):
+            text = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n" + (COMMON + V24).format(**values)
+        else:
+            text = (COMMON + V23).format(**values)
+        with open(self.configuration, "w") as f:
+            f.write(text)
+        self.daemon = Daemon(["dovecot", "-F", "-c", self.configuration], os.path.join(directory, "stderr.log"))
+
+    def start(self):
+        lmtp = os.path.join(self.queue_directory, "private", "dovecot-lmtp")
+        self.daemon.start(lambda: connects(("127.0.0.1", self.imap_port)) and connects(lmtp))
+        return self
+
+    def stop(self):
+        self.daemon.stop(10)
+
+    def maildir(self, user):
+        """Delivered files of a user@domain, oldest first, as they lie on disk."""
+        local, domain = user.split("@")
+        found = []
+        for folder in ("new", "cur"):
+            path = os.path.join(self.directory, "mail", domain, local, "Maildir", folder)
+            if os.path.isdir(path):
+                found += [os.path.join(path, name) for name in os.listdir(path)]
+        return sorted(found, key=os.path.basename)
+
+    def clear(self):
+        """Empties all mailboxes (between tests)."""
+        for domain in os.listdir(os.path.join(self.directory, "mail")):
+            shutil.rmtree(os.path.join(self.directory, "mail", domain))
+
+    def log(self):
+        with open(os.path.join(self.directory, "dovecot.log"), encoding="utf-8", errors="replace") as f:
+            return f.read()
