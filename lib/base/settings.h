@@ -4,22 +4,28 @@
  * default (text, as the admin would write it), bounds and one line of documentation. The same tables feed
  * `postern config check|show`, the manual page postern.conf(5) and the sample file, so they can't drift.
  *
- * File syntax: `section { name = value ... }`, lists as {a, b}, `include("file")` (at most 8 deep, relative
- * to the including file), # comments. Guards over libconfuse: an unterminated section and a setting given
- * twice in one section are errors. Sizes take K, M, G (1024); times take ms, s, m, h, d. */
+ * File syntax: `section { name = value ... }`, lists as {a, b}, `include("file")` (at top level or in a
+ * section; at most 8 deep, relative to the including file), comments by #, // and slash-star. Values with
+ * other characters than letters, digits and ._-:/@ go in quotes; "${NAME}" and "${NAME:-default}" take an
+ * environment variable. Sizes take K, M, G, T (1024); times take ms, s, m, h, d; modes are octal.
+ *
+ * Guards over libconfuse 3.3, which would stop at the first error, counts a # comment as three lines, and
+ * takes without a word: an unterminated section or a setting given twice. settings_scan.c reads every file
+ * before libconfuse does and finds these, all of them, with the right line. */
 #pragma once
 #include <glib.h>
 
 enum setting_type {
     SETTING_STRING, /* char *; "" allowed unless required */
     SETTING_PATH,   /* char *; absolute path or "" */
-    SETTING_SOCKET, /* char *; unix:/path, inet:PORT@HOST, fd:N or "" (see net.h) */
+    SETTING_SOCKET, /* char *; unix:/path, inet:PORT@HOST, fd:N, systemd:NAME or "" (see net.h) */
     SETTING_BOOL,   /* gboolean; yes or no */
     SETTING_INT,    /* gint64 */
     SETTING_SIZE,   /* gint64, bytes */
     SETTING_TIME,   /* gint64, milliseconds */
     SETTING_ENUM,   /* int; index into choices */
-    SETTING_LIST    /* char ** (NULL-terminated, never NULL) */
+    SETTING_LIST,   /* char ** (NULL-terminated, never NULL) */
+    SETTING_MODE    /* gint64; file mode in octal digits, as 0660 */
 };
 
 struct settings_report;
@@ -29,8 +35,9 @@ struct setting {
     enum setting_type type;
     gsize offset;               /* of the target in the section's struct (G_STRUCT_OFFSET) */
     const char *dflt;           /* default as written in a file; lists as "a, b" */
-    gint64 min, max;            /* bounds for INT, SIZE, TIME (inclusive); both 0 = unbounded */
-    const char *const *choices; /* ENUM: NULL-terminated names */
+    gint64 min, max;            /* bounds for INT, SIZE, TIME, MODE (inclusive); both 0 = unbounded. STRING,
+                                   PATH, SOCKET: bytes; LIST: items (max 0 = 4096) */
+    const char *const *choices; /* ENUM and, if not NULL, LIST: NULL-terminated names */
     const char *doc;            /* one line, ends with a full stop */
     gboolean secret;            /* shown as "(hidden)" by config show */
 };
@@ -48,25 +55,25 @@ struct settings_section {
 struct settings_report {
     GPtrArray *errors;   /* char *: "file:line: text; what to do" */
     GPtrArray *warnings; /* the same, for what is allowed but unwise */
-    /* private to settings.c: where each setting was last set, for settings_complain */
-    GHashTable *places;
+    GHashTable *places; /* private: where each setting was set, for settings_complain */
 };
 struct settings_report *settings_report_new(void);
 void settings_report_free(struct settings_report **report);
 /* Adds an error (fatal TRUE) or a warning about section.name with the file:line where it was set, or
- * "(default)". For check functions. */
+ * "(default)". For check functions and for checks that cross sections. */
 void settings_complain(struct settings_report *report, gboolean fatal, const char *section, const char *name,
                        const char *format, ...) G_GNUC_PRINTF(5, 6);
 
 /* Fills config (zeroed by the caller, size known to the caller) with defaults and then the file at path.
  * path NULL: defaults only. Returns TRUE when no error was reported; on FALSE config is still filled as far
- * as possible and must be cleared. Not thread-safe (libconfuse); call it from one thread at a time. */
+ * as possible and must be cleared. Sections' checks run when the files could be read to their end.
+ * Thread-safe (a lock: libconfuse keeps state of its own). */
 gboolean settings_load(const struct settings_section *sections, const char *path, void *config,
                        struct settings_report *report);
 /* Frees the strings and lists inside config and zeroes them; config itself stays the caller's. */
 void settings_clear(const struct settings_section *sections, void *config);
 /* Appends the configuration as a file that would load to the same values; changed_only leaves out what
- * equals the default. Secrets are hidden. */
+ * equals the default. A secret that is set is shown as a comment, "(hidden)". */
 void settings_show(const struct settings_section *sections, const void *config, gboolean changed_only,
                    GString *out);
 /* Appends the settings as mdoc(7) for the manual page. */

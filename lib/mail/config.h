@@ -9,7 +9,7 @@
 #define CONFIG_DEFAULT_PATH "/etc/postern/postern.conf"
 
 struct config_log {
-    int target, format, least; /* enum log_target, log_format, log_severity */
+    int target, format, least; /* enum log_target, log_format, log_severity; least is "level" in the file */
 };
 struct config_accounts {
     int driver; /* 0 none, 1 sqlite, 2 mariadb */
@@ -54,4 +54,5 @@ extern const struct settings_section config_sections[];
 /* Loads path (NULL = defaults only). On errors: NULL with them in report. */
 struct config *config_load(const char *path, struct settings_report *report);
 struct config *config_ref(struct config *config);
+/* NULL-safe. */
 void config_unref(struct config *config);

@@ -1,0 +1,112 @@
+/* test_config.c: the tables of postern.conf: sane defaults, documentation for all, and the cross checks. */
+#include "lib/mail/config.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <glib/gstdio.h>
+#include <string.h>
+
+static void
+test_defaults(void **state)
+{
+    (void)state;
+    struct settings_report *report = settings_report_new();
+    struct config *config = config_load(NULL, report);
+    assert_non_null(config);
+    assert_int_equal(report->errors->len + report->warnings->len, 0);
+    assert_int_equal(config->log.target, LOG_TO_SYSLOG);
+    assert_int_equal(config->log.format, LOG_AS_TEXT);
+    assert_int_equal(config->log.least, LOG_SEV_INFO);
+    assert_int_equal(config->milter.socket_mode, 0660);
+    assert_string_equal(config->milter.modules[0], "archive");
+    assert_string_equal(config->milter.modules[1], "envelope");
+    assert_false(config->envelope.tag_delivered);
+    assert_string_equal(config->archive.connect, config->archived.listen);
+    assert_true(config->archive.timeout <= 20000); /* a callback is answered within 20 s */
+    assert_int_equal(config->archived.segment_size, 128 << 20);
+    struct config *again = config_ref(config);
+    config_unref(config);
+    assert_string_equal(again->accounts.recipient_delimiter, "+");
+    config_unref(again);
+    config_unref(NULL);
+    settings_report_free(&report);
+}
+
+static void
+test_every_setting_is_documented(void **state)
+{
+    (void)state;
+    for (const struct settings_section *section = config_sections; section->name; section++) {
+        assert_true(section->doc && g_str_has_suffix(section->doc, "."));
+        for (const struct setting *s = section->settings; s->name; s++) {
+            gboolean number = s->type == SETTING_INT || s->type == SETTING_SIZE || s->type == SETTING_TIME ||
+                              s->type == SETTING_MODE;
+            if (!s->doc || strlen(s->doc) < 10 || !g_str_has_suffix(s->doc, "."))
+                fail_msg("%s.%s has no sentence of documentation", section->name, s->name);
+            if (number && s->min == 0 && s->max == 0)
+                fail_msg("%s.%s has no bounds", section->name, s->name);
+            if (strstr(s->name, "password") && !s->secret)
+                fail_msg("%s.%s is not marked secret", section->name, s->name);
+        }
+    }
+}
+
+/* Each text, and what must be among the errors or (W) warnings. */
+static const struct {
+    const char *text, *expected;
+} cases[] = {
+    {"accounts { driver = mariadb }", "(default): accounts.database: is empty; driver = mariadb needs it"},
+    {"accounts { driver = mariadb\n database = x }", "accounts.user: is empty"},
+    {"accounts { driver = sqlite }", "(default): accounts.path: is empty"},
+    {"archived { catalogue_driver = mariadb }", "archived.catalogue_user: is empty; catalogue_driver = mariadb"},
+    {"milter { modules = {archive, spam} }", "milter.modules: \"spam\" is not known; choose from: archive, envelope"},
+    {"milter { instance = \"a b\" }", "1: milter.instance: use letters"},
+    {"milter { control = \"inet:1@127.0.0.1\" }", "milter.control: must be a unix socket"},
+    {"milter { metrics = \"inet:9871@127.0.0.1\" }", "archived.metrics: inet:9871@127.0.0.1 is milter.metrics"},
+    {"archive { spool_max = 1M }", "archive.spool_max: is less than milter.max_message"},
+    {"archived { max_message = 1M }", "archived.max_message: is less than milter.max_message"},
+    {"envelope { header = \"X Y\" }", "envelope.header: a header's name"},
+    {"envelope {\n tag_delivered = yes }", "W :2: envelope.tag_delivered: every reader"},
+    {"milter { modules = {} }", "W :1: milter.modules: no module is in use"},
+    {"milter { modules = {envelope} }", "W :1: milter.modules: archive is not in the list"},
+    {"milter { socket_mode = 0666 }", "W :1: milter.socket_mode: every local user"},
+    {"milter { listen = \"inet:25@*\" }", "W :1: milter.listen: everyone on the network"},
+    {"archived { master_key = /var/lib/postern/archive/key }", "W :1: archived.master_key: the key lies"},
+};
+
+static void
+test_checks(void **state)
+{
+    (void)state;
+    g_autofree char *path = NULL;
+    int fd = g_file_open_tmp("postern-config-XXXXXX", &path, NULL);
+    assert_true(fd >= 0);
+    assert_true(g_close(fd, NULL));
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        gboolean warning = g_str_has_prefix(cases[i].expected, "W ");
+        const char *expected = cases[i].expected + (warning ? 2 : 0);
+        struct settings_report *report = settings_report_new();
+        assert_true(g_file_set_contents(path, cases[i].text, -1, NULL));
+        struct config *config = config_load(path, report);
+        GPtrArray *lines = warning ? report->warnings : report->errors;
+        gboolean found = FALSE;
+        for (guint j = 0; j < lines->len; j++)
+            found |= strstr(g_ptr_array_index(lines, j), expected) != NULL;
+        if (!found || (config != NULL) != warning)
+            fail_msg("%s\n  must give: %s", cases[i].text, expected);
+        config_unref(config);
+        settings_report_free(&report);
+    }
+    g_remove(path);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_defaults),
+                                       cmocka_unit_test(test_every_setting_is_documented),
+                                       cmocka_unit_test(test_checks)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
