@@ -17,8 +17,6 @@ void settings_value_clear(const struct setting *setting, gpointer section);
 void settings_value_append(const struct setting *setting, gconstpointer section, GString *out);
 /* Appends type and bounds in words ("size, 1M to 256M"), for manuals. */
 void settings_value_describe(const struct setting *setting, GString *out);
-/* The name in names that word was probably meant to be, or NULL. */
-const char *settings_guess(const char *word, const char *const *names);
 
 /* settings_scan.c */
 

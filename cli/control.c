@@ -1,0 +1,74 @@
+/* control.c: `postern reload` and `postern status`: one line over the daemons' control sockets. */
+#include "cli/cli.h"
+#include "lib/base/control.h"
+#include <stdio.h>
+#include <string.h>
+
+#define CONTROL_TIMEOUT_MS 30000
+
+/* control_one - sends command to one daemon and prints what it says */
+static int
+control_one(const char *daemon, const char *address, const char *command)
+{
+    g_autoptr(GString) answer = g_string_new(NULL), shown = g_string_new(NULL);
+    g_autoptr(GError) error = NULL;
+    if (*address == '\0') {
+        cli_error("%s has no control socket; set control in its section", daemon);
+        return CLI_FAILED;
+    }
+    if (!control_call(address, command, CONTROL_TIMEOUT_MS, answer, &error)) {
+        cli_error("%s: %s", daemon, error->message);
+        return CLI_FAILED;
+    }
+    log_sanitize(shown, answer->str, answer->len, answer->len);
+    printf("%s: %s\n", daemon, shown->len > 0 ? shown->str : "ok");
+    return CLI_OK;
+}
+
+/* control_command - to the daemon that is named, or to all that have a control socket */
+static int
+control_command(int argc, char **argv, const char *config_path, const char *command)
+{
+    struct config *config = cli_load_config(config_path);
+    int result = CLI_OK;
+    gboolean found = FALSE;
+    if (!config)
+        return CLI_FAILED;
+    const struct {
+        const char *name, *address;
+    } daemons[] = {{"milter", config->milter.control}, {"archived", config->archived.control}};
+    for (guint i = 0; i < G_N_ELEMENTS(daemons); i++) {
+        gboolean named = argc > 1 && strcmp(argv[1], daemons[i].name) == 0;
+        if (argc > 1 ? !named : *daemons[i].address == '\0')
+            continue;
+        found = TRUE;
+        if (control_one(daemons[i].name, daemons[i].address, command) != CLI_OK)
+            result = CLI_FAILED;
+    }
+    if (!found && argc > 1) {
+        cli_error("there is no daemon \"%s\"; use milter or archived", argv[1]);
+        result = CLI_USAGE;
+    } else if (!found) {
+        cli_error("no daemon has a control socket in this configuration");
+        result = CLI_FAILED;
+    }
+    config_unref(config);
+    return result;
+}
+
+int
+cli_reload(int argc, char **argv, const char *config_path)
+{
+    int done = cli_parse(&argc, &argv, "[milter|archived]",
+                         "Lets the daemon (or all) load the configuration again. A configuration with errors is "
+                         "refused, and the daemon goes on with the one that it has.",
+                         NULL, 0, 1);
+    return done >= 0 ? done : control_command(argc, argv, config_path, "reload");
+}
+
+int
+cli_status(int argc, char **argv, const char *config_path)
+{
+    int done = cli_parse(&argc, &argv, "[milter|archived]", "Asks the daemon (or all) how it is.", NULL, 0, 1);
+    return done >= 0 ? done : control_command(argc, argv, config_path, "status");
+}
