@@ -4,7 +4,8 @@
  * never changes them; edits are a list beside it (verdict.h). Construction runs a linear pre-scan that
  * enforces the caps before any library sees a byte; over a cap the message is still whole (it can be
  * archived byte for byte), but its limit field names the first cap passed and the views see only what lies
- * within the caps. Views are built on first use and cached: not thread-safe. No GMime type shows here. */
+ * within the caps. Views are built on first use and cached: not thread-safe. No GMime type shows here.
+ * Which fields and parts there are is decided by one reader, described in message.c and message_scan.c. */
 #pragma once
 #include <glib.h>
 
@@ -41,12 +42,16 @@ struct message;
 struct message *message_new(GBytes *bytes, const struct message_limits *limits);
 void message_free(struct message **message);
 GBytes *message_bytes(const struct message *message); /* borrowed */
+/* The first cap passed. Of the pre-scan right after message_new; MESSAGE_LIMIT_TEXT only once message_text was asked. */
 enum message_limit message_limit(const struct message *message);
 
 /* Top header fields in order; body begins at message_body_offset (after the empty line, if there is one). */
 guint message_header_count(const struct message *message);
 const struct header_field *message_header(const struct message *message, guint n);
 gsize message_body_offset(const struct message *message);
+/* Where the first field begins: 0, or after an mbox "From " line. The fields' raw spans and the empty line cover all from
+ * here to the body (unless a cap was passed). */
+gsize message_header_offset(const struct message *message);
 /* The n-th (from 0) field of that name, case folded, or NULL. */
 const struct header_field *message_find_header(const struct message *message, const char *name, guint n);
 /* Unfolded value of the first such field, RFC 2047 decoded, in valid UTF-8 (see text.h for charsets), or
@@ -61,10 +66,13 @@ struct message_part {
     const char *filename;    /* UTF-8 from Content-Disposition or Content-Type (RFC 2231, RFC 2047), or NULL */
     const char *disposition; /* lower case, or NULL */
     const char *encoding;    /* content transfer encoding, lower case, or NULL */
-    struct span raw;         /* the part's body within the message as transported (still encoded); 0,0 unknown */
+    struct span raw;         /* the part's body within the message as transported (still encoded), without the line end
+                                that belongs to the delimiter after it; 0,0 = not known (a cap was passed inside) */
     gboolean is_text;        /* shown to a reader: text/plain or text/html and not an attachment */
-    gboolean is_attachment;  /* has a file name, is disposed as attachment, or is no text and no container */
-    gboolean is_container;   /* multipart or message/rfc822 */
+    gboolean is_attachment;  /* has a file name, is disposed as attachment, or is neither text/... nor a container; an
+                                inline text/plain with a file name is both text and attachment */
+    gboolean is_container;   /* multipart or message/rfc822 whose children follow; FALSE for a multipart whose boundary never
+                                occurs (then is_text: its raw body is shown) and for an encoded message/rfc822 */
 };
 guint message_part_count(struct message *message);
 const struct message_part *message_part(struct message *message, guint n);
