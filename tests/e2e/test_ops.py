@@ -1,0 +1,56 @@
+"""The files in ops/: systemd accepts the units, and alerts name metrics that the programs have."""
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import ROOT
+
+UNITS = os.path.join(ROOT, "ops", "systemd")
+
+
+def unit_copies(directory):
+    """The units with a program that exists, since verify looks for it."""
+    for name in os.listdir(UNITS):
+        if name.endswith((".service", ".socket")):
+            with open(os.path.join(UNITS, name)) as f:
+                text = re.sub(r"^(Exec\w+)=/usr/s?bin/postern\S*", r"\1=/bin/true", f.read(), flags=re.MULTILINE)
+            with open(os.path.join(directory, name), "w") as f:
+                f.write(text)
+            yield os.path.join(directory, name)
+
+
+def analyze(*arguments):
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not installed")
+    return subprocess.run(["systemd-analyze", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True)
+
+
+def test_systemd_accepts_the_units(tmp_path):
+    units = list(unit_copies(tmp_path))
+    assert len(units) == 3
+    done = analyze("verify", "--man=no", *units)
+    complaints = [line for line in done.stdout.splitlines() if "postern" in line and "Failed to create" not in line]
+    assert done.returncode == 0 and not complaints, done.stdout
+
+
+@pytest.mark.parametrize("unit", ["postern-milter.service", "postern-archived.service"])
+def test_the_services_are_confined(unit):
+    done = analyze("security", "--offline=true", "--threshold=20", os.path.join(UNITS, unit))
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_alerts_name_metrics_that_exist():
+    with open(os.path.join(ROOT, "ops", "prometheus", "postern-alerts.yml")) as f:
+        used = set(re.findall(r"postern_[a-z_]+", " ".join(re.findall(r"expr: (.*)", f.read()))))
+    source = ""
+    for folder in ("milters", "archive-store", "lib"):
+        for directory, _, names in os.walk(os.path.join(ROOT, folder)):
+            for name in names:
+                if name.endswith(".c"):
+                    with open(os.path.join(directory, name), encoding="utf-8") as f:
+                        source += f.read()
+    assert used and not [name for name in used if f'"{name}"' not in source]
