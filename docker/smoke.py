@@ -1,0 +1,75 @@
+"""The client's side of docker/smoke: standard library only."""
+import imaplib
+import json
+import os
+import smtplib
+import subprocess
+import sys
+import time
+import uuid
+from email.message import EmailMessage
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PORTS = {name: int(os.environ.get(name, default)) for name, default in (("SMTP_PORT", 25), ("SUBMISSION_PORT", 587), ("IMAP_PORT", 143))}
+USER, PASSWORD = "alice@example.test", os.environ["SMOKE_PASSWORD"]
+MARK = uuid.uuid4().hex
+
+
+def message(subject, sender):
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"], mail["X-Smoke"] = sender, USER, subject, MARK
+    mail.set_content(f"上海公司的發票已經寄出，請查收。\n{MARK}\n")
+    return mail
+
+
+def until(what, look, seconds=60):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.5)
+    sys.exit(f"smoke: FAILED: {what} within {seconds} s")
+
+
+def by_imap():
+    with imaplib.IMAP4("127.0.0.1", PORTS["IMAP_PORT"], timeout=30) as imap:
+        imap.login(USER, PASSWORD)
+        imap.select("INBOX")
+        numbers = imap.search(None, "HEADER", "X-Smoke", MARK)[1][0].split()
+        return numbers if len(numbers) == 2 else None
+
+
+def in_archive():
+    done = subprocess.run([os.path.join(HERE, "compose"), "exec", "-T", "archived", "postern", "archive", "search", "--json",
+                           "上海公司", MARK], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    hits = [line for line in done.stdout.decode().splitlines() if '"id"' in line]
+    return [json.loads(line) for line in hits] if len(hits) == 2 else None
+
+
+def main():
+    with smtplib.SMTP("127.0.0.1", PORTS["SMTP_PORT"], timeout=60) as s:
+        s.send_message(message("By port 25 發票", "bob@elsewhere.test"), "bob@elsewhere.test", [USER])
+        print("smoke: port 25 took a mail")
+        try:
+            s.sendmail("bob@elsewhere.test", ["nobody@example.test"], b"Subject: x\r\n\r\nx\r\n")
+            sys.exit("smoke: FAILED: an unknown recipient was accepted")
+        except smtplib.SMTPRecipientsRefused:
+            print("smoke: an unknown recipient is refused")
+    with smtplib.SMTP("127.0.0.1", PORTS["SUBMISSION_PORT"], timeout=60) as s:
+        try:
+            s.login(USER, PASSWORD + "x")
+            sys.exit("smoke: FAILED: a wrong password was accepted")
+        except smtplib.SMTPAuthenticationError:
+            print("smoke: a wrong password is refused")
+        s.login(USER, PASSWORD)
+        s.send_message(message("By submission 發票", USER), USER, [USER])
+        print("smoke: port 587 took a mail")
+    until("both mails by IMAP", by_imap)
+    print("smoke: both are in the mailbox")
+    for hit in until("both mails in the archive by 上海公司", in_archive):
+        print(f"smoke: the archive found {hit['id']} {hit['subject']}")
+    print("smoke: OK")
+
+
+main()
