@@ -2,7 +2,9 @@
 
 The whole run happens inside namespaces of its own (tests/support/namespace.py): pytest started outside starts itself again
 inside. It needs root. Logs of a failed test are added to its report; POSTERN_KEEP=1 keeps the directory."""
+import itertools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +18,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests"))
 from support import namespace  # noqa: E402
 from support.accounts import Accounts  # noqa: E402
 from support.dovecot import Dovecot  # noqa: E402
+from support.postern import USER, Postern  # noqa: E402
 from support.postfix import Postfix  # noqa: E402
 
 
@@ -103,3 +106,38 @@ def postfix(stack, dovecot):
     yield start
     instance.stop()
     subprocess.run(["postsuper", "-c", instance.etc, "-d", "ALL"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+numbers = itertools.count()
+SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|CRITICAL \*\*|Assertion .* failed")
+
+
+@pytest.fixture
+def postern(stack):
+    """A function that makes and starts a Postern of its own, with an empty archive: postern(milter={"name": value}, ...)."""
+    made = []
+
+    def make(start=True, directory=None, **settings):
+        directory = directory or os.path.join(stack.directory, f"n{next(numbers)}")
+        socket = stack.postfix.milter_socket(owner=USER)
+        instance = Postern(directory, socket, stack.accounts, settings=settings).init()
+        made.append(instance)
+        stack.extra_logs = [instance.milter.log_path, instance.archived.log_path]
+        return instance.start() if start else instance
+
+    yield make
+    for instance in made:
+        instance.stop()
+        for daemon in (instance.milter, instance.archived):
+            found = SANITIZER.search(daemon.log())
+            assert not found, f"{daemon.command[0]}: {daemon.log()[found.start():found.start() + 3000]}"
+        shutil.rmtree(instance.directory, ignore_errors=True)
+
+
+@pytest.fixture
+def mail_system(postern, postfix):
+    """Everything together: (postfix, postern), the milter in front of Postfix; keywords are Postern's settings."""
+    def make(default_action="tempfail", timeouts=None, **settings):
+        instance = postern(**settings)
+        return postfix([instance.milter_address], default_action, timeouts), instance
+    return make

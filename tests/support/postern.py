@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 
 from .process import Daemon, connects, wait_until
@@ -103,9 +104,9 @@ class Postern:
             raise AssertionError(f"postern {' '.join(arguments)}: {done.returncode}\n{done.stderr.decode()}")
         return done
 
-    def search(self, *query, limit=0):
+    def search(self, *query):
         """All hits of a query, newest first, as `postern archive search --json` gives them."""
-        done = self.run("archive", "search", "--json", f"--limit={limit or 100000}", *query)
+        done = self.run("archive", "search", "--json", "--all", *query)
         lines = [json.loads(line) for line in done.stdout.decode("utf-8").splitlines() if line.strip()]
         return [line for line in lines if "id" in line]
 
@@ -129,6 +130,16 @@ class Postern:
         """Names of the records that wait in the spool."""
         return [name for directory, _, names in os.walk(self.spool) for name in names
                 if os.path.basename(directory) != "refused" and not name.startswith(".") and name != "lock"]
+
+    def control(self, daemon, command):
+        """One command over a control socket: (answer, process id of the daemon that listens there)."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+            s.settimeout(60)
+            s.connect(self.settings[daemon]["control"].removeprefix("unix:"))
+            pid = struct.unpack("3i", s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+            s.sendall(command.encode() + b"\n")
+            with s.makefile("rb") as answer:
+                return answer.readline().decode().strip(), pid
 
     def metric(self, daemon, name, label=""):
         """The value of one metric, by the daemon's own endpoint."""

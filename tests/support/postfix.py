@@ -11,6 +11,7 @@ from .process import Timeout, alive, connects, read_text, wait_until
 STOCK_MASTER = "/usr/share/postfix/master.cf.dist"
 # What Debian's start script copies into the queue directory for chrooted services.
 CHROOT_FILES = ("localtime", "services", "resolv.conf", "hosts", "host.conf", "nsswitch.conf")
+UNCHROOTED = ("proxymap", "qmgr", "local", "virtual", "pipe", "postlogd")
 
 
 class Postfix:
@@ -53,13 +54,19 @@ class Postfix:
                        stderr=subprocess.DEVNULL)
         self._fill_chroot()
 
+    def services(self):
+        return self._postconf("-M").splitlines()
+
+    def set_chroot(self, chroot):
+        """Debian's chroot column: the services that Debian 12 runs chrooted, or none."""
+        for line in self.services():
+            name, kind, _, _, column, _, _, program = line.split()[:8]
+            if program not in UNCHROOTED and column != ("y" if chroot else "n"):
+                self._postconf("-F", f"{name}/{kind}/chroot={'y' if chroot else 'n'}")
+
     def _services(self, chroot):
         if chroot is not None:
-            listing = self._postconf("-M")
-            for line in listing.splitlines():
-                name, kind, _, _, chrooted, _, _, program = line.split()[:8]
-                if chrooted in "yn-" and program not in ("proxymap", "qmgr", "local", "virtual", "pipe", "postlogd"):
-                    self._postconf("-F", f"{name}/{kind}/chroot={'y' if chroot else 'n'}")
+            self.set_chroot(chroot)
         if self.ports["smtp"] != 25:
             self._postconf("-MX", "smtp/inet")
             self.service("127.0.0.1:%d" % self.ports["smtp"])
@@ -77,7 +84,7 @@ class Postfix:
             self._postconf("-P", f"{endpoint}/inet/{name}={value}")
 
     def _chroot_column(self):
-        for line in self._postconf("-M").splitlines():
+        for line in self.services():
             fields = line.split()
             if fields[7] == "smtpd" or fields[0] == "cleanup":
                 return fields[4]
