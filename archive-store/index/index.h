@@ -27,13 +27,19 @@ struct index_document {
     guint n_addresses;
 };
 
+/* Opens or makes the folder. A damaged, missing or short file makes the cursor start at zeros again: the owner reads the
+ * log from there, and what is indexed already is passed over. */
 struct archive_index *index_open(const char *dir, GError **error);
+/* What index_open found wrong and did about it, for the log; NULL when nothing. */
+const char *index_note(struct archive_index *index);
 void index_close(struct archive_index **index);
 /* Cursor (opaque 16 bytes) up to which all is committed; zeros when new. */
 void index_cursor(struct archive_index *index, guint8 cursor_r[16]);
-/* Adds within the open batch (begun on first use). Adding an id again replaces nothing: it is ignored. */
+/* Adds within the open batch (begun on first use). Adding an id again replaces nothing: it is ignored. When this,
+ * index_add_addresses or index_commit fails, the whole batch is abandoned: go on from index_cursor. */
 gboolean index_add(struct archive_index *index, const struct index_document *document, GError **error);
-/* More addresses for a message indexed earlier (a later delivery of the same content). */
+/* More addresses for a message indexed earlier (a later delivery of the same content). An id that isn't in the index is
+ * ignored. */
 gboolean index_add_addresses(struct archive_index *index, guint64 id, const struct index_address *addresses,
                              guint n_addresses, GError **error);
 /* Commits the batch with the cursor. */
@@ -45,11 +51,16 @@ struct index_hits {
     GPtrArray *words; /* char *: folded words of the query, for snippets */
 };
 /* Runs a query (syntax: query.h) for ids below before (0 = newest), at most limit. owner NULL = everything
- * (auditor), else only what that address may see. budget_ms bounds the time (INDEX_ERROR_TIME). */
+ * (auditor), else only what that address may see. For the next page, before = the last id of this one. budget_ms
+ * bounds the time (0 = not): with INDEX_ERROR_TIME hits_r has what was found until then. hits_r is always filled; clear
+ * it. */
 gboolean index_search(struct archive_index *index, const char *query, const char *owner, guint64 before,
                       guint limit, int budget_ms, struct index_hits *hits_r, GError **error);
 void index_hits_clear(struct index_hits *hits);
 /* A snippet of text around the first of the words, UTF-8, about max characters, words marked by open/close. */
 char *index_snippet(const char *text, gsize length, GPtrArray *words, gsize max, const char *open, const char *close);
+/* Joins the segments of closed months (all but the newest), so that searches read less, for about budget_ms; 1 = there is
+ * more to do, 0 = all done, -1 error. For the writer's thread when it is idle, between batches. */
+int index_optimise(struct archive_index *index, int budget_ms, GError **error);
 /* Re-reads every file: SQLite's integrity check, FTS5's own. Problems are appended as text. */
 gboolean index_verify(struct archive_index *index, GPtrArray *problems, GError **error);
