@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+#define MAX_REPEATED 10 /* Content-Type fields of the top header that are looked at */
+
 enum mode { MODE_HEADERS, MODE_BODY /* of a leaf */, MODE_SKIP /* preamble and epilogue */ };
 
 struct frame {
@@ -31,6 +33,7 @@ struct scan {
     /* the header block being read */
     guint block_fields;
     gsize block_start;
+    gboolean mbox_line;      /* an mbox "From " line may be its first */
     struct span name, value; /* of the field being read; name 0,0 = none */
 };
 
@@ -69,6 +72,7 @@ begin_headers(struct scan *scan, struct part *part, gsize at)
     scan->mode = MODE_HEADERS;
     scan->block_fields = 0;
     scan->block_start = at;
+    scan->mbox_line = FALSE;
     scan->name = scan->value = (struct span){0, 0};
 }
 
@@ -104,7 +108,8 @@ is_message(const struct scan *scan, const struct part *part)
 
     if (!declared)
         return part->digest_child && value_is_identity(scan->message, part->encoding);
-    return (strcmp(part->type->value, "message/rfc822") == 0 || strcmp(part->type->value, "message/global") == 0) &&
+    return (strcmp(part->type->value, "message/rfc822") == 0 || strcmp(part->type->value, "message/global") == 0 ||
+            strcmp(part->type->value, "message/news") == 0) &&
            value_is_identity(scan->message, part->encoding);
 }
 
@@ -152,8 +157,10 @@ begin_body(struct scan *scan, gsize at)
     g_array_append_val(scan->frames, frame);
     if (message) {
         part = add_part(scan, part->public.depth + 1, FALSE);
-        if (part != NULL)
+        if (part != NULL) {
             begin_headers(scan, part, at);
+            scan->mbox_line = TRUE;
+        }
     } else {
         scan->mode = MODE_SKIP;
         scan->current = NULL;
@@ -161,6 +168,25 @@ begin_body(struct scan *scan, gsize at)
 }
 
 /* ---- headers of parts ---- */
+
+static gboolean
+names_multipart(const struct message *message, struct span value)
+{
+    const char *at = (const char *)message->data + value.offset, *end = at + value.length;
+
+    while (at < end && g_ascii_isspace(*at))
+        at++;
+    return end - at > 10 && g_ascii_strncasecmp(at, "multipart/", 10) == 0;
+}
+
+/* Of a repeated field the first counts; but a Content-Type that opens the part goes before one that would show its
+ * inside as text, since readers differ in which they take. */
+static void
+take_value(const struct message *message, struct span *known, struct span value, gboolean is_type)
+{
+    if (known->length == 0 || (is_type && !names_multipart(message, *known) && names_multipart(message, value)))
+        *known = value;
+}
 
 static void
 commit_field(struct scan *scan)
@@ -170,9 +196,9 @@ commit_field(struct scan *scan)
     struct span *const values[] = {&part->content_type, &part->disposition, &part->encoding};
 
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
-        if (scan->name.length == strlen(names[i]) && values[i]->length == 0 &&
+        if (scan->name.length == strlen(names[i]) &&
             g_ascii_strncasecmp((const char *)scan->message->data + scan->name.offset, names[i], scan->name.length) == 0)
-            *values[i] = scan->value;
+            take_value(scan->message, values[i], scan->value, i == 0);
     scan->name = (struct span){0, 0};
 }
 
@@ -210,6 +236,8 @@ header_line(struct scan *scan, gsize at, gsize next)
             scan->value.length = next - scan->value.offset;
         return TRUE;
     }
+    if (scan->mbox_line && at == scan->block_start && next - at > 6 && memcmp(line + (*line == '>'), "From ", 5) == 0)
+        return TRUE;
     if (scan->name.length > 0)
         commit_field(scan);
     name = message_field_name(line, next - at, &value);
@@ -328,10 +356,10 @@ begin_top(struct scan *scan)
     struct span *const values[] = {&part->content_type, &part->disposition, &part->encoding};
 
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
-        const struct header_field *field = message_find_header(message, names[i], 0);
+        const struct header_field *field;
 
-        if (field != NULL)
-            *values[i] = field->value;
+        for (guint n = 0; n < MAX_REPEATED && (field = message_find_header(message, names[i], n)) != NULL; n++)
+            take_value(message, values[i], field->value, i == 0);
     }
     scan->current = part;
     begin_body(scan, message->body_offset);

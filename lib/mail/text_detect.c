@@ -367,7 +367,7 @@ is_utf8(const char *bytes, gsize length)
 static const char *
 seven_bit(const guint8 *bytes, gsize length)
 {
-    for (const guint8 *at = bytes; (at = memchr(at, 0x1b, length - (gsize)(at - bytes))) != NULL; at++) {
+    for (const guint8 *at = bytes; length > 0 && (at = memchr(at, 0x1b, length - (gsize)(at - bytes))) != NULL; at++) {
         gsize left = length - (gsize)(at - bytes);
 
         if (left >= 3 && at[1] == '$' && (at[2] == 'B' || at[2] == '@'))

@@ -189,6 +189,12 @@ odd_structures(void **state)
          "0 multipart/digest c\n1 message/rfc822 c\n2 text/plain t [x]\n"},
         {"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nQTogYgoKYw==\n",
          "0 message/rfc822 a [QTogYgoKYw==\n]\n"},
+        {"Content-Type: message/rfc822\n\n>From x y\nSubject: s\n\nx", "0 message/rfc822 c\n1 text/plain t [x]\n"},
+        /* two types: the one that opens it */
+        {"Content-Type: text/plain\nContent-Type: multipart/mixed; boundary=a\n\n--a\n\nx\n--a--",
+         "0 multipart/mixed c\n1 text/plain t [x]\n"},
+        {"Content-Type: multipart/mixed; boundary=a\nContent-Type: multipart/mixed; boundary=b\n\n--a\n\nx\n--b--",
+         "0 multipart/mixed c\n1 text/plain t [x\n--b--]\n"},
         {"Content-Type: garbage\n\nx", "0 text/plain t [x]\n"},
         {"Content-Type: a/b/c\n\nx", "0 text/plain t [x]\n"},
         {"Content-Type: text/x-diff\n\nx", "0 text/x-diff [x]\n"},
