@@ -216,6 +216,10 @@ take_route(struct parser *p)
 {
     g_string_truncate(p->route, 0);
     p->has_route = TRUE;
+#ifdef POSTERN_PLANTED_BUGS
+    if (p->in_group && p->out->len == 1 && *p->end == '>') /* reads the byte after the value */
+        return;
+#endif
     for (p->at++; p->at < p->end && *p->at != '>';) {
         if (*p->at == '"')
             take_quoted(p, p->route, TRUE);
@@ -330,7 +334,7 @@ parse(struct parser *p)
 gboolean
 address_parse_list(const char *value, gsize length, guint max, GPtrArray *out)
 {
-    struct parser p = {.at = value, .end = value + length, .out = out, .words = g_string_new(NULL)};
+    struct parser p = {.at = value, .end = length > 0 ? value + length : value, .out = out, .words = g_string_new(NULL)};
 
     p.max = out->len + MIN(max, G_MAXUINT - out->len);
     p.route = g_string_new(NULL);
@@ -351,7 +355,7 @@ address_parse_list(const char *value, gsize length, guint max, GPtrArray *out)
 char *
 address_from_path(const char *path, gsize length)
 {
-    const char *end = path + length, *close;
+    const char *end = length > 0 ? path + length : path, *close;
     GString *address;
     gboolean quoted = FALSE;
 
@@ -413,24 +417,31 @@ lower(const char *s, gsize length)
                                                      : g_ascii_strdown(s, (gssize)length);
 }
 
+/* Without the root's dot and white space at the end. */
+static gsize
+domain_length(const char *domain, gsize length)
+{
+    while (length > 0 && (domain[length - 1] == '.' || g_ascii_isspace(domain[length - 1])))
+        length--;
+    return length;
+}
+
 /* Lower-case A-labels; what IDNA refuses stays UTF-8. */
 static char *
 normalise_domain(const char *domain)
 {
-    gsize length = strlen(domain);
+    gsize length = domain_length(domain, strlen(domain));
     UIDNAInfo info = UIDNA_INFO_INITIALIZER;
     UErrorCode status = U_ZERO_ERROR;
     char ascii[256];
     int32_t n;
 
-    while (length > 0 && (domain[length - 1] == '.' || domain[length - 1] == ' '))
-        length--;
     if (g_str_is_ascii(domain) || length > 1000 || !g_utf8_validate(domain, (gssize)length, NULL) || idna() == NULL)
         return lower(domain, length);
     n = uidna_nameToASCII_UTF8(idna(), domain, (int32_t)length, ascii, sizeof ascii, &info, &status);
     if (U_FAILURE(status) || info.errors != 0 || n <= 0 || n >= (int32_t)sizeof ascii)
         return lower(domain, length);
-    return g_ascii_strdown(ascii, n);
+    return g_ascii_strdown(ascii, (gssize)domain_length(ascii, (gsize)n)); /* mapping may make new ones */
 }
 
 /* RFC 5321 4.1.2: quotes that need not be there make no other mailbox ("john"@x is john@x). */

@@ -335,7 +335,7 @@ capture_decode(GBytes *bytes, GError **error)
         capture_free(&d.capture);
 #ifdef POSTERN_PLANTED_BUGS
     /* Reads the byte after the last one, as a C string's user would. */
-    if (d.capture != NULL && d.capture->message != NULL) {
+    if (d.capture != NULL && d.capture->message != NULL && (d.capture->received_us & 0x80) != 0) {
         const guint8 *message = g_bytes_get_data(d.capture->message, NULL);
         volatile guint8 sink = message[g_bytes_get_size(d.capture->message)];
 

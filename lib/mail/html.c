@@ -85,6 +85,10 @@ numeric_entity(const char *at, const char *end, gunichar *c_r)
     for (first = at; at < end && (base == 16 ? g_ascii_isxdigit(*at) : g_ascii_isdigit(*at)); at++)
         if (value <= 0x10ffff)
             value = value * base + (guint64)g_ascii_xdigit_value(*at);
+#ifdef POSTERN_PLANTED_BUGS
+    if (value == 2001 && *end == ';') /* reads the byte after the document */
+        return NULL;
+#endif
     if (at == first)
         return NULL;
     if (value >= 0x80 && value < 0xa0 && c1_characters[value - 0x80] != 0)
@@ -315,7 +319,7 @@ declaration(struct html *h)
 void
 text_html_convert(const char *html, gsize length, gsize max, GString *out, gboolean *cut_r)
 {
-    struct html h = {.at = html, .end = html + length, .out = out, .start = out->len};
+    struct html h = {.at = html, .end = length > 0 ? html + length : html, .out = out, .start = out->len};
 
     h.max = out->len + MIN(max, G_MAXSIZE / 2);
     while (h.at < h.end && !h.cut) {

@@ -76,6 +76,10 @@ add_field(struct message *message, gsize start, gsize end, gsize name, gsize val
         .value = {start + value, end - start - value},
     };
 
+#ifdef POSTERN_PLANTED_BUGS
+    if (name == 9 && message->data[start] == 'S') /* reads the byte after the message */
+        message->work += message->data[message->size];
+#endif
     if (end - message->header_offset > message->limits.max_header_bytes)
         message_over(message, MESSAGE_LIMIT_HEADER_BYTES);
     else if (message->headers->len >= message->limits.max_headers)

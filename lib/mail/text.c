@@ -294,6 +294,10 @@ text_convert(const void *bytes, gsize length, const char *charset, gsize max, GS
     struct sink sink = {.out = out, .max = max};
     const char *converter = text_charset_name(charset);
 
+    if (cut_r != NULL)
+        *cut_r = FALSE;
+    if (length == 0)
+        return converter != NULL ? converter : "utf-8"; /* bytes may be NULL */
     if (converter == NULL)
         converter = text_detect(bytes, length);
     if (seven_bit_safe(converter) && is_ascii(bytes, length))

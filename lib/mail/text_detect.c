@@ -16,6 +16,7 @@
 #define ICU_MIN_LENGTH 48 /* below that its answers are noise */
 #define ICU_WESTERN_CONFIDENCE 30 /* against Western */
 #define ICU_OTHER_CONFIDENCE 45 /* against a weak winner with some points of its own */
+#define ICU_MAX_LENGTH 2048 /* its n-grams cost some 0.2 ms a kilobyte */
 #define WEAK 9 /* points a byte: what wins with less may be a charset that is no candidate here (Russian has some 10) */
 
 /* Points, in tenths. */
@@ -329,7 +330,11 @@ ask_icu(const guint8 *bytes, gsize length, int32_t confidence)
 
     if (U_FAILURE(status))
         return NULL;
-    ucsdet_setText(detector, (const char *)bytes, (int32_t)length, &status);
+    while (length > ICU_MAX_LENGTH && *bytes < 0x80) { /* from where it begins to say something */
+        bytes++;
+        length--;
+    }
+    ucsdet_setText(detector, (const char *)bytes, (int32_t)MIN(length, ICU_MAX_LENGTH), &status);
     match = ucsdet_detect(detector, &status);
     if (U_SUCCESS(status) && match != NULL && ucsdet_getConfidence(match, &status) >= confidence &&
         (name = ucsdet_getName(match, &status)) != NULL)

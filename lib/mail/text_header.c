@@ -66,6 +66,10 @@ parse_word(struct header *h, const char *at, const char *end, struct word *word)
     word->charset_length = (gsize)(p - word->charset);
     if (word->charset_length == 0 || end - p < 5 || p[0] != '?' || p[2] != '?' || strchr("bBqQ", p[1]) == NULL)
         return FALSE;
+#ifdef POSTERN_PLANTED_BUGS
+    if (word->charset_length == 5 && *end == '?') /* reads the byte after the value */
+        return FALSE;
+#endif
     word->base64 = p[1] == 'b' || p[1] == 'B';
     word->text = p + 3;
     close = find_close(h, word->text, end);
@@ -198,10 +202,15 @@ void
 text_header_to_utf8(const char *value, gsize length, gsize max, GString *out)
 {
     struct header h = {.out = out, .max = out->len + MIN(max, G_MAXSIZE / 2), .value = value, .length = length};
-    const char *end = value + length, *at, *plain;
+    const char *end, *at, *plain;
 
+    if (length == 0)
+        return; /* value may be NULL */
+    end = value + length;
     while (end > value && is_space(end[-1]))
         end--;
+    if (end == value)
+        return;
     at = plain = skip_spaces(value, end);
     h.pending = g_byte_array_new();
     while (at < end && room(&h) > 0) {
