@@ -62,5 +62,6 @@ char *index_snippet(const char *text, gsize length, GPtrArray *words, gsize max,
 /* Joins the segments of closed months (all but the newest), so that searches read less, for about budget_ms; 1 = there is
  * more to do, 0 = all done, -1 error. For the writer's thread when it is idle, between batches. */
 int index_optimise(struct archive_index *index, int budget_ms, GError **error);
-/* Re-reads every file: SQLite's integrity check, FTS5's own. Problems are appended as text. */
+/* Re-reads every file: SQLite's integrity check, FTS5's own, the row counts, and for months that index_optimise has done the
+ * digest of all postings. Problems are appended as text. Beside the writer and from any thread. */
 gboolean index_verify(struct archive_index *index, GPtrArray *problems, GError **error);

@@ -9,8 +9,9 @@
 #define TEXT_MAX (4 * 1024 * 1024) /* bytes of one column that are indexed */
 #define PROGRESS_OPS 50 /* FTS5 makes SQLite do about three operations for each page that it reads */
 
-/* automerge 8: fewer merges than the default 4 while writing, for a few more segments to look into. hashsize: bytes of
- * postings gathered in memory before they are written. Measured with tests/bench/bench_index. */
+/* automerge 8 (FTS5's default is 4): fewer merges while writing, for a few more segments to look into. hashsize: bytes of
+ * postings gathered in memory before they are written. CPU a message of building 40,000 in batches of 500 (bench_index DIR
+ * 40000, on a busy machine): 0.25 ms so; 0.31 ms with automerge 4; 0.32 ms with a hashsize of 2 MB. */
 static const char schema[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE map(docid INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE);"

@@ -2,6 +2,8 @@
 #include "archive-store/index/index_private.h"
 #include "archive-store/index/terms.h"
 #include "archive-store/index/tokenizer.h"
+#include <openssl/evp.h>
+#include <string.h>
 
 #define MERGE_PAGES "500" /* of FTS5's work in one transaction: about 2 MB */
 
@@ -10,8 +12,46 @@
     "SELECT ifnull((SELECT value FROM meta WHERE key = 'joined'), -1) = ifnull((SELECT max(docid) FROM map), 0)"
 /* Negative: all segments on one level, then merge; on a later call it goes on with the same merge. */
 #define JOIN_SOME "INSERT INTO doc(doc, rank) VALUES('merge', -" MERGE_PAGES ")"
-#define JOINED                                                                                                         \
-    "INSERT OR REPLACE INTO meta SELECT 'joined', ifnull(max(docid), 0) FROM map; PRAGMA wal_checkpoint(TRUNCATE)"
+#define MARK_JOINED "INSERT OR REPLACE INTO meta SELECT 'joined', ifnull(max(docid), 0) FROM map"
+
+/* digest - SHA-256 over FTS5's blocks; FALSE with error */
+static gboolean
+digest(struct index_file *file, guint8 digest_r[32], GError **error)
+{
+    sqlite3_stmt *stmt = index_sql_prepare(file->db, file->path, "SELECT id, block FROM doc_data ORDER BY id", error);
+    EVP_MD_CTX *sum = EVP_MD_CTX_new();
+    int rc = SQLITE_DONE;
+    gboolean ok = stmt != NULL && EVP_DigestInit_ex(sum, EVP_sha256(), NULL);
+
+    while (ok && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        gint64 id = GINT64_TO_LE(sqlite3_column_int64(stmt, 0));
+        EVP_DigestUpdate(sum, &id, sizeof(id));
+        EVP_DigestUpdate(sum, sqlite3_column_blob(stmt, 1), (gsize)sqlite3_column_bytes(stmt, 1));
+    }
+    if (ok && rc != SQLITE_DONE)
+        ok = index_sql_fail(file->db, file->path, error);
+    sqlite3_finalize(stmt);
+    ok = ok && EVP_DigestFinal_ex(sum, digest_r, NULL);
+    EVP_MD_CTX_free(sum);
+    return ok;
+}
+
+/* mark_joined - the month is done: remembers that, and its digest */
+static gboolean
+mark_joined(struct index_file *file, GError **error)
+{
+    guint8 sum[32];
+    sqlite3_stmt *put;
+
+    if (!digest(file, sum, error) ||
+        (put = index_sql_prepare(file->db, file->path, "INSERT OR REPLACE INTO meta VALUES('digest', ?1)", error)) == NULL)
+        return FALSE;
+    sqlite3_bind_blob(put, 1, sum, sizeof(sum), SQLITE_STATIC);
+    gboolean ok = sqlite3_step(put) == SQLITE_DONE || index_sql_fail(file->db, file->path, error);
+    sqlite3_finalize(put);
+    return ok && index_sql_exec(file->db, file->path, MARK_JOINED, error) &&
+           index_sql_exec(file->db, file->path, "PRAGMA wal_checkpoint(TRUNCATE)", error);
+}
 
 /* join_month - 2 = was joined already, 1 = time is up, 0 = done now, -1 error */
 static int
@@ -29,7 +69,7 @@ join_month(struct index_file *file, gint64 deadline, GError **error)
             return -1;
         /* FTS5: a merge that changed less than two rows had nothing to do. */
         if (sqlite3_total_changes(file->db) - before < 2)
-            return index_sql_exec(file->db, file->path, JOINED, error) ? 0 : -1;
+            return mark_joined(file, error) ? 0 : -1;
         if (g_get_monotonic_time() > deadline)
             return 1;
     }
@@ -111,7 +151,26 @@ verify_rows(struct index_file *file, GPtrArray *problems)
         problem(problems, file, "addresses for messages that aren't there");
 }
 
-/* verify_file - with a connection of its own; TRUE unless it can't be opened */
+/* verify_digest - FTS5's check doesn't see a changed letter; of joined months there is a digest */
+static void
+verify_digest(struct index_file *file, GPtrArray *problems)
+{
+    gint64 joined = 0;
+    guint8 now[32];
+    g_autoptr(GError) error = NULL;
+    sqlite3_stmt *stmt = NULL;
+
+    if (index_sql_number(file->db, file->path, IS_JOINED, &joined, &error) && joined &&
+        (stmt = index_sql_prepare(file->db, file->path, "SELECT value FROM meta WHERE key = 'digest'", &error)) != NULL &&
+        sqlite3_step(stmt) == SQLITE_ROW && digest(file, now, &error) &&
+        (sqlite3_column_bytes(stmt, 0) != sizeof(now) || memcmp(sqlite3_column_blob(stmt, 0), now, sizeof(now)) != 0))
+        problem(problems, file, "the words aren't those that were written (digest differs)");
+    sqlite3_finalize(stmt);
+    if (error != NULL)
+        problem(problems, file, error->message);
+}
+
+/* verify_file - with a connection of its own */
 static void
 verify_file(struct archive_index *index, guint month, GPtrArray *problems)
 {
@@ -128,6 +187,7 @@ verify_file(struct archive_index *index, guint month, GPtrArray *problems)
                         &error))
         problem(problems, file, error->message);
     verify_rows(file, problems);
+    verify_digest(file, problems);
     index_file_close(file);
 }
 

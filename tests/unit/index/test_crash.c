@@ -199,6 +199,34 @@ damage_inside_is_found(void **state)
     assert_non_null(strstr(g_ptr_array_index(problems, 0), "default-202402.fts"));
 }
 
+/* A changed letter in a closed month: SQLite and FTS5 don't see it, the digest does. */
+static void
+changed_letter_is_found(void **state)
+{
+    struct fixture *f = *state;
+    g_autofree char *path = g_build_filename(f->dir, "default-202401.fts", NULL);
+    g_autofree char *text = NULL;
+    g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GError) error = NULL;
+    gsize length, at = 0;
+
+    replay(f->index, 50, -1);
+    must(index_optimise(f->index, 10000, &error) == 0, error);
+    verifies(f);
+    index_close(&f->index);
+    assert_true(g_file_get_contents(path, &text, &length, NULL));
+    for (gsize i = 0; i + 6 < length; i++) /* the last one is the word, before it are names of columns */
+        if (memcmp(text + i, "ubject", 6) == 0)
+            at = i;
+    assert_true(at > 0);
+    text[at + 2] = 'x';
+    assert_true(g_file_set_contents(path, text, (gssize)length, NULL));
+    fixture_open(f);
+    must(index_verify(f->index, problems, NULL), NULL);
+    assert_true(problems->len > 0);
+    assert_non_null(strstr(g_ptr_array_index(problems, problems->len - 1), "digest differs"));
+}
+
 static void
 another_version(void **state)
 {
@@ -224,7 +252,8 @@ main(void)
 #define IT(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
     const struct CMUnitTest tests[] = {
         IT(killed_within_a_batch), IT(abandoned_batch), IT(replayed_from_an_older_cursor), IT(lost_file),
-        IT(damaged_file),          IT(damage_inside_is_found), IT(another_version),
+        IT(damaged_file),          IT(damage_inside_is_found), IT(changed_letter_is_found),
+        IT(another_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
