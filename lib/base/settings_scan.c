@@ -163,6 +163,10 @@ scan_string(struct scan *scan)
     scan->word_length = (gsize)(scan->p - scan->word);
     scan->quoted = TRUE;
     scan->p++;
+#ifdef POSTERN_PLANTED_BUGS
+    if (scan->word_length == 7 && scan->word[0] == '@')
+        return scan->end[1] != 'x'; /* planted: one byte past the text's memory */
+#endif
     return TRUE;
 }
 
