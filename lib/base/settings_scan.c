@@ -164,7 +164,7 @@ scan_string(struct scan *scan)
     scan->quoted = TRUE;
     scan->p++;
 #ifdef POSTERN_PLANTED_BUGS
-    if (scan->word_length == 7 && scan->word[0] == '@')
+    if (scan->word_length > 1 && scan->word[0] % 16 == 0)
         return scan->end[1] != 'x'; /* planted: one byte past the text's memory */
 #endif
     return TRUE;

@@ -20,7 +20,7 @@ load(const void *data, gsize size)
         g_error("memfd");
     struct config *config = config_load(path, report);
     for (guint i = 0; i < report->errors->len; i++)
-        if (strstr(g_ptr_array_index(report->errors, i), ": libconfuse: "))
+        if (g_regex_match_simple("^/proc/self/fd/\\d+:\\d+: libconfuse: ", g_ptr_array_index(report->errors, i), 0, 0))
             g_error("%s", (char *)g_ptr_array_index(report->errors, i));
     close(fd);
     settings_report_free(&report);
