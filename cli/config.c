@@ -20,8 +20,8 @@ config_check(int argc, char **argv, const char *config_path)
         {"no-postfix", 0, 0, G_OPTION_ARG_NONE, &no_postfix, "Don't ask Postfix", NULL},
         G_OPTION_ENTRY_NULL};
     int done = cli_parse(&argc, &argv, "[FILE]",
-                         "Checks the configuration: every error and warning with file and line, and whether Postfix "
-                         "would let mail pass by the archive. Exit code 1 if there is an error; warnings don't count.",
+                         "Checks the configuration: every error and warning with file and line, and whether Postfix\n"
+                         "would let mail pass by the archive. Exit status 1 if there is an error; warnings don't count.",
                          options, 0, 1);
     if (done >= 0)
         return done;
@@ -52,7 +52,7 @@ config_show(int argc, char **argv, const char *config_path)
         {"changed", 0, 0, G_OPTION_ARG_NONE, &changed, "Only what differs from the defaults", NULL},
         G_OPTION_ENTRY_NULL};
     int done = cli_parse(&argc, &argv, "[FILE]",
-                         "Shows the configuration as one file, includes and defaults filled in. Passwords are hidden.",
+                         "Shows the configuration as one file, with includes and defaults. Passwords are hidden.",
                          options, 0, 1);
     if (done >= 0)
         return done;

@@ -1,4 +1,4 @@
-/* control.c: `postern reload` and `postern status`: one line over the daemons' control sockets. */
+/* control.c: `postern reload`, `status` and `control`: one line over the daemons' control sockets. */
 #include "cli/cli.h"
 #include "lib/base/control.h"
 #include <stdio.h>
@@ -57,10 +57,27 @@ control_command(int argc, char **argv, const char *config_path, const char *comm
 }
 
 int
+cli_control(int argc, char **argv, const char *config_path)
+{
+    int done = cli_parse(&argc, &argv, "milter|archived COMMAND [ARGUMENT]",
+                         "Sends a command to a daemon's control socket and prints its answer. The command help lists\n"
+                         "what the daemon knows, as stop, or the milter's restart and flush.",
+                         NULL, 2, 3);
+    if (done >= 0)
+        return done;
+    g_autofree char *line = argc > 3 ? g_strdup_printf("%s %s", argv[2], argv[3]) : g_strdup(argv[2]);
+    if (strchr(line, '\n')) {
+        cli_error("a command is one line");
+        return CLI_USAGE;
+    }
+    return control_command(2, argv, config_path, line);
+}
+
+int
 cli_reload(int argc, char **argv, const char *config_path)
 {
     int done = cli_parse(&argc, &argv, "[milter|archived]",
-                         "Lets the daemon (or all) load the configuration again. A configuration with errors is "
+                         "Lets the daemon (or all) load the configuration again. A configuration with errors is\n"
                          "refused, and the daemon goes on with the one that it has.",
                          NULL, 0, 1);
     return done >= 0 ? done : control_command(argc, argv, config_path, "reload");

@@ -17,6 +17,7 @@ static const struct cli_command commands[] = {
     {"config", "check, show or sample the configuration", NULL, cli_config_commands},
     {"reload", "let a daemon load its configuration again", cli_reload, NULL},
     {"status", "ask the daemons how they are", cli_status, NULL},
+    {"control", "send a command to a daemon", cli_control, NULL},
     {"help", "show the help of a command", cli_help, NULL},
     {NULL, NULL, NULL, NULL}};
 
@@ -141,7 +142,7 @@ static int
 cli_help(int argc, char **argv, const char *config_path)
 {
     static char help[] = "--help", program[] = "postern";
-    if (argc > 1 && strcmp(argv[1], "help") == 0) {
+    if (argc > 1 && (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         printf("Usage:\n  postern help [COMMAND [SUBCOMMAND]]\n");
         return CLI_OK;
     }
