@@ -45,7 +45,9 @@ struct spool {
     int dir;  /* descriptor of path */
     int lock; /* of path/lock while this process drains, else -1 */
     GMutex mutex;
-    guint64 max_bytes, min_free, files, bytes; /* under mutex */
+    guint64 max_bytes, min_free, files, bytes; /* these and the next two: under mutex */
+    guint writing; /* records being written */
+    guint changes; /* of files and bytes, so that a look at the directory knows whether it is out of date */
     guint serial;
 };
 
@@ -195,6 +197,8 @@ reserve(struct spool *spool, guint64 size, GError **error)
     if (fits) {
         spool->bytes += size;
         spool->files++;
+        spool->writing++;
+        spool->changes++;
     } else
         g_set_error(error, SPOOL_ERROR, SPOOL_ERROR_FULL,
                     "spool %s is full: %" G_GUINT64_FORMAT " bytes of %" G_GUINT64_FORMAT " used, %" G_GUINT64_FORMAT
@@ -210,6 +214,7 @@ unreserve(struct spool *spool, guint64 size)
     g_mutex_lock(&spool->mutex);
     spool->bytes -= MIN(size, spool->bytes);
     spool->files -= MIN(1, spool->files);
+    spool->changes++;
     g_mutex_unlock(&spool->mutex);
 }
 
@@ -295,6 +300,9 @@ spool_put(struct spool *spool, const guint8 transaction[16], gint64 received_us,
         unlinkat(spool->dir, tmp, 0);
         unreserve(spool, HEADER_LENGTH + length);
     }
+    g_mutex_lock(&spool->mutex);
+    spool->writing--;
+    g_mutex_unlock(&spool->mutex);
 out:
     g_string_free(name, TRUE);
     return kept;
@@ -321,7 +329,13 @@ spool_list(struct spool *spool, GError **error)
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     const struct dirent *entry;
     guint64 bytes = 0;
+    guint changes;
+    gboolean quiet;
 
+    g_mutex_lock(&spool->mutex);
+    changes = spool->changes;
+    quiet = spool->writing == 0;
+    g_mutex_unlock(&spool->mutex);
     if (dir == NULL) {
         fail(error, "can't read directory", spool->path);
         if (fd >= 0)
@@ -348,8 +362,10 @@ spool_list(struct spool *spool, GError **error)
     closedir(dir);
     g_ptr_array_sort(names, by_name);
     g_mutex_lock(&spool->mutex);
-    spool->files = names->len;
-    spool->bytes = bytes;
+    if (quiet && changes == spool->changes) {
+        spool->files = names->len;
+        spool->bytes = bytes;
+    }
     g_mutex_unlock(&spool->mutex);
     return g_steal_pointer(&names);
 }

@@ -1,0 +1,33 @@
+/* stats.c: registers the milter's metrics. */
+#include "milters/stats.h"
+#include "milters/transaction.h"
+
+struct milter_stats stats;
+
+void
+stats_init(void)
+{
+    static const char *actions[VERDICT_TEMPFAIL + 2];
+    static const char *const reloads[] = {"ok", "refused", NULL};
+
+    for (int i = 0; i <= VERDICT_TEMPFAIL; i++)
+        actions[i] = verdict_action_name((enum verdict_action)i);
+    stats.messages = metrics_counter("postern_milter_messages_total", "Messages by what was done with them.",
+                                     "action", actions);
+    stats.archive = metrics_counter("postern_milter_archive_total", "Records by where they were kept before the reply.",
+                                    "result", transaction_archive_names);
+    stats.drained = metrics_counter("postern_milter_spool_drained_total",
+                                    "Spooled records that the archive took later.", NULL, NULL);
+    stats.refused = metrics_counter("postern_milter_spool_refused_total",
+                                    "Spooled records moved to refused/: the archive won't take them.", NULL, NULL);
+    stats.spool_files = metrics_gauge("postern_milter_spool_records", "Records waiting in the spool.", NULL, NULL);
+    stats.spool_bytes = metrics_gauge("postern_milter_spool_bytes", "Bytes waiting in the spool.", NULL, NULL);
+    stats.eom = metrics_histogram("postern_milter_eom_seconds", "Time from end of message to the reply.");
+    stats.sessions = metrics_gauge("postern_milter_sessions", "Sessions open now.", NULL, NULL);
+    stats.transactions = metrics_gauge("postern_milter_transactions", "Mail transactions under way now.", NULL, NULL);
+    stats.turned_away = metrics_counter("postern_milter_sessions_refused_total",
+                                        "Sessions turned away because the setting sessions was reached.", NULL, NULL);
+    stats.pending = metrics_counter("postern_milter_expansion_pending_total",
+                                    "Recipients whose mailboxes could not be looked up at receipt.", NULL, NULL);
+    stats.reloads = metrics_counter("postern_milter_reloads_total", "Reloads of the configuration.", "result", reloads);
+}

@@ -1,0 +1,21 @@
+/* stats.h: the milter's metrics. */
+#pragma once
+#include "lib/base/metrics.h"
+
+struct milter_stats {
+    struct metric *messages;      /* label action, index: enum verdict_action */
+    struct metric *archive;       /* label result, index: enum transaction_archive */
+    struct metric *drained;       /* spooled records that the archive took later */
+    struct metric *refused;       /* spooled records that the archive refuses for good, or that are damaged */
+    struct metric *spool_files, *spool_bytes;
+    struct metric *eom;           /* seconds at end of message */
+    struct metric *sessions;      /* now */
+    struct metric *transactions;  /* now, from MAIL to the final reply */
+    struct metric *turned_away;   /* sessions over the setting sessions */
+    struct metric *pending;       /* recipients whose mailboxes could not be looked up at receipt */
+    struct metric *reloads;       /* label result, 0 ok, 1 refused */
+};
+extern struct milter_stats stats;
+
+/* Registers them; call once at start. */
+void stats_init(void);
