@@ -199,7 +199,8 @@ sqlite_execute(struct sql *sql, gpointer prepared, const struct sql_value *value
     sqlite3_stmt *statement = prepared;
     guint n = (guint)sqlite3_column_count(statement);
     struct sql_row row = {.n = n};
-    g_autofree struct sql_cell *cells = row.cells = each ? g_new0(struct sql_cell, n) : NULL;
+    g_autofree struct sql_cell *cells = each ? g_new0(struct sql_cell, n) : NULL;
+    row.cells = cells;
     g_autofree char *numbers = each ? g_malloc((gsize)n * sizeof *row.numbers) : NULL;
     row.numbers = (gpointer)numbers;
     gint64 before = sqlite3_total_changes64(sql->handle);
