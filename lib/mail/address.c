@@ -1,9 +1,10 @@
-/* address.c: mail addresses of header fields (RFC 5322 3.4) and of SMTP paths (RFC 5321 4.1.2), read tolerantly.
+/* address.c: mail addresses of header fields (RFC 5322 3.4) and of SMTP paths (RFC 5321 4.1.2), read
+ * tolerantly.
  *
- * A list is read in one pass. What stands between two commas is collected as three things: words (a display name or a
- * bare address), the route in angle brackets, and comments (the old way to give a name). Tolerated: commas in unquoted
- * names ("Doe, John <j@example.com>"), semicolons as separators, missing closing brackets, commas in encoded words,
- * nested comments of any depth (only counted), 8-bit and encoded words everywhere. */
+ * A list is read in one pass. What stands between two commas is collected as three things: words (a display
+ * name or a bare address), the route in angle brackets, and comments (the old way to give a name). Tolerated:
+ * commas in unquoted names ("Doe, John <j@example.com>"), semicolons as separators, missing closing brackets,
+ * commas in encoded words, nested comments of any depth (only counted), 8-bit and encoded words everywhere. */
 #include "lib/mail/address.h"
 
 #include <string.h>
@@ -99,7 +100,8 @@ tidy_route(GString *route)
         g_string_erase(route, 0, 7);
 }
 
-/* What was held was no beginning of a name after all: one word is a local mailbox ("root"), more are only a name. */
+/* What was held was no beginning of a name after all: one word is a local mailbox ("root"), more are only a
+ * name. */
 static void
 flush_held(struct parser *p)
 {
@@ -181,8 +183,8 @@ take_comment(struct parser *p)
         p->at++;
 }
 
-/* At a quote. In words the quotes go (it is a name) unless an "@" follows at once (it is a local part); in a route they
- * stay. */
+/* At a quote. In words the quotes go (it is a name) unless an "@" follows at once (it is a local part); in a
+ * route they stay. */
 static void
 take_quoted(struct parser *p, GString *to, gboolean keep)
 {
@@ -334,9 +336,10 @@ parse(struct parser *p)
 gboolean
 address_parse_list(const char *value, gsize length, guint max, GPtrArray *out)
 {
-    struct parser p = {.at = value, .end = length > 0 ? value + length : value, .out = out, .words = g_string_new(NULL)};
+    struct parser p = {.at = value, .end = length > 0 ? value + length : value, .out = out};
 
     p.max = out->len + MIN(max, G_MAXUINT - out->len);
+    p.words = g_string_new(NULL);
     p.route = g_string_new(NULL);
     p.comment = g_string_new(NULL);
     p.held = g_string_new(NULL);

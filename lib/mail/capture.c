@@ -1,4 +1,5 @@
-/* capture.c: the record of one accepted transaction as bytes: on the ingest socket, in the spool, in segments.
+/* capture.c: the record of one accepted transaction as bytes: on the ingest socket, in the spool, in
+ * segments.
  *
  * Format, version 1. All numbers little-endian.
  *
@@ -15,14 +16,15 @@
  *     12  recipient    fields: 1 original (string), 2 expansion (u8 enum capture_expansion), 3 mailbox (string)*
  *     13  outcome      fields: 1 action (u8 enum verdict_action), 2 module, 3 reason, 4 reply (strings),
  *                      5 recipients (u32*, indexes into the recipients in order of their fields; absent = all)
- *     14  edit         fields: 1 kind (u8 enum edit_kind), 2 index (i32), 3 name, 4 value (strings; absent value = none)
+ *     14  edit         fields: 1 kind (u8 enum edit_kind), 2 index (i32), 3 name, 4 value (strings; value may
+ *                      be absent)
  *     15  note         string "key=value"
  *    255  message      the bytes as received: the last field, so that it can be a slice of the whole
  *
- * A string has no NUL in it and no closing NUL. The order of fields is free but for 255; fields that may repeat keep
- * their order. A reader skips tags that it does not know, at both levels: a newer writer may add tags; the version only
- * changes when an older reader would misunderstand. What is malformed in any other way is refused as a whole,
- * since half a record of who got what is worse than none.
+ * A string has no NUL in it and no closing NUL. The order of fields is free but for 255; fields that may
+ * repeat keep their order. A reader skips tags that it does not know, at both levels: a newer writer may add
+ * tags; the version only changes when an older reader would misunderstand. What is malformed in any other way
+ * is refused as a whole, since half a record of who got what is worse than none.
  *
  * Limits of a reader: 10,000 recipients, 100,000 mailboxes, 10,000 outcomes, edits and notes each. */
 #include "lib/mail/capture_format.h"

@@ -39,6 +39,6 @@ void capture_free(struct capture **capture);
 struct capture_recipient *capture_add_recipient(struct capture *capture, const char *original);
 /* Encodes all, the message last when with_message. */
 GBytes *capture_encode(const struct capture *capture, gboolean with_message);
-/* Decodes; every length is checked against the input; at most 10,000 recipients, 100,000 mailboxes, 10,000 edits. The
- * message is a slice of bytes (no copy). */
+/* Decodes; every length is checked against the input; at most 10,000 recipients, 100,000 mailboxes, 10,000
+ * edits. The message is a slice of bytes (no copy). */
 struct capture *capture_decode(GBytes *bytes, GError **error);

@@ -1,7 +1,7 @@
 /* capture_decode.c: the strict reader of the capture format (narrative at the top of capture.c).
  *
- * Its input may come from a spool file after a crash or from a socket: every length is checked against what is
- * left, every count against its cap, and nothing is allocated that the input did not pay for in bytes. */
+ * Its input may come from a spool file after a crash or from a socket: every length is checked against what
+ * is left, every count against its cap, and nothing is allocated that the input did not pay for in bytes. */
 #include "lib/mail/capture_format.h"
 
 #include <string.h>

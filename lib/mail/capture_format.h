@@ -1,5 +1,5 @@
-/* capture_format.h: the numbers of the capture format, for its writer (capture.c, with the narrative) and its reader
- * (capture_decode.c). Private to lib/mail. */
+/* capture_format.h: the numbers of the capture format, for its writer (capture.c, with the narrative) and its
+ * reader (capture_decode.c). Private to lib/mail. */
 #pragma once
 #include "lib/mail/capture.h"
 

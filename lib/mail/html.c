@@ -1,9 +1,9 @@
 /* html.c: an HTML mail to the words that a reader sees.
  *
- * A tokenizer, no tree: mail's HTML is rarely well-formed, and words need no nesting. Every byte is passed once; a
- * search for a closing mark that finds none is remembered, so that a million openings stay linear.
- *   text            kept; white space collapsed except in <pre>; entities resolved; no-break space is a space; soft hyphen, zero
- *                   width space and byte order mark are dropped, since they only hide words from a search
+ * A tokenizer, no tree: mail's HTML is rarely well-formed, and words need no nesting. Every byte is passed
+ * once; a search for a closing mark that finds none is remembered, so that a million openings stay linear.
+ *   text            kept; white space collapsed except in <pre>; entities resolved; no-break space is a space;
+ *                   soft hyphen, zero width space and byte order mark are dropped, since they only hide words
  *   <script> <style> <title>   out with their content (<head> holds nothing else that is text)
  *   <!-- --> <![CDATA[ ]]> <! > <? >   out; unclosed: to the end, as browsers do
  *   block elements, <br>   a line break; <td> <th> a space; alt of <img>, <area>, <input> kept */
@@ -68,8 +68,9 @@ put_character(struct html *h, gunichar c)
 
 /* Numbers 128..159 mean windows-1252, as in browsers; 0 = as it is. */
 static const guint16 c1_characters[32] = {
-    0x20ac, 0,      0x201a, 0x192,  0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160,  0x2039, 0x152, 0, 0x17d, 0,
-    0,      0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161,  0x203a, 0x153, 0, 0x17e, 0x178};
+    0x20ac, 0,      0x201a, 0x192,  0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0, 0x17d, 0,
+    0,      0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0, 0x17e,
+    0x178};
 
 static const char *
 numeric_entity(const char *at, const char *end, gunichar *c_r)
@@ -264,7 +265,8 @@ tag(struct html *h)
     gsize alt_length = 0, n = 0;
     char name[12];
 
-    for (h->at += closing ? 2 : 1; h->at < h->end && !g_ascii_isspace(*h->at) && *h->at != '>' && *h->at != '/'; h->at++)
+    h->at += closing ? 2 : 1;
+    for (; h->at < h->end && !g_ascii_isspace(*h->at) && *h->at != '>' && *h->at != '/'; h->at++)
         if (n + 1 < sizeof name)
             name[n++] = g_ascii_tolower(*h->at);
     name[n] = '\0';

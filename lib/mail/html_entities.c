@@ -1,4 +1,5 @@
-/* html_entities.c: the named character references of HTML 4 and those of HTML 5 that mail holds (letters with carons, punctuation).
+/* html_entities.c: the named character references of HTML 4 and those of HTML 5 that mail holds (letters with
+ * carons, punctuation).
  *
  * Sorted by byte order for a binary search; names are case-sensitive (&Auml; and &auml; differ). */
 #include "lib/mail/text_internal.h"

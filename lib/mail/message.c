@@ -1,9 +1,10 @@
 /* message.c: the pristine bytes of a mail, its header fields as spans, its caps. (Parts: message_scan.c.)
  *
- * The header block is read by Postfix' rule, so that archive and MTA agree where the body begins: a field is a line
- * of printable ASCII and a colon with the lines after it that begin with white space; an empty line ends the block
- * and belongs to it; any other line ends it too and belongs to the body. A first line "From " (mbox) is passed over.
- * Fields over a cap are not listed, but the block is read to its end, so that the body begins where it does. */
+ * The header block is read by Postfix' rule, so that archive and MTA agree where the body begins: a field is
+ * a line of printable ASCII and a colon with the lines after it that begin with white space; an empty line
+ * ends the block and belongs to it; any other line ends it too and belongs to the body. A first line "From "
+ * (mbox) is passed over. Fields over a cap are not listed, but the block is read to its end, so that the body
+ * begins where it does. */
 #include "lib/mail/message_internal.h"
 
 #include <string.h>

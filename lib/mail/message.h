@@ -42,15 +42,16 @@ struct message;
 struct message *message_new(GBytes *bytes, const struct message_limits *limits);
 void message_free(struct message **message);
 GBytes *message_bytes(const struct message *message); /* borrowed */
-/* The first cap passed. Of the pre-scan right after message_new; MESSAGE_LIMIT_TEXT only once message_text was asked. */
+/* The first cap passed. Of the pre-scan right after message_new; MESSAGE_LIMIT_TEXT only once message_text
+ * was asked. */
 enum message_limit message_limit(const struct message *message);
 
 /* Top header fields in order; body begins at message_body_offset (after the empty line, if there is one). */
 guint message_header_count(const struct message *message);
 const struct header_field *message_header(const struct message *message, guint n);
 gsize message_body_offset(const struct message *message);
-/* Where the first field begins: 0, or after an mbox "From " line. The fields' raw spans and the empty line cover all from
- * here to the body (unless a cap was passed). */
+/* Where the first field begins: 0, or after an mbox "From " line. The fields' raw spans and the empty line
+ * cover all from here to the body (unless a cap was passed). */
 gsize message_header_offset(const struct message *message);
 /* The n-th (from 0) field of that name, case folded, or NULL. */
 const struct header_field *message_find_header(const struct message *message, const char *name, guint n);
@@ -71,8 +72,8 @@ struct message_part {
     gboolean is_text;        /* shown to a reader: text/plain or text/html and not an attachment */
     gboolean is_attachment;  /* has a file name, is disposed as attachment, or is neither text/... nor a container; an
                                 inline text/plain with a file name is both text and attachment */
-    gboolean is_container;   /* multipart or message/rfc822 whose children follow; FALSE for a multipart whose boundary never
-                                occurs (then is_text: its raw body is shown) and for an encoded message/rfc822 */
+    gboolean is_container;   /* multipart or message/rfc822 whose children follow; FALSE for a multipart whose boundary
+                                never occurs (then is_text: its raw body is shown) and for an encoded message/rfc822 */
 };
 guint message_part_count(struct message *message);
 const struct message_part *message_part(struct message *message, guint n);

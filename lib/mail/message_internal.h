@@ -37,8 +37,8 @@ struct message {
 
 /* Notes the first cap that was passed. */
 void message_over(struct message *message, enum message_limit limit);
-/* Length of the field name when the line at data begins a header field by Postfix' rule (printable ASCII, then maybe white
- * space, then a colon), else 0. *value_r: offset after the colon. */
+/* Length of the field name when the line at data begins a header field by Postfix' rule (printable ASCII,
+ * then maybe white space, then a colon), else 0. *value_r: offset after the colon. */
 gsize message_field_name(const guint8 *data, gsize length, gsize *value_r);
 /* Offset after the line that begins at offset (size when it is the last). */
 gsize message_next_line(const struct message *message, gsize offset);

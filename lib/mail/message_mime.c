@@ -1,7 +1,8 @@
-/* message_mime.c: what the parts are called and how they read: types, file names, dispositions, decoded content.
+/* message_mime.c: what the parts are called and how they read: types, file names, dispositions, decoded
+ * content.
  *
- * Done on first use, for all parts at once. Transfer encodings are undone by GMime, in slices, so that a caller's
- * cap bounds the memory whatever the encoded size is. */
+ * Done on first use, for all parts at once. Transfer encodings are undone by GMime, in slices, so that a
+ * caller's cap bounds the memory whatever the encoded size is. */
 #include "lib/mail/message_internal.h"
 
 #include <gmime/gmime.h>

@@ -1,14 +1,16 @@
 /* message_scan.c: the pre-scan: finds the parts of a mail in one pass over its lines, within the caps.
  *
- * This is the only thing that reads MIME structure. (GMime's parser was to build the tree; but a scan that enforces
- * the caps before it has to find the same boundaries anyway, and two readers that differ on a hostile mail are what
- * evasion lives on. GMime still decodes, and is the reference that the corpus test compares this tree with.)
+ * This is the only thing that reads MIME structure. (GMime's parser was to build the tree; but a scan that
+ * enforces the caps before it has to find the same boundaries anyway, and two readers that differ on a
+ * hostile mail are what evasion lives on. GMime still decodes, and is the reference that the corpus test
+ * compares this tree with.)
  *
- * A stack of open containers is kept: multiparts with their boundary, message/rfc822 without one. A line is a delimiter
- * if it is "--boundary" of an open multipart, with "--" after it when it closes it, and nothing more than white
- * space behind (RFC 2046 5.1.1); innermost first. It ends everything opened inside; the line end before it belongs
- * to it. Header blocks of parts are read by the same rule as the top one. A container deeper than the cap is kept
- * as an unopened leaf; at the cap for parts or fields the scan stops, and what was found so far is the tree. */
+ * A stack of open containers is kept: multiparts with their boundary, message/rfc822 without one. A line is a
+ * delimiter if it is "--boundary" of an open multipart, with "--" after it when it closes it, and nothing
+ * more than white space behind (RFC 2046 5.1.1); innermost first. It ends everything opened inside; the line
+ * end before it belongs to it. Header blocks of parts are read by the same rule as the top one. A container
+ * deeper than the cap is kept as an unopened leaf; at the cap for parts or fields the scan stops, and what
+ * was found so far is the tree. */
 #include "lib/mail/message_internal.h"
 
 #include <string.h>
@@ -79,7 +81,8 @@ begin_headers(struct scan *scan, struct part *part, gsize at)
 static gboolean
 value_is_identity(const struct message *message, struct span value)
 {
-    g_autofree char *word = g_strstrip(g_ascii_strdown((const char *)message->data + value.offset, (gssize)value.length));
+    const char *start = (const char *)message->data + value.offset;
+    g_autofree char *word = g_strstrip(g_ascii_strdown(start, (gssize)value.length));
 
     return *word == '\0' || strcmp(word, "7bit") == 0 || strcmp(word, "8bit") == 0 || strcmp(word, "binary") == 0;
 }
@@ -131,7 +134,8 @@ boundary_of(const struct part *part)
     return trimmed;
 }
 
-/* The header block of the current part has ended and its body begins at offset: opens it if it is a container. */
+/* The header block of the current part has ended and its body begins at offset: opens it if it is a
+ * container. */
 static void
 begin_body(struct scan *scan, gsize at)
 {
@@ -179,8 +183,8 @@ names_multipart(const struct message *message, struct span value)
     return end - at > 10 && g_ascii_strncasecmp(at, "multipart/", 10) == 0;
 }
 
-/* Of a repeated field the first counts; but a Content-Type that opens the part goes before one that would show its
- * inside as text, since readers differ in which they take. */
+/* Of a repeated field the first counts; but a Content-Type that opens the part goes before one that would
+ * show its inside as text, since readers differ in which they take. */
 static void
 take_value(const struct message *message, struct span *known, struct span value, gboolean is_type)
 {
@@ -192,12 +196,12 @@ static void
 commit_field(struct scan *scan)
 {
     static const char *const names[] = {"content-type", "content-disposition", "content-transfer-encoding"};
+    const char *name = (const char *)scan->message->data + scan->name.offset;
     struct part *part = scan->current;
     struct span *const values[] = {&part->content_type, &part->disposition, &part->encoding};
 
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
-        if (scan->name.length == strlen(names[i]) &&
-            g_ascii_strncasecmp((const char *)scan->message->data + scan->name.offset, names[i], scan->name.length) == 0)
+        if (scan->name.length == strlen(names[i]) && g_ascii_strncasecmp(name, names[i], scan->name.length) == 0)
             take_value(scan->message, values[i], scan->value, i == 0);
     scan->name = (struct span){0, 0};
 }
@@ -224,7 +228,8 @@ field_allowed(struct scan *scan, gsize end)
     return TRUE;
 }
 
-/* One line in a header block. FALSE: it was no line of headers and must be looked at again as the body's first. */
+/* One line in a header block. FALSE: it was no line of headers and must be looked at again as the body's
+ * first. */
 static gboolean
 header_line(struct scan *scan, gsize at, gsize next)
 {

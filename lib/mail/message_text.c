@@ -51,7 +51,8 @@ message_date(struct message *message)
     return date != NULL ? g_date_time_to_unix(date) : -1;
 }
 
-/* The charset that an HTML document names itself (<meta charset=x>, or in content="text/html; charset=x"), or NULL. */
+/* The charset that an HTML document names itself (<meta charset=x>, or in content="text/html; charset=x"), or
+ * NULL. */
 static char *
 meta_charset(const char *html, gsize length)
 {

@@ -65,7 +65,8 @@ take_quoted(struct cursor *c)
     return g_byte_array_free_to_bytes(out);
 }
 
-/* To the next semicolon. Only file names may hold spaces (a common mistake); elsewhere a space or comment ends it. */
+/* To the next semicolon. Only file names may hold spaces (a common mistake); elsewhere a space or comment
+ * ends it. */
 static GBytes *
 take_unquoted(struct cursor *c, gboolean spaces)
 {

@@ -1,7 +1,8 @@
 /* mime_field.h: the value and parameters of Content-Type and Content-Disposition. Private to lib/mail.
  *
- * RFC 2045 5.1 and RFC 2183 with RFC 2231 parameters, read tolerantly: missing semicolons and quotes, comments, white
- * space around "=", raw 8-bit and encoded words in file names. Of a repeated parameter the first counts. */
+ * RFC 2045 5.1 and RFC 2183 with RFC 2231 parameters, read tolerantly: missing semicolons and quotes,
+ * comments, white space around "=", raw 8-bit and encoded words in file names. Of a repeated parameter the
+ * first counts. */
 #pragma once
 #include <glib.h>
 
@@ -21,8 +22,9 @@ struct mime_field {
 /* Never NULL; linear in length. */
 struct mime_field *mime_field_parse(const char *value, gsize length, guint max_parameters);
 void mime_field_free(struct mime_field **field);
-/* A parameter's bytes as they stand (RFC 2231 sections joined, percent-encoding removed), charset_r (may be NULL) set to its
- * declared charset or NULL (caller frees). NULL when absent; caller unrefs. */
+/* A parameter's bytes as they stand (RFC 2231 sections joined, percent-encoding removed), charset_r (may be
+ * NULL) set to its declared charset or NULL (caller frees). NULL when absent; caller unrefs. */
 GBytes *mime_field_bytes(const struct mime_field *field, const char *name, char **charset_r);
-/* A parameter for people: valid UTF-8 without control characters, at most 1 KiB; NULL when absent; caller frees. */
+/* A parameter for people: valid UTF-8 without control characters, at most 1 KiB; NULL when absent; caller
+ * frees. */
 char *mime_field_utf8(const struct mime_field *field, const char *name);

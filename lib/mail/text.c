@@ -1,9 +1,9 @@
 /* text.c: bytes in a declared (or guessed) charset to valid UTF-8.
  *
- * What a mail declares is followed as browsers do (supersets: GB2312 is GB18030, ISO-8859-1 is windows-1252), and not
- * when the bytes contradict it: US-ASCII with 8-bit bytes counts as undeclared, and text that its charset
- * can't read although it is valid UTF-8, or mostly can't, is guessed anew. ICU converts; all it can't map, and
- * NUL, becomes U+FFFD. Guessing is text_detect.c. */
+ * What a mail declares is followed as browsers do (supersets: GB2312 is GB18030, ISO-8859-1 is windows-1252),
+ * and not when the bytes contradict it: US-ASCII with 8-bit bytes counts as undeclared, and text that its
+ * charset can't read although it is valid UTF-8, or mostly can't, is guessed anew. ICU converts; all it can't
+ * map, and NUL, becomes U+FFFD. Guessing is text_detect.c. */
 #include "lib/mail/text_internal.h"
 
 #include <string.h>
@@ -42,7 +42,8 @@ static const struct {
     {"none", ""}, {"ansi", ""}, {"charset", ""},
 };
 
-/* Lower case, without - and _ and anything that no charset name holds; FALSE when that leaves nothing or too much. */
+/* Lower case, without - and _ and anything that no charset name holds; FALSE when that leaves nothing or too
+ * much. */
 static gboolean
 fold_name(const char *charset, char *folded, gsize size)
 {

@@ -2,8 +2,8 @@
  *
  * GB2312 and GBK are read as GB18030, "unicode-1-1-utf-7" as UTF-7, ISO-8859-1 as windows-1252 (WHATWG).
  * Undeclared or unknown 8-bit text: UTF-8 if valid, else the likeliest of GB18030, Big5, Shift-JIS, EUC-JP,
- * EUC-KR, KOI8-R and windows-1251/1252 by ICU's detector with own tie rules for short text. Output is never invalid:
- * what can't be mapped becomes U+FFFD; NUL becomes U+FFFD. Thread-safe. */
+ * EUC-KR, KOI8-R and windows-1251/1252 by ICU's detector with own tie rules for short text. Output is never
+ * invalid: what can't be mapped becomes U+FFFD; NUL becomes U+FFFD. Thread-safe. */
 #pragma once
 #include <glib.h>
 

@@ -1,9 +1,9 @@
 /* text_common.c: which characters are usual in written Chinese, Japanese and Korean.
  *
- * For text_detect.c: the right reading of bytes is the one made of usual characters. The Chinese list holds the 1,000
- * most frequent characters of some 290,000 in mail of 2004-2005, the Traditional one their counterparts by ICU's
- * Hans-Hant with a few of Taiwan and Hong Kong; kanji and hangul are those of newspapers and letters. They are folded into one
- * byte per character of the two blocks, once. */
+ * For text_detect.c: the right reading of bytes is the one made of usual characters. The Chinese list holds
+ * the 1,000 most frequent characters of some 290,000 in mail of 2004-2005, the Traditional one their
+ * counterparts by ICU's Hans-Hant with a few of Taiwan and Hong Kong; kanji and hangul are those of
+ * newspapers and letters. They are folded into one byte per character of the two blocks, once. */
 #include "lib/mail/text_internal.h"
 
 #define HAN_FIRST 0x4e00u

@@ -1,11 +1,12 @@
 /* text_detect.c: guesses the charset of undeclared text, subjects of a few characters included.
  *
- * Valid UTF-8 is UTF-8. Otherwise each candidate reads the bytes and collects points: for usual characters (lists in
- * text_common.c, as the bytes they have in that charset), for the zones where a charset keeps its frequent ones, against
- * byte pairs it does not have. Cyrillic is told by letter frequency and by capitals inside words (KOI8-R and
- * windows-1251 have the cases swapped); Western text by single accented letters between ASCII ones. The highest sum
- * wins. ICU's detector, which needs a few lines to be right, is asked where Western won or nothing clearly: it knows
- * the charsets of Central Europe, Greek, Hebrew, Arabic and Turkish. Linear in the first 16 KiB; the rest is not read. */
+ * Valid UTF-8 is UTF-8. Otherwise each candidate reads the bytes and collects points: for usual characters
+ * (lists in text_common.c, as the bytes they have in that charset), for the zones where a charset keeps its
+ * frequent ones, against byte pairs it does not have. Cyrillic is told by letter frequency and by capitals
+ * inside words (KOI8-R and windows-1251 have the cases swapped); Western text by single accented letters
+ * between ASCII ones. The highest sum wins. ICU's detector, which needs a few lines to be right, is asked
+ * where Western won or nothing clearly: it knows the charsets of Central Europe, Greek, Hebrew, Arabic and
+ * Turkish. Linear in the first 16 KiB; the rest is not read. */
 #include "lib/mail/text_internal.h"
 
 #include <string.h>
@@ -157,7 +158,8 @@ prepare(void)
     g_once_init_leave(&once, 1);
 }
 
-/* Length of what begins at bytes, when it is no pair: a single byte, or a three- or four-byte character; 0 = a pair. */
+/* Length of what begins at bytes, when it is no pair: a single byte, or a three- or four-byte character; 0 =
+ * a pair. */
 static gsize
 other_length(const struct multibyte *m, const guint8 *bytes, gsize length, int *points_r)
 {
@@ -285,7 +287,8 @@ cyrillic_points(const guint8 *bytes, gsize length, gboolean koi8)
 static int
 western_points(const guint8 *bytes, gsize length)
 {
-    static const char signs[] = "\x80\x85\x91\x92\x93\x94\x95\x96\x97\x99\xa0\xa1\xa3\xa7\xa9\xab\xae\xb0\xb4\xb7\xbb\xbf";
+    static const char signs[] =
+        "\x80\x85\x91\x92\x93\x94\x95\x96\x97\x99\xa0\xa1\xa3\xa7\xa9\xab\xae\xb0\xb4\xb7\xbb\xbf";
     int sum = 0;
 
     for (gsize i = 0; i < length; i++) {

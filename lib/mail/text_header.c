@@ -1,9 +1,9 @@
 /* text_header.c: header values to one line of UTF-8: unfolding, RFC 2047 encoded words, raw 8-bit bytes.
  *
- * Words of the same charset that follow one another are joined as bytes before they are converted, since senders cut
- * characters in two. Tolerated: words inside quotes or glued to text, raw spaces and "?" inside a Q word, missing padding.
- * What is no encoded word stays as it is; its 8-bit bytes are read in one charset for the whole value, so that
- * short pieces between words are guessed from all of them. */
+ * Words of the same charset that follow one another are joined as bytes before they are converted, since
+ * senders cut characters in two. Tolerated: words inside quotes or glued to text, raw spaces and "?" inside a
+ * Q word, missing padding. What is no encoded word stays as it is; its 8-bit bytes are read in one charset
+ * for the whole value, so that short pieces between words are guessed from all of them. */
 #include "lib/mail/text_internal.h"
 
 #include <string.h>
@@ -37,8 +37,8 @@ is_space(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* The first "?=" at or after from, within the length of a word. A search that found nothing is remembered and not done
- * again, so that a value of openings without an end stays linear. (from only rises.) */
+/* The first "?=" at or after from, within the length of a word. A search that found nothing is remembered and
+ * not done again, so that a value of openings without an end stays linear. (from only rises.) */
 static const char *
 find_close(struct header *h, const char *from, const char *end)
 {

@@ -49,9 +49,10 @@ void verdict_edit(struct verdict *verdict, enum edit_kind kind, gint32 index, co
  *               it towards the MTA once the archive has it.
  *   DISCARD     every recipient discards.
  *   TAG, ACCEPT delivered to all but those in remove; TAG when one of those who get it wants it.
- * A recipient that rejects while others don't can't be told so any more (one reply for all). Its copy would be lost
- * without a trace if it were only removed: therefore it turns into quarantine, from where it can be released, and
- * is listed in both arrays. The archive keeps the outcomes themselves, so that the wish to reject stays visible. */
+ * A recipient that rejects while others don't can't be told so any more (one reply for all). Its copy would
+ * be lost without a trace if it were only removed: therefore it turns into quarantine, from where it can be
+ * released, and is listed in both arrays. The archive keeps the outcomes themselves, so that the wish to
+ * reject stays visible. */
 struct decision {
     enum verdict_action action;
     const char *reply;  /* of the deciding outcome; borrowed from the verdict; NULL when it has none */
@@ -59,7 +60,8 @@ struct decision {
     GArray *remove;     /* guint: to delete from the envelope, rising; empty unless action is TAG or ACCEPT */
     GArray *quarantine; /* guint: whose copy is to be held in quarantine, rising; empty for TEMPFAIL and REJECT */
 };
-/* Fills decision_r (clear it with decision_clear; the verdict must outlive it). Indexes not below n_recipients are
- * ignored; without recipients, outcomes for all decide. Thread-safe on a verdict that nobody changes. */
+/* Fills decision_r (clear it with decision_clear; the verdict must outlive it). Indexes not below
+ * n_recipients are ignored; without recipients, outcomes for all decide. Thread-safe on a verdict that nobody
+ * changes. */
 void verdict_decide(const struct verdict *verdict, guint n_recipients, struct decision *decision_r);
 void decision_clear(struct decision *decision);

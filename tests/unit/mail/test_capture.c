@@ -128,7 +128,8 @@ message_is_a_slice(void **state)
     capture_free(&out);
 }
 
-/* A record cut anywhere is refused, or (at a field border) lacks only its last fields; never more than it had. */
+/* A record cut anywhere is refused, or (at a field border) lacks only its last fields; never more than it
+ * had. */
 static void
 every_cut_is_safe(void **state)
 {

@@ -1,8 +1,9 @@
-/* test_corpus.c: all real mail of the corpus: nothing crashes, all text is valid, spans tile, trees are as GMime sees them.
+/* test_corpus.c: all real mail of the corpus: nothing crashes, all text is valid, spans tile, trees are as
+ * GMime sees them.
  *
- * The corpus is outside of the tree (POSTERN_CORPUS, by default ../shared/corpus beside the repository); where it is absent
- * the tests are skipped. Of the big folders every n-th message is read, so that this takes seconds; POSTERN_CORPUS_ALL=1
- * reads all, POSTERN_CORPUS_VERBOSE=1 names the messages that differ. */
+ * The corpus is outside of the tree (POSTERN_CORPUS, by default ../shared/corpus beside the repository);
+ * where it is absent the tests are skipped. Of the big folders every n-th message is read, so that this takes
+ * seconds; POSTERN_CORPUS_ALL=1 reads all, POSTERN_CORPUS_VERBOSE=1 names the messages that differ. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 
 static GPtrArray *files; /* char * */
 static char *corpus;
+static gboolean absent;
 
 static void
 collect(const char *path, guint *count, guint step)
@@ -58,6 +60,7 @@ set_up(void **state)
     files = g_ptr_array_new_with_free_func(g_free);
     corpus = g_strdup(set != NULL ? set : SOURCE_ROOT "/../shared/corpus");
     if (!g_file_test(corpus, G_FILE_TEST_IS_DIR)) {
+        absent = TRUE;
         printf("no corpus at %s: skipped (set POSTERN_CORPUS)\n", corpus);
         return 0;
     }
@@ -357,5 +360,7 @@ main(void)
         cmocka_unit_test(trees_are_as_gmime_sees_them),
     };
 
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    int failed = cmocka_run_group_tests(tests, set_up, tear_down);
+
+    return failed != 0 ? 1 : absent ? 77 : 0; /* 77: meson counts it as skipped */
 }
