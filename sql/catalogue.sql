@@ -66,6 +66,10 @@ SELECT e.event, e.received, e.source, e.verdict, e.again, e.queue_id, i.value, n
   LEFT JOIN word f ON f.id = e.mail_from
   ORDER BY e.event LIMIT ?
 
+-- name: message_recipients
+SELECT DISTINCT w.value FROM (SELECT event FROM event WHERE event = ? UNION ALL SELECT event FROM event WHERE message = ?) e
+  JOIN recipient r ON r.event = e.event AND r.n = 0 JOIN word w ON w.id = COALESCE(r.original, r.mailbox) LIMIT ?
+
 -- name: event_recipients
 SELECT r.position, COALESCE(o.value, b.value), b.value, r.state FROM recipient r
   LEFT JOIN word o ON o.id = r.original
@@ -82,7 +86,7 @@ SELECT event FROM event WHERE event = ? AND event < ? AND COALESCE(mail_from, 0)
 SELECT COALESCE(original, mailbox) FROM recipient WHERE event = ? AND n = 0 ORDER BY position LIMIT 10000
 
 -- name: mailbox_events
-SELECT r.event, COALESCE(e.message, r.event) FROM recipient r JOIN event e ON e.event = r.event
+SELECT DISTINCT r.event, COALESCE(e.message, r.event) FROM recipient r JOIN event e ON e.event = r.event
   WHERE r.mailbox = ? AND r.event < ? ORDER BY r.event DESC LIMIT ?
 
 -- name: mailbox_concerned

@@ -23,7 +23,7 @@ start() {
 	# Tables of accounts are not created: --skip-grant-tables does without, which saves the slow install step.
 	"$@" mariadbd --no-defaults $user --datadir="$dir/data" --socket="$dir/sock" --pid-file="$dir/pid" \
 		--skip-networking --skip-grant-tables --skip-log-bin --performance-schema=off --max-connections=60 \
-		--innodb-log-file-size=4M --innodb-buffer-pool-size=16M --innodb-flush-log-at-trx-commit=2 \
+		--innodb-log-file-size=4M --innodb-buffer-pool-size=16M --innodb-flush-log-at-trx-commit=2 --innodb-flush-method=nosync --sync-frm=0 \
 		--innodb-use-native-aio=0 --innodb-temp-data-file-path=ibtmp1:4M:autoextend \
 		--tmpdir="$dir" --character-set-server=latin1 >>"$dir/log" 2>&1 </dev/null &
 	pid=$!
