@@ -4,13 +4,12 @@ searchd of its own, all under one directory, real-time index, durable database s
 Piler is no Debian package; without POSTERN_PILER the bench says so and prints `peer=none`."""
 import os
 import pwd
-import shutil
 import smtplib
 import subprocess
 import threading
 
 from tests.bench.measure import cpu_seconds
-from tests.support.process import Daemon, alive, connects, read_text, wait_until
+from tests.support.process import Daemon, connects, wait_until
 
 PORTS = {"smtp": 2725, "searchd": 9396}
 RT_FIELDS = {"piler1": "sender rcpt senderdomain rcptdomain subject body attachment_types", "tag1": "tag", "note1": "note",
