@@ -126,7 +126,7 @@ static const struct setting archived_settings[] = {
         .doc = "Compression level (zstd); a higher one takes more time and less disk."),
     ROW(config_archived, attachment_min, SETTING_SIZE, "16K", .min = 1 * K, .max = 256 * M,
         .doc = "Attachments of this size and more are stored once, however many messages carry them."),
-    ROW(config_archived, max_message, SETTING_SIZE, "256M", .min = 64 * K, .max = 256 * M,
+    ROW(config_archived, max_message, SETTING_SIZE, "240M", .min = 64 * K, .max = 240 * M, /* with its envelope it fits a frame */
         .doc = "Largest message that is taken; keep it at least at milter.max_message."),
     ROW(config_archived, min_free, SETTING_SIZE, "1G", .min = 0, .max = 16 * T,
         .doc = "Bytes that the archive leaves free on its disk; below that it takes no mail, and the spool or a "
