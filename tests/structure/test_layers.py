@@ -9,7 +9,7 @@ LAYERS = {
     "milters": ("lib/base", "lib/mail", "milters"),
     "policyd": ("lib/base", "lib/mail", "policyd"),
     "archive-store/store": ("lib/base", "lib/mail", "archive-store/store"),
-    "archive-store/index": ("lib/base", "archive-store/index"),
+    "archive-store/index": ("lib/base", "lib/mail", "archive-store/index"),
     "archive-store/server": ("lib/base", "lib/mail", "archive-store"),
     "cli": ("lib/base", "lib/mail", "cli"),
     "dovecot-plugins": ("dovecot-plugins",),
