@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from support.accounts import Accounts
 from support.fake_archived import FakeArchived
 from support.milterclient import ALL_STEPS, LEADSPC, SILENT, MilterClient, MilterError
 from support.process import Daemon, alive, connects, wait_until
@@ -246,6 +247,34 @@ def test_delivered_mail_is_not_tagged_unless_wanted(milter):
     record = milter.archive.stored()[-1]
     assert record["message"].startswith(b"X-Envelope-To: forged")  # as received; the edits are beside it
     assert [(kind, name) for kind, _, name, _ in record["edits"]] == [(3, "X-Envelope-To"), (0, "X-Envelope-To")]
+
+
+# ---- mailboxes ----
+
+def test_recipients_are_expanded_at_receipt(milter):
+    accounts = Accounts(f"{milter.directory}/accounts")
+    milter.archive.start()
+    milter.start(accounts={"driver": "sqlite", "path": accounts.database})
+    assert milter.send(recipients=["sales@example.test", "Alice+x@Example.test", "who@elsewhere.test"]).accepted
+    sales, alice, other = milter.archive.stored()[0]["recipients"]
+    assert sales["mailboxes"] == ["bob@example.test", "carol@example.test"] and sales["expansion"] == "expanded"
+    assert alice == {"original": "Alice+x@Example.test", "expansion": "expanded", "mailboxes": ["alice@example.test"]}
+    assert other["mailboxes"] == ["who@elsewhere.test"]
+
+
+def test_accounts_away_holds_nothing_up_and_is_marked(milter):
+    accounts = Accounts(f"{milter.directory}/accounts")
+    os.rename(accounts.database, accounts.database + ".away")
+    milter.archive.start()
+    milter.start(accounts={"driver": "sqlite", "path": accounts.database, "retry": "1s"})
+    began = time.monotonic()
+    assert milter.send(recipients=["sales@example.test", "alice@example.test"]).accepted
+    assert time.monotonic() - began < 4
+    assert {r["expansion"] for r in milter.archive.stored()[0]["recipients"]} == {"pending"}
+    assert "rcpts_pending=2" in milter.eom_lines()[-1] and "accounts" in milter.log()
+    os.rename(accounts.database + ".away", accounts.database)
+    wait_until(lambda: milter.send(recipients=["sales@example.test"]).accepted
+               and milter.archive.stored()[-1]["recipients"][0]["expansion"] == "expanded", 10, "expansion again", every=0.3)
 
 
 # ---- the archive is away ----
