@@ -38,6 +38,17 @@ store_get(struct store *store, guint64 id, GError **error)
     return capture;
 }
 
+int
+store_content(struct store *store, guint64 event, guint64 *id_r, GError **error)
+{
+    struct locator_entry e;
+    int found = locator_find_id(store->locator, event, &e, error);
+
+    if (found == 1)
+        *id_r = e.header.id;
+    return found;
+}
+
 /* Moves the cursor over ends of segments: FALSE = nothing more. */
 static gboolean
 settle_cursor(struct store *store, struct store_cursor *at, struct segment *s)

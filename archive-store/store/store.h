@@ -61,6 +61,9 @@ gboolean store_ingest_wait(struct store *store, const struct capture *capture,
 /* The capture of a content or event id, message byte for byte as that event received it. */
 struct capture *store_get(struct store *store, guint64 id, GError **error);
 
+/* The content id that an event id belongs to: 1 id_r set, 0 no such event, -1 error. */
+int store_content(struct store *store, guint64 event, guint64 *id_r, GError **error);
+
 enum store_kind { STORE_MESSAGE = 1, STORE_ATTACHMENT = 2, STORE_EVENT = 3, STORE_EXPANSION = 4 };
 /* A later answer for recipients whose expansion was pending; becomes a record of its own. */
 gboolean store_add_expansion(struct store *store, guint64 event, guint recipient, char **mailboxes,
@@ -72,7 +75,7 @@ struct store_cursor {
 };
 struct store_item {
     enum store_kind kind;      /* MESSAGE, EVENT or EXPANSION; attachments are passed over */
-    guint64 id, event;         /* content id and event id (equal for MESSAGE) */
+    guint64 id, event;         /* content id and event id (equal for MESSAGE); EXPANSION: its own id and its event */
     struct store_cursor next;  /* cursor after this record */
     struct capture *capture;   /* whole for MESSAGE; for EVENT without message (NULL) */
     guint expansion_recipient; /* EXPANSION: which recipient of event */
