@@ -131,7 +131,7 @@ static const struct setting archived_settings[] = {
     ROW(config_archived, min_free, SETTING_SIZE, "1G", .min = 0, .max = 16 * T,
         .doc = "Bytes that the archive leaves free on its disk; below that it takes no mail, and the spool or a "
                "temporary error keeps it."),
-    ROW(config_archived, workers, SETTING_INT, "4", .min = 1, .max = 256,
+    ROW(config_archived, workers, SETTING_INT, "4", .min = 1, .max = 64,
         .doc = "Threads that compress and encrypt messages on their way in."),
     ROW(config_archived, index_batch, SETTING_INT, "200", .min = 1, .max = 100000,
         .doc = "Most messages in one commit to catalogue and index."),
