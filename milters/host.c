@@ -5,8 +5,8 @@
  * sessions with it, and smfi_main returns only seconds later. Instead the listening descriptor's number is
  * made to point to another socket to which nobody connects, and the process exits when its sessions are done.
  *
- * LIMITS   A header field may have 4 MiB (libmilter's own limit of 64 KiB is below Postfix's default
- *          header_size_limit and would break the connection). An MTA that sends the last piece of the body in
+ * LIMITS   A header field may have 4 MiB; with libmilter's own limit of 64 KiB a longer one would break the
+ *          connection. (Postfix cuts fields at 60000 bytes before milters see them, other MTAs don't.) An MTA that sends the last piece of the body in
  *          the same packet as the end of message is not served (libmilter loses the end of message when "no
  *          reply" to the body was negotiated); Postfix and Sendmail send two packets. */
 #include <arpa/inet.h>

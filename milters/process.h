@@ -17,6 +17,8 @@ struct process {
     struct metrics_server *metrics;
     struct control *control;
     gint successor; /* pid of the process that took over, or 0 */
+    GMutex ending_lock; /* held while a take-over or the beginning of the end is under way */
+    gboolean ending;    /* under ending_lock: no take-over any more */
 };
 
 /* The control commands; data is the struct process. */

@@ -52,6 +52,8 @@ set(char **field, const char *value)
 void
 session_client(struct session *session, const char *name, const char *address, guint port)
 {
+    if (name != NULL && name[0] == '[') /* Postfix's "[address]": the client has no name */
+        name = NULL;
     set(&session->client_name, name);
     set(&session->client_address, address);
     session->client_port = port;

@@ -16,7 +16,7 @@ struct session {
 /* Takes the reference over. */
 struct session *session_new(struct runtime *runtime);
 void session_free(struct session **session);
-/* name and address may be NULL; cut at sane lengths. */
+/* name and address may be NULL, and a name that is an [address] counts as none; cut at sane lengths. */
 void session_client(struct session *session, const char *name, const char *address, guint port);
 void session_helo(struct session *session, const char *helo);
 void session_daemon(struct session *session, const char *name, const char *port);

@@ -105,18 +105,22 @@ give_up(pid_t pid, GString *answer)
     return FALSE;
 }
 
-gboolean
-process_take_over(struct process *process, GString *answer)
+static gboolean
+take_over(struct process *process, GString *answer)
 {
     int ready[2];
     pid_t pid;
     int rc;
 
+    if (process->ending) {
+        g_string_append(answer, "this process is ending");
+        return FALSE;
+    }
     if (getpid() == 1) {
         g_string_append(answer, "this process is number 1 of its container, which would end with it: restart the container");
         return FALSE;
     }
-    if (g_atomic_int_get(&process->successor) != 0) {
+    if (process->successor != 0) {
         g_string_append(answer, "a new process serves already");
         return FALSE;
     }
@@ -138,11 +142,23 @@ process_take_over(struct process *process, GString *answer)
     close(ready[0]);
     host_stop_accepting(TRUE);
     sd_notifyf(0, "MAINPID=%d", (int)pid);
-    g_atomic_int_set(&process->successor, (gint)pid);
+    process->successor = (gint)pid;
     daemon_request_stop();
     g_string_append_printf(answer, "process %d serves new sessions; process %d ends when its %u sessions have ended",
                            (int)pid, (int)getpid(), host_sessions());
     return TRUE;
+}
+
+/* The lock keeps a SIGTERM from shutting the listening socket while a new process is given it. */
+gboolean
+process_take_over(struct process *process, GString *answer)
+{
+    gboolean done;
+
+    g_mutex_lock(&process->ending_lock);
+    done = take_over(process, answer);
+    g_mutex_unlock(&process->ending_lock);
+    return done;
 }
 
 void
@@ -191,7 +207,7 @@ drain_sessions(const struct process *process)
     runtime_unref(runtime);
     log_text(LOG_SEV_INFO, "stop", "stopping when %u sessions have ended, or in %" G_GINT64_FORMAT " s",
              host_sessions(), bound / 1000);
-    if (g_atomic_int_get(&process->successor) == 0) {
+    if (process->successor == 0) {
         gint64 until = g_get_monotonic_time() + BACKLOG_MS * 1000;
 
         while (!process->socket_is_lent && host_connection_waits() && g_get_monotonic_time() < until)
@@ -210,8 +226,15 @@ drain_sessions(const struct process *process)
 void
 process_drain(struct process *process)
 {
-    daemon_notify_stopping();
-    if (g_atomic_int_get(&process->successor) != 0) {
+    gboolean taken_over;
+
+    g_mutex_lock(&process->ending_lock);
+    process->ending = TRUE;
+    taken_over = process->successor != 0;
+    g_mutex_unlock(&process->ending_lock);
+    if (!taken_over)
+        daemon_notify_stopping(); /* after a take-over the service goes on */
+    else {
         log_text(LOG_SEV_INFO, "stop", "process %d took over; %u sessions end here", process->successor,
                  host_sessions());
         metrics_server_stop(&process->metrics);

@@ -196,7 +196,7 @@ def test_sources(milter, address, port, macros, source):
 def test_large_and_odd_messages(milter):
     milter.archive.start()
     milter.start(archive={"timeout": "20s"})
-    long_field = b"X-Long: " + b"y" * 102000  # Postfix's header_size_limit is above libmilter's own 64 KiB
+    long_field = b"X-Long: " + b"y" * 102000  # above libmilter's own limit of 64 KiB
     odd = [b"A: b\r\n\r\n" + b"0123456789abcde\n" * 600000, long_field + b"\r\n\r\nbody", b"\r\nno header",
            b"A:\r\nB: \xff\xfe\r\n\r\n\0nul\0", b"Only: header\r\n\r\n"]
     client = milter.client().connect().helo()
@@ -441,6 +441,17 @@ def test_sigterm_is_bounded(milter):
     idle.close()
 
 
+def test_no_take_over_while_ending(milter):
+    milter.start()
+    client = milter.client().connect()
+    assert milter.command("stop")[0]
+    wait_until(lambda: not connects(milter.socket), what="the end of accepting")
+    ok, text = milter.command("restart")
+    assert not ok and "ending" in text
+    client.quit()
+    assert milter.daemon.process.wait(10) == 0
+
+
 def test_second_signal_ends_at_once(milter):
     milter.start()
     client = milter.client().connect()
@@ -463,6 +474,28 @@ def test_killed_at_any_step_nothing_is_acknowledged(milter):
         milter.start()
         assert milter.send(queue_id=stop).accepted
     assert [r["queue_id"] for r in milter.archive.stored()] == list("MRLBE")
+
+
+STAGES = ["connect", "helo", "mail", "rcpt", "header", "body", "eom-before-archive", "eom-after-archive", "eom-before-reply"]
+
+
+@pytest.mark.skipif(PROGRAM.exists() and b"POSTERN_TEST_KILL_FLAG" not in PROGRAM.read_bytes(),
+                    reason="postern-milter was built without -Dtest_hooks=true")
+@pytest.mark.parametrize("stage", STAGES)
+def test_killed_by_its_own_hook(milter, stage):
+    milter.archive.start()
+    # A place of its own for the flag, which the milter's user has to write.
+    flag = f"{milter.directory}/run/c/killed"
+    milter.daemon.environment.update(POSTERN_TEST_KILL=stage, POSTERN_TEST_KILL_FLAG=flag)
+    milter.start()
+    client = milter.client()
+    with pytest.raises(MilterError):
+        client.connect().helo().message(MESSAGE, queue_id="first try")
+    assert milter.daemon.process.wait(10) == -signal.SIGKILL and os.path.exists(flag)
+    milter.start()
+    assert milter.send(queue_id="retry").accepted
+    durable = stage in ("eom-after-archive", "eom-before-reply")
+    assert [r["queue_id"] for r in milter.archive.stored()] == ["first try"] * durable + ["retry"]
 
 
 # ---- take-over restarts ----

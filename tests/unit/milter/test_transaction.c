@@ -169,6 +169,7 @@ test_protocol_and_counts(void **state)
     assert_int_equal(metrics_get(stats.sessions, 0), 1);
     session_client(session, "c.test", "192.0.2.1", 1);
     session_helo(session, "helo.test");
+    assert_string_equal(session->client_name, "c.test");
     session_mail(session, "<a@b.test>", "user", "TLSv1.3", NULL);
     assert_string_equal(session->tx->capture->protocol, "ESMTPSA");
     assert_string_equal(session->tx->capture->auth_user, "user");
@@ -180,6 +181,9 @@ test_protocol_and_counts(void **state)
     assert_int_equal(metrics_get(stats.transactions, 0), 1);
     session_mail(session, "<a@b.test>", NULL, NULL, NULL);
     assert_string_equal(session->tx->capture->protocol, "");
+    session_client(session, "[192.0.2.1]", "192.0.2.1", 1);
+    session_mail(session, "<a@b.test>", NULL, NULL, NULL);
+    assert_string_equal(session->tx->capture->client_name, "");
     session_free(&session);
     assert_int_equal(metrics_get(stats.transactions, 0), 0);
     assert_int_equal(metrics_get(stats.sessions, 0), 0);
