@@ -62,15 +62,30 @@ make_key(const struct config_archived *archived, GError **error)
     return TRUE;
 }
 
+/* The catalogue's tables. It is derived and the archive works without it, so trouble is only told. */
+static void
+make_catalogue(const struct config *config)
+{
+    g_autofree char *path = NULL;
+    struct sql_options options = {0};
+    g_autoptr(GError) error = NULL;
+
+    databases_catalogue(&config->archived, &options, &path);
+    options.create = TRUE;
+    struct sql *sql = sql_open(&options, &error);
+    if (!sql || !sql_migrate(sql, "catalogue", NULL, &error))
+        printf("The catalogue is not ready: %s\nThe archive works without it. When the database is there, run "
+               "`postern-archived --init` again.\n", error->message);
+    if (sql)
+        sql_close(&sql);
+}
+
 /* Opening makes what is missing. */
 static gboolean
 make_parts(const struct config *config, GError **error)
 {
     g_autofree char *index_dir = g_build_filename(config->archived.dir, "index", NULL);
-    g_autofree char *path = NULL;
     struct store_options options;
-    struct sql_options database = {0};
-    g_autoptr(GError) problem = NULL;
 
     parts_store_options(config, &options);
     struct store *store = store_open(&options, NULL, error);
@@ -81,12 +96,7 @@ make_parts(const struct config *config, GError **error)
     if (!index)
         return FALSE;
     index_close(&index);
-    databases_catalogue(&config->archived, &database, &path);
-    struct catalogue *catalogue = catalogue_new(&database);
-    if (!catalogue_check(catalogue, &problem))
-        printf("The catalogue is not ready: %s\nThe archive works without it; when the database is there, run "
-               "`postern db init`.\n", problem->message);
-    catalogue_free(&catalogue);
+    make_catalogue(config);
     return TRUE;
 }
 
@@ -102,7 +112,11 @@ init_run(const struct config *config)
         goto failed;
     lock = parts_lock(config, &error);
     if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_BUSY)) {
-        printf("%s: the archive is in use, so it needs no init.\n", archived->dir);
+        printf("%s: the archive is in use; only the catalogue's tables are looked after.\n", archived->dir);
+        g_clear_error(&error);
+        if (!daemon_drop_privileges(archived->user, *archived->socket_group ? groups : NULL, &error))
+            goto failed;
+        make_catalogue(config);
         return EXIT_SUCCESS;
     }
     if (lock < 0 || !make_key(archived, &error) ||

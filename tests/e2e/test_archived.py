@@ -539,7 +539,8 @@ def test_disk_full(archive):
         kept = []
         with pytest.raises(Failed) as full:
             for n in range(2000):
-                kept.append(instance.ingest(b"Subject: fill %d\r\n\r\n" % n + os.urandom(1 << 20), "", [])["id"])
+                kept.append(instance.ingest(compose(subject=f"fill {n}", attachments=[("x", "application/octet-stream", os.urandom(1 << 20))]),
+                                            "", [])["id"])
         assert full.value.code == "full" and full.value.temporary and len(kept) > 5
         with instance.client() as client:
             assert client.search("subject:fill", limit=1)["hits"] is not None  # it still answers
@@ -569,7 +570,6 @@ def test_catalogue_on_mariadb(archive, mariadb):
     instance = archive(start=False, catalogue_driver="mariadb", catalogue_host=mariadb.socket, catalogue_database="catalogue",
                        catalogue_user="root")
     instance.init()
-    subprocess.run([program("postern"), "-c", instance.configuration, "db", "init"], check=True, stdin=subprocess.DEVNULL)
     instance.start_archived()
     ids = {name: instance.ingest(m, "s@outside.test", ["alice@example.test"], queue_id="4X" + name.replace("-", ""))["id"]
            for name, m in SAMPLES.items()}
