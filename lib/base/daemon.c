@@ -245,6 +245,20 @@ daemon_notify_stopping(void)
     sd_notify(0, "STOPPING=1");
 }
 
+/* daemon_sync_parent - a new directory is only sure to be there after a power cut once its parent is synced */
+static gboolean
+daemon_sync_parent(const char *dir, GError **error)
+{
+    g_autofree char *parent = g_path_get_dirname(dir);
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    gboolean synced = fd >= 0 && fsync(fd) == 0;
+    if (!synced)
+        daemon_set_error(error, "can't sync the directory above", dir);
+    if (fd >= 0)
+        close(fd);
+    return synced;
+}
+
 /* daemon_make_dir - makes dir and, first, the parents that are missing; all belong to the user */
 static gboolean
 daemon_make_dir(const char *dir, const struct daemon_identity *owner, int depth, GError **error)
@@ -268,7 +282,7 @@ daemon_make_dir(const char *dir, const struct daemon_identity *owner, int depth,
         daemon_set_error(error, "can't give the directory to its user:", dir);
         return FALSE;
     }
-    return TRUE;
+    return daemon_sync_parent(dir, error);
 }
 
 gboolean

@@ -59,7 +59,7 @@ class Postern:
         self.config = os.path.join(directory, "postern.conf")
         with open(self.config, "w") as f:
             f.write(f"""log {{ target = stderr }}
-archived {{ listen = "unix:{self.socket}" control = "unix:{directory}/archived.control" metrics = "" user = "" socket_group = ""
+archived {{ listen = "unix:{self.socket}" control = "unix:{directory}/archived.control" metrics = "" user = "daemon" socket_group = ""
   dir = "{directory}/archive" master_key = "{directory}/archive.key" min_free = 64M }}
 """)
         self.program = str(BUILD / "archive-store/server/postern-archived")

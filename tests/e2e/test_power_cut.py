@@ -10,6 +10,7 @@ import random
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -22,6 +23,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.path.abspath(os.environ.get("POSTERN_BUILD", os.path.join(ROOT, "build")))
 POWERCUTFS = os.path.join(BUILD, "tests/powercut/powercutfs")
 CLIENTS = 6
+USER = "daemon"  # any unprivileged account; root is refused
 
 
 class Disk:
@@ -68,8 +70,8 @@ class Archive:
         self.configuration = os.path.join(directory, "postern.conf")
         with open(self.configuration, "w") as f:
             f.write(f"""log {{ target = stderr }}
-archived {{ listen = "unix:{self.socket}" control = "unix:{directory}/archived.control" metrics = "" user = ""
-  socket_group = "" dir = "{mount}/archive" master_key = "{directory}/archive.key" segment_size = 64M min_free = 1M }}
+archived {{ listen = "unix:{self.socket}" control = "unix:{directory}/archived.control" metrics = "" user = "{USER}"
+  socket_group = "" dir = "{mount}/archive" master_key = "{directory}/archive.key" segment_size = 4M min_free = 1M }}
 """)
         program = os.path.join(BUILD, "archive-store/server/postern-archived")
         self.init_command = [program, "-c", self.configuration, "--init"]
@@ -84,15 +86,19 @@ archived {{ listen = "unix:{self.socket}" control = "unix:{directory}/archived.c
 
 
 @pytest.fixture
-def shelf(tmp_path):
+def shelf():
     if not os.path.exists(POWERCUTFS) or not os.path.exists("/dev/fuse"):
         pytest.skip("no FUSE on this machine (libfuse3-dev at build time, /dev/fuse now): power cuts can't be tested")
-    disk = Disk(str(tmp_path / "shelf"))
-    archive = Archive(str(tmp_path), disk.mount)
+    directory = tempfile.mkdtemp(prefix="pc-", dir="/tmp")  # pytest's own is closed to other accounts
+    os.chmod(directory, 0o755)
+    shutil.chown(directory, USER)
+    disk = Disk(os.path.join(directory, "shelf"))
+    archive = Archive(directory, disk.mount)
     yield disk, archive
     archive.daemon.kill()
     with contextlib.suppress(Exception):
         disk.unplug()
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def message(chance, serial):
@@ -154,18 +160,18 @@ def test_acknowledged_messages_survive_power_cuts(shelf):
     disk, archive = shelf
     disk.plug()
     archive.init()
-    acknowledged, chance = {}, random.Random(20)
+    acknowledged, latest, chance = {}, {}, random.Random(20)
     for round_number in range(8):
         archive.start()
-        if acknowledged:
-            check_all(archive, acknowledged)
+        check_all(archive, latest)
         load = Load(archive.socket, round_number)
         time.sleep(chance.uniform(0.3, 1.5))
         disk.cut(round_number)
         archive.daemon.kill()
         load.stop()
         assert load.acknowledged, archive.daemon.tail()
-        acknowledged.update(load.acknowledged)
+        latest = load.acknowledged
+        acknowledged.update(latest)
         disk.unplug()
         disk.plug()
     archive.start()

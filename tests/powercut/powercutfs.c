@@ -583,6 +583,6 @@ main(int argc, char **argv)
     load(root, argv[2]);
     out_dir = argv[3];
     g_thread_unref(g_thread_new("control", control, argv[4]));
-    char *args[] = {argv[0], (char *)"-f", (char *)"-o", (char *)"allow_other,auto_unmount", argv[1], NULL};
+    char *args[] = {argv[0], (char *)"-f", (char *)"-o", (char *)"allow_other", argv[1], NULL};
     return fuse_main(5, args, &operations, NULL);
 }
