@@ -1,7 +1,8 @@
 /* bench_index.c: the index's size, the CPU of building it, and search times as it grows.
  *
- * Usage: bench_index DIR [--per-day N] [--optimise] SIZE...
- * Builds in DIR (which must not have an index yet) and at each SIZE measures a fixed mix of queries: warm, and cold as far as
+ * Usage: bench_index DIR [--per-day N] [--optimise] [--built N] SIZE...
+ * Builds in DIR (which must not have an index yet, but for --built N: the N messages of an earlier run), with --optimise
+ * joins the closed months as the archive does when it is idle, and at each SIZE measures a fixed mix of queries: warm, and cold as far as
  * a program can (the index opened anew; the system's cache stays). "real" stands for the mails of the corpus
  * ($POSTERN_CORPUS). Prints key=value lines; docs/s and ms are of CPU for building, of wall time for searching.
  * At the end unique words are looked up to verify that what was measured is there. */
@@ -98,8 +99,6 @@ build(struct bench *b, guint n)
                 die(error);
         if (!index_commit(b->index, cursor, &error))
             die(error);
-        while (b->optimise && b->n % 20000 == 0 && index_optimise(b->index, 1000, &error) == 1)
-            ;
         b->cpu += cpu_now() - start;
         b->n += k;
     }
@@ -199,6 +198,22 @@ search(struct bench *b)
            quantile(cold, 0.5), quantile(cold, 0.95));
 }
 
+/* optimise - joins all closed months */
+static void
+optimise(struct bench *b)
+{
+    GError *error = NULL;
+    double start = cpu_now();
+    int rc;
+
+    do
+        rc = index_optimise(b->index, 1000, &error);
+    while (rc == 1);
+    if (rc < 0)
+        die(error);
+    printf("optimise n=%u cpu_ms_per_doc=%.4f\n", b->n, (cpu_now() - start) * 1000 / b->n);
+}
+
 /* report - size and CPU so far; the index is closed and opened, so that no log of SQLite's is counted */
 static void
 report(struct bench *b)
@@ -206,6 +221,10 @@ report(struct bench *b)
     reopen(b);
     gsize disk = disk_bytes(b->dir);
 
+    if (b->words == 0) {
+        printf("size n=%u index_bytes=%zu\n", b->n, disk);
+        return;
+    }
     printf("build n=%u text_bytes=%zu index_bytes=%zu index_per_text=%.3f cpu_ms_per_doc=%.4f docs_per_cpu_s=%.0f", b->n,
            b->words, disk, (double)disk / (double)b->words, b->cpu * 1000 / b->n, b->n / b->cpu);
     if (b->n == bench_corpus_real(b->corpus))
@@ -236,6 +255,13 @@ verify(struct bench *b)
         exit(1);
 }
 
+static int
+usage(void)
+{
+    fprintf(stderr, "usage: bench_index DIR [--per-day N] [--optimise] [--built N] SIZE|real...\n");
+    return 2;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -245,17 +271,18 @@ main(int argc, char **argv)
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc < 3) {
-        fprintf(stderr, "usage: bench_index DIR [--per-day N] [--optimise] SIZE|real...\n");
-        return 2;
+        return usage();
     }
     b.dir = argv[1];
-    if (arg + 1 < argc && strcmp(argv[arg], "--per-day") == 0) {
-        b.per_day = (guint)g_ascii_strtoull(argv[arg + 1], NULL, 10);
-        arg += 2;
-    }
-    if (arg < argc && strcmp(argv[arg], "--optimise") == 0) {
-        b.optimise = TRUE;
-        arg++;
+    for (; arg < argc && argv[arg][0] == '-'; arg++) {
+        if (strcmp(argv[arg], "--optimise") == 0)
+            b.optimise = TRUE;
+        else if (arg + 1 < argc && strcmp(argv[arg], "--per-day") == 0)
+            b.per_day = (guint)g_ascii_strtoull(argv[++arg], NULL, 10);
+        else if (arg + 1 < argc && strcmp(argv[arg], "--built") == 0)
+            b.n = (guint)g_ascii_strtoull(argv[++arg], NULL, 10);
+        else
+            return usage();
     }
     b.corpus = bench_corpus_new(corpus != NULL ? corpus : "../shared/corpus", G_MAXUINT);
     if (b.corpus == NULL || b.per_day == 0) {
@@ -266,6 +293,8 @@ main(int argc, char **argv)
     for (; arg < argc; arg++) {
         build(&b, strcmp(argv[arg], "real") == 0 ? bench_corpus_real(b.corpus)
                                                  : (guint)g_ascii_strtoull(argv[arg], NULL, 10));
+        if (b.optimise)
+            optimise(&b);
         report(&b);
         search(&b);
     }
