@@ -80,7 +80,8 @@ fetch_stored(struct store *store, guint64 segment, guint64 offset, struct record
         return fail(error, STORE_ERROR_IO, segment, offset, g_strerror(number));
     if (!parsed)
         return fail(error, STORE_ERROR_DAMAGED, segment, offset, "no record begins here");
-    if (stored == NULL || crc32c(0, stored, header_r->stored) != header_r->payload_crc) {
+    if (stored == NULL ||
+        (header_r->type != RECORD_GAP && crc32c(0, stored, header_r->stored) != header_r->payload_crc)) {
         g_free(stored);
         return fail(error, STORE_ERROR_DAMAGED, segment, offset, "the checksum of the record is wrong");
     }

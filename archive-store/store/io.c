@@ -18,6 +18,12 @@ system_open(const char *path, int flags, int mode)
     return open(path, flags, mode);
 }
 
+static int
+system_allocate(int fd, guint64 size)
+{
+    return posix_fallocate(fd, 0, (off_t)size);
+}
+
 static guint64
 system_free_bytes(const char *dir)
 {
@@ -31,6 +37,7 @@ const struct store_io store_io_system = {
     .open = system_open,
     .close = close,
     .pwrite = pwrite,
+    .allocate = system_allocate,
     .fdatasync = fdatasync,
     .fsync = fsync,
     .ftruncate = ftruncate,

@@ -11,6 +11,7 @@ struct store_io {
     int (*open)(const char *path, int flags, int mode);
     int (*close)(int fd);
     ssize_t (*pwrite)(int fd, const void *data, size_t n, off_t offset);
+    int (*allocate)(int fd, guint64 size); /* posix_fallocate from 0: 0 or an error number */
     int (*fdatasync)(int fd);
     int (*fsync)(int fd);
     int (*ftruncate)(int fd, off_t length);

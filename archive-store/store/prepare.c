@@ -50,7 +50,7 @@ create(const char *path, guint64 size, GError **error)
         return -1;
     }
     /* Contiguous where it can be, and a full disk is known before anything is written. */
-    int number = posix_fallocate(fd, 0, (off_t)size);
+    int number = store_io->allocate(fd, size);
     gboolean good = number == 0 || number == EOPNOTSUPP || number == EINVAL;
     if (!good)
         io_set_error(error, number, "allocating", path);

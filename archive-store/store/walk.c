@@ -121,7 +121,7 @@ walk_next_header(struct walk *w)
 guint64
 walk_nonzero_end(int fd, guint64 from, guint64 to)
 {
-    g_autofree guint8 *buffer = g_malloc(WINDOW);
+    g_autofree guint8 *buffer = g_malloc((gsize)MIN(WINDOW, MAX(to, from + 1) - from));
     guint64 end = from;
 
     for (guint64 at = from; at < to;) {
