@@ -23,7 +23,8 @@ struct appender_options {
 struct appender_start {
     guint64 last_id, last_segment; /* highest ever given out */
     guint64 log_segment, log_end;  /* durable end; 0, 0 = empty */
-    gboolean active;               /* log_segment can be written on: */
+    gboolean active;               /* the last segment can be written on: */
+    guint64 active_end;            /* from here, which is its beginning when log_segment is an earlier one */
     struct segment_header header;
     guint32 slots_used;
 };

@@ -11,6 +11,7 @@
 
 #define SAMPLE_MAX (16u << 10)
 #define SAMPLES_MAX (16u << 20)
+#define SEAL_RETRY (10 * G_USEC_PER_SEC)
 #define TRAIN_AGAIN 4u /* after a failure: when there are so many times the messages */
 
 void
@@ -36,31 +37,33 @@ remove_empty(struct store *store, guint64 id)
     store_io->unlink(key_path);
 }
 
-static void
+/* FALSE: try again later, and nothing else before it: a seal that failed half-way may still turn up after a
+ * power cut, so no other may be chained to the same predecessor. */
+static gboolean
 seal_one(struct store *store, guint64 id)
 {
     struct segment s;
     g_autoptr(GError) error = NULL;
 
     if (!segments_get(store->segments, id, &s) || s.state != SEGMENT_FINISHED)
-        return;
+        return TRUE;
     if (s.end <= SEGMENT_HEADER) {
         remove_empty(store, id);
-        return;
+        return TRUE;
     }
     const struct secrets *secrets = keyring_find(store->keyring, s.header.key_id);
     if (secrets == NULL)
         secrets = store->secrets;
     if (!seal_segment(store->segments, &s, secrets, store->sealed, store->sealed_hash, &error)) {
-        log_text(LOG_SEV_WARNING, "seal",
-                 "segment %016" G_GINT64_MODIFIER "x stays unsealed until the next start: %s", id,
+        log_text(LOG_SEV_WARNING, "seal", "segment %016" G_GINT64_MODIFIER "x can't be sealed yet: %s", id,
                  error->message);
-        return;
+        return FALSE;
     }
     segments_put(store->segments, &s);
     segments_forget(store->segments, id);
     store->sealed = id;
     memcpy(store->sealed_hash, s.seal_hash, 32);
+    return TRUE;
 }
 
 /* Plain payloads of the first messages, laid end to end. */
@@ -130,6 +133,33 @@ train(struct store *store)
     log_text(LOG_SEV_INFO, "dictionary", "no compression dictionary yet: %s", error->message);
 }
 
+/* Does the next piece of work. FALSE = there is none for now. Lock held, given up meanwhile. */
+static gboolean
+work(struct store *store)
+{
+    guint64 *id = g_get_monotonic_time() >= store->seal_at ? g_queue_pop_head(&store->finished) : NULL;
+    gboolean good = TRUE;
+
+    if (id == NULL && !store->train)
+        return FALSE;
+    store->keeper_busy = TRUE;
+    store->train &= id != NULL;
+    g_mutex_unlock(&store->keeper_lock);
+    if (id != NULL)
+        good = seal_one(store, *id);
+    else
+        train(store);
+    g_mutex_lock(&store->keeper_lock);
+    if (good) {
+        store->seal_at = id != NULL ? 0 : store->seal_at;
+        g_free(id);
+        return TRUE;
+    }
+    g_queue_push_head(&store->finished, id);
+    store->seal_at = g_get_monotonic_time() + SEAL_RETRY;
+    return TRUE;
+}
+
 static gpointer
 keep(gpointer data)
 {
@@ -139,24 +169,14 @@ keep(gpointer data)
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
     g_mutex_lock(&store->keeper_lock);
     while (!store->keeper_stop) {
-        guint64 *id = g_queue_pop_head(&store->finished);
-        gboolean trains = store->train;
-        if (id == NULL && !trains) {
-            store->keeper_busy = FALSE;
-            g_cond_broadcast(&store->keeper_idle);
-            g_cond_wait(&store->keeper_wake, &store->keeper_lock);
+        if (work(store))
             continue;
-        }
-        store->keeper_busy = TRUE;
-        if (id == NULL)
-            store->train = FALSE;
-        g_mutex_unlock(&store->keeper_lock);
-        if (id != NULL)
-            seal_one(store, *id);
+        store->keeper_busy = FALSE;
+        g_cond_broadcast(&store->keeper_idle);
+        if (g_queue_is_empty(&store->finished))
+            g_cond_wait(&store->keeper_wake, &store->keeper_lock);
         else
-            train(store);
-        g_free(id);
-        g_mutex_lock(&store->keeper_lock);
+            g_cond_wait_until(&store->keeper_wake, &store->keeper_lock, store->seal_at);
     }
     g_mutex_unlock(&store->keeper_lock);
     return NULL;
@@ -188,7 +208,7 @@ void
 keeper_wait(struct store *store)
 {
     g_mutex_lock(&store->keeper_lock);
-    while (store->keeper_busy || !g_queue_is_empty(&store->finished) || store->train)
+    while (store->keeper_busy || store->train || (!g_queue_is_empty(&store->finished) && store->seal_at == 0))
         g_cond_wait(&store->keeper_idle, &store->keeper_lock);
     g_mutex_unlock(&store->keeper_lock);
 }

@@ -35,8 +35,8 @@ static const char *const statement_text[N_STATEMENTS] = {
     [INSERT_TXN] = "INSERT OR REPLACE INTO txn(hash, place) VALUES(?1, ?2)",
     [INSERT_ATTACHMENT] = "INSERT OR REPLACE INTO attachment(hash, place) VALUES(?1, ?2)",
     [INSERT_ENVELOPE] = "INSERT OR REPLACE INTO envelope(hash, event) VALUES(?1, ?2)",
-    [UPDATE_STATE] = "UPDATE state SET segment = ?1, offset = ?2, records = ?3, messages = ?4, events = ?5, "
-                     "attachments = ?6, raw = ?7",
+    [UPDATE_STATE] = ("UPDATE state SET segment = ?1, offset = ?2, records = ?3, messages = ?4, events = ?5, "
+                      "attachments = ?6, raw = ?7"),
 };
 static const char *const find_text[LOCATOR_KEYS] = {
     [LOCATE_CONTENT] = "SELECT place FROM content WHERE hash = ?1",

@@ -254,8 +254,7 @@ settle_last(struct store *store, guint64 last, struct appender_start *start, GSt
     segments_get(store->segments, last, &s);
     s.state = SEGMENT_ACTIVE;
     segments_put(store->segments, &s);
-    if (recovery.end <= SEGMENT_HEADER) /* it goes on in the empty one */
-        start->log_end = start->log_segment == last ? SEGMENT_HEADER : start->log_end;
+    start->active_end = recovery.end;
     return TRUE;
 }
 

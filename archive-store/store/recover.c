@@ -83,20 +83,39 @@ collect(struct job *job, const struct segment_header *header, GError **error)
     return step != WALK_ERROR;
 }
 
+/* How many items stay: what can't be used goes from the end, but only as far as it was never acknowledged. */
+static guint
+count_kept(const struct job *job)
+{
+    const struct item *items = (const struct item *)(void *)job->items->data;
+    guint n = job->items->len;
+
+    while (n > 0 &&
+           (items[n - 1].damaged || items[n - 1].keyless || items[n - 1].header.type == RECORD_GAP) &&
+           items[n - 1].at >= job->acknowledged)
+        n--;
+    guint64 mark = 0;
+    gboolean damage = FALSE;
+    for (guint i = 0; i < n; i++) {
+        if (!items[i].damaged)
+            mark = MAX(mark, (guint64)items[i].header.durable * 8);
+        damage |= (items[i].damaged || items[i].keyless) && items[i].at < job->acknowledged;
+    }
+    /* Where acknowledged data is damaged, the record whose mark proves that it was acknowledged stays too
+     * (VOID), else the next recovery would judge otherwise. */
+    for (guint proof = job->items->len; damage && mark < job->acknowledged && proof > n; proof--) {
+        if (!items[proof - 1].damaged && (guint64)items[proof - 1].header.durable * 8 == job->acknowledged)
+            return proof;
+    }
+    return n;
+}
+
 /* Drops what can't be used from the end of the list; the log ends behind the last good record. */
 static gboolean
 cut_tail(struct job *job, guint64 capacity, GError **error)
 {
-    guint n = job->items->len;
+    guint n = count_kept(job);
 
-    while (n > 0) {
-        const struct item *item = &g_array_index(job->items, struct item, n - 1);
-        if (!item->damaged && !item->keyless && item->header.type != RECORD_GAP)
-            break;
-        if (item->at < job->acknowledged)
-            break; /* acknowledged: stays, and is reported as damaged below */
-        n--;
-    }
     g_array_set_size(job->items, n);
     guint64 end = n > 0 ? g_array_index(job->items, struct item, n - 1).next : SEGMENT_HEADER;
     /* With damage at the very end its range reaches to the capacity: the log then goes on at the mark. */

@@ -62,8 +62,8 @@ roll_reopen(struct appender *a, const struct appender_start *start, GError **err
         .slots = start->header.slots,
         .slots_used = start->slots_used,
         .capacity = start->header.capacity,
-        .reserved = start->log_end,
-        .durable = start->log_end,
+        .reserved = start->active_end,
+        .durable = start->active_end,
         .dictionary = (guint16)start->header.dictionary,
         .refs = 1,
     };
@@ -164,6 +164,25 @@ install(struct appender *a, const struct segment_header *header, struct active *
     g_mutex_lock(&a->lock);
 }
 
+/* The successor has its name, but the folder may forget it at a power cut, or remember it: then its header
+ * says where the old segment's log ended, so nothing more may be appended there. Lock held, given up in
+ * between. */
+static void
+give_up_current(struct appender *a)
+{
+    struct active *old = a->current;
+
+    if (old == NULL)
+        return;
+    guint64 segment = old->segment;
+    segments_finish(a->o.segments, segment, old->durable);
+    a->current = NULL;
+    active_unref(old);
+    g_mutex_unlock(&a->lock);
+    a->o.finished(segment, a->o.data);
+    g_mutex_lock(&a->lock);
+}
+
 /* With a->rolling set and the queue empty. Lock held, given up in between. */
 static gboolean
 activate(struct appender *a, guint64 span, guint32 month, GError **error)
@@ -206,6 +225,8 @@ activate(struct appender *a, guint64 span, guint32 month, GError **error)
         install(a, &header, active, dictionary);
     else
         active_unref(active);
+    if (!good && named)
+        give_up_current(a);
     return good;
 }
 

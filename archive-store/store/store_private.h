@@ -24,7 +24,8 @@ struct store {
     GThread *keeper;
     GMutex keeper_lock;
     GCond keeper_wake, keeper_idle;
-    GQueue finished; /* guint64 *: segments to seal */
+    GQueue finished; /* guint64 *: segments to seal, in this order */
+    gint64 seal_at;  /* monotonic: not before that, since sealing failed; 0 = it did not */
     gboolean keeper_stop, keeper_busy, train;
     guint64 sealed; /* the last one sealed, 0 = none */
     guint8 sealed_hash[32];
@@ -36,7 +37,7 @@ struct store {
 void keeper_start(struct store *store);
 void keeper_stop(struct store *store);
 void keeper_finished(guint64 segment, gpointer store); /* appender_options.finished */
-/* Waits until all that is finished is sealed and no training is under way. */
+/* Waits until all that is finished is sealed (unless that failed) and no training is under way. */
 void keeper_wait(struct store *store);
 /* Trains a dictionary of what is in the store now; used from the next segment on. */
 gboolean store_train(struct store *store, guint most, GError **error);
