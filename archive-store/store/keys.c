@@ -59,13 +59,14 @@ keys_last_used(int fd, guint32 slots)
     guint32 last = 0;
 
     for (guint32 first = 1; first <= slots;) {
-        gssize n = io_read_full(fd, bytes, SCAN_SLOTS * KEY_SLOT, key_slot_offset(first));
+        guint32 want = MIN(SCAN_SLOTS, slots - first + 1);
+        gssize n = io_read_full(fd, bytes, want * KEY_SLOT, key_slot_offset(first));
         guint32 got = n > 0 ? (guint32)n / KEY_SLOT : 0;
-        for (guint32 i = 0; i < got && first + i <= slots; i++) {
+        for (guint32 i = 0; i < got; i++) {
             if (memcmp(bytes + i * KEY_SLOT, zeros, KEY_SLOT) != 0)
                 last = first + i;
         }
-        if (got < SCAN_SLOTS)
+        if (got < want)
             break;
         first += got;
     }

@@ -217,6 +217,12 @@ settle(struct job *job, guint64 last_id_before, recover_references references, g
             torn |= open;
             if (!open) {
                 job->result->damaged++;
+#ifdef POSTERN_PLANTED_BUGS
+                if (job->result->damaged == 2) { /* the bug: reads behind a copy of the item */
+                    g_autofree guint8 *copy = g_memdup2(item, sizeof *item);
+                    job->segment += copy[sizeof *item];
+                }
+#endif
                 say(job, item->damaged ? "damaged, passed over" : "its key slot is damaged", item->at,
                     item->next);
             } else if (item->damaged) {

@@ -55,12 +55,6 @@ record_at(struct walk *w, guint64 offset, gboolean payload, struct record_header
 
     if (p == NULL || !parse_record_header(p, header) || record_span(header->stored) > w->end - offset)
         return FALSE;
-#ifdef POSTERN_PLANTED_BUGS
-    if (header->type == RECORD_EXPANSION && header->raw != 0) { /* the bug: reads one byte behind a copy */
-        g_autofree guint8 *copy = g_memdup2(p, RECORD_HEADER);
-        header->flags = (guint16)(copy[RECORD_HEADER] & 0);
-    }
-#endif
     *record_r = NULL;
     if (!payload || header->type == RECORD_GAP)
         return TRUE;
