@@ -56,6 +56,7 @@ def corpus():
 class Postern:
     def __init__(self, directory):
         self.d, self.socket = directory, os.path.join(directory, "archived.sock")
+        shutil.chown(directory, "daemon")  # an account that every Debian has; root alone is refused
         self.config = os.path.join(directory, "postern.conf")
         with open(self.config, "w") as f:
             f.write(f"""log {{ target = stderr }}
