@@ -21,6 +21,7 @@
 #define OVERHEAD 256           /* what a request costs beside its payload, roughly */
 #define IOV_MOST 60
 #define LINGER_US (5 * G_USEC_PER_SEC)
+#define AHEAD 16384             /* bytes read at once for small frames; bigger payloads go straight to their memory */
 #define SECONDS_PER_MIB 1      /* a frame may take the stall time and this */
 
 struct connection {
@@ -30,6 +31,9 @@ struct connection {
     struct event *readable, *writable;
     guint8 header[5];
     gsize header_got;
+    guint8 *ahead; /* what was read and not used yet: [ahead_start, ahead_end) */
+    gsize ahead_start, ahead_end;
+    gboolean dry; /* the last read emptied the socket */
     guint8 *payload; /* NULL until its bytes are reserved */
     gsize payload_length, payload_got, reserved;
     gboolean in_payload, paused, eof, discarding;
@@ -64,6 +68,7 @@ connection_close(struct connection *connection)
     event_free(connection->readable);
     event_free(connection->writable);
     close(connection->fd);
+    g_free(connection->ahead);
     g_free(connection);
     server_resume_accept(server);
 }
@@ -152,16 +157,41 @@ connection_deliver(struct connection *connection)
 
 /* read(2) with the outcomes folded: > 0 bytes, 0 nothing now, -1 end of file or error. */
 static gssize
-connection_read(struct connection *connection, void *to, gsize n)
+connection_read_socket(struct connection *connection, void *to, gsize n)
 {
     for (;;) {
         gssize got = read(connection->fd, to, n);
-        if (got > 0)
+        if (got > 0) {
+            connection->dry = (gsize)got < n;
             return got;
+        }
         if (got < 0 && errno == EINTR)
             continue;
         return got < 0 && errno == EAGAIN ? 0 : -1;
     }
+}
+
+/* The same through the bytes read ahead: most frames take one system call. */
+static gssize
+connection_read(struct connection *connection, void *to, gsize n)
+{
+    if (connection->ahead_start == connection->ahead_end) {
+        if (connection->dry)
+            return 0;
+        if (n >= AHEAD)
+            return connection_read_socket(connection, to, n);
+        if (!connection->ahead)
+            connection->ahead = g_malloc(AHEAD);
+        gssize got = connection_read_socket(connection, connection->ahead, AHEAD);
+        if (got <= 0)
+            return got;
+        connection->ahead_start = 0;
+        connection->ahead_end = (gsize)got;
+    }
+    n = MIN(n, connection->ahead_end - connection->ahead_start);
+    memcpy(to, connection->ahead + connection->ahead_start, n);
+    connection->ahead_start += n;
+    return (gssize)n;
 }
 
 static gssize
@@ -217,14 +247,13 @@ connection_step(struct connection *connection)
     return TRUE;
 }
 
+/* Reads frames until nothing comes or nothing more may be taken. */
 static void
-on_readable(evutil_socket_t fd, short what, void *data)
+connection_pump(struct connection *connection)
 {
-    struct connection *connection = data;
     gsize total = 0;
 
-    (void)fd;
-    (void)what;
+    connection->dry = FALSE;
     while (total < READ_TURN) {
         gssize got = connection_read_some(connection);
         if (got == 0)
@@ -241,6 +270,16 @@ on_readable(evutil_socket_t fd, short what, void *data)
         if (!connection_step(connection))
             return;
     }
+    if (connection->ahead_start < connection->ahead_end) /* the socket alone would not call again */
+        event_active(connection->readable, EV_READ, 0);
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *data)
+{
+    (void)fd;
+    (void)what;
+    connection_pump(data);
 }
 
 void
@@ -249,14 +288,16 @@ connection_resume(struct connection *connection)
     if (!connection->paused || !connection_has_room(connection))
         return;
     connection->paused = FALSE;
-    if (connection_begin_payload(connection)) {
-        event_add(connection->readable, NULL);
+    gboolean begun = connection_begin_payload(connection);
+    if (!begun && !connection->discarding)
+        return; /* paused again */
+    event_add(connection->readable, NULL);
+    if (begun) {
         connection_note_progress(connection);
         if (connection->payload_length == 0)
             connection_deliver(connection);
-    } else if (connection->discarding) {
-        event_add(connection->readable, NULL);
     }
+    connection_pump(connection); /* what was read ahead is not announced again */
 }
 
 /* Frames that may be written now: those of the oldest exchange, and of the next where that is finished. */

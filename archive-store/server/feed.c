@@ -258,6 +258,24 @@ feeder_covered(struct feeder *feeder, const struct store_cursor *end)
     g_mutex_unlock(&feed->lock);
 }
 
+/* At the end of the log. With an open batch, records are let gather for a moment instead of waking for each group that the
+ * store commits: a wake costs more than a record. */
+static void
+feeder_rest(struct feeder *feeder)
+{
+    struct feed *feed = feeder->feed;
+
+    if (feeder->pending == 0) {
+        if (!feed_is_stopping(feed))
+            store_wait(feed->store, &feeder->position, WAIT_MS);
+        return;
+    }
+    g_mutex_lock(&feed->lock);
+    if (!feed->stopping && feed->waiters == 0)
+        g_cond_wait_until(&feed->moved, &feed->lock, g_get_monotonic_time() + SLICE_MS * 1000);
+    g_mutex_unlock(&feed->lock);
+}
+
 /* One step of the walk: a record, a commit, or a wait for more. */
 static void
 feeder_step(struct feeder *feeder)
@@ -283,8 +301,7 @@ feeder_step(struct feeder *feeder)
         feeder_update_metrics(feeder);
         if (feeder->upkeep && feeder->pending == 0 && g_get_monotonic_time() - feeder->last_added > UPKEEP_US)
             feeder->upkeep = feeder->sink->idle(feeder->sink->data);
-        if (!feed_is_stopping(feeder->feed))
-            store_wait(feeder->feed->store, &feeder->position, feeder->pending ? SLICE_MS : WAIT_MS);
+        feeder_rest(feeder);
     }
 }
 
@@ -389,6 +406,7 @@ feed_wait(struct feed *feed, const struct store_cursor *target, int timeout_ms)
 
     g_mutex_lock(&feed->lock);
     feed->waiters++;
+    g_cond_broadcast(&feed->moved); /* who rests with an open batch shall commit it */
     gboolean reached = feed_has_reached(feed, target);
     while (!reached && !feed->stopping && g_cond_wait_until(&feed->moved, &feed->lock, until))
         reached = feed_has_reached(feed, target);

@@ -18,7 +18,8 @@ struct feed_log {
     struct store *store;
     GMutex lock;
     GCond ready;
-    GQueue ring; /* struct feed_entry *, newest at the tail */
+    GQueue ring;          /* struct feed_entry *, newest at the tail; owns a reference */
+    GHashTable *by_place; /* the same by their place (borrowed) */
     gsize weight;
     GHashTable *damaged; /* "segment:offset" already told */
     guint64 n_damaged;
@@ -64,6 +65,20 @@ feed_record_free(struct feed_record **record)
 }
 
 /* ---- entries ---- */
+
+static guint
+place_hash(gconstpointer entry)
+{
+    const struct store_cursor *at = &((const struct feed_entry *)entry)->at;
+
+    return (guint)(at->offset >> 3) * 2654435761u + (guint)at->segment;
+}
+
+static gboolean
+place_equal(gconstpointer a, gconstpointer b)
+{
+    return cursor_equal(&((const struct feed_entry *)a)->at, &((const struct feed_entry *)b)->at);
+}
 
 static struct feed_entry *
 entry_new(const struct store_cursor *at)
@@ -144,6 +159,7 @@ ring_trim(struct feed_log *log)
         if (!oldest->ready)
             return;
         g_queue_pop_head(&log->ring);
+        g_hash_table_remove(log->by_place, oldest);
         log->weight -= oldest->weight;
         feed_entry_unref(oldest);
     }
@@ -152,12 +168,30 @@ ring_trim(struct feed_log *log)
 static struct feed_entry *
 ring_find(struct feed_log *log, const struct store_cursor *at)
 {
+    const struct feed_entry wanted = {.at = *at};
+
+    return g_hash_table_lookup(log->by_place, &wanted);
+}
+
+/* With the lock held. */
+static void
+ring_push(struct feed_log *log, struct feed_entry *entry)
+{
+    g_queue_push_tail(&log->ring, entry);
+    g_hash_table_add(log->by_place, entry);
+}
+
+/* With the lock held; the newest are at the tail, so a failed entry is found at once. */
+static void
+ring_drop(struct feed_log *log, struct feed_entry *entry)
+{
     for (GList *l = log->ring.tail; l; l = l->prev) {
-        struct feed_entry *entry = l->data;
-        if (cursor_equal(&entry->at, at))
-            return entry;
+        if (l->data == entry) {
+            g_queue_delete_link(&log->ring, l);
+            break;
+        }
     }
-    return NULL;
+    g_hash_table_remove(log->by_place, entry);
 }
 
 int
@@ -178,7 +212,7 @@ feed_log_get(struct feed_log *log, const struct store_cursor *at, struct feed_en
         feed_entry_unref(entry); /* the other reader found nothing or failed: look again for ourselves */
     }
     entry = entry_new(at);
-    g_queue_push_tail(&log->ring, entry);
+    ring_push(log, entry);
     g_mutex_unlock(&log->lock);
 
     int found = entry_fill(log, entry, error);
@@ -189,7 +223,7 @@ feed_log_get(struct feed_log *log, const struct store_cursor *at, struct feed_en
         ring_trim(log);
     } else {
         entry->failed = TRUE;
-        g_queue_remove(&log->ring, entry);
+        ring_drop(log, entry);
     }
     g_cond_broadcast(&log->ready);
     g_mutex_unlock(&log->lock);
@@ -211,6 +245,7 @@ feed_log_new(struct store *store)
     g_mutex_init(&log->lock);
     g_cond_init(&log->ready);
     g_queue_init(&log->ring);
+    log->by_place = g_hash_table_new(place_hash, place_equal);
     log->damaged = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     log->damaged_total = metrics_counter("postern_archive_damaged_records_total",
                                          "Records of the store's log that could not be read and were passed over.",
@@ -227,6 +262,7 @@ feed_log_free(struct feed_log **log)
     if (!l)
         return;
     *log = NULL;
+    g_hash_table_unref(l->by_place);
     while ((entry = g_queue_pop_head(&l->ring)))
         feed_entry_unref(entry);
     g_hash_table_unref(l->damaged);
