@@ -19,7 +19,7 @@
 #include <string.h>
 
 #define CONNECTIONS 8
-#define READER "catalogue"
+static const char *const reader = "catalogue"; /* whose position it is */
 
 struct catalogue *
 catalogue_new(const struct sql_options *options)
@@ -320,7 +320,7 @@ catalogue_commit(struct catalogue *catalogue, const guint8 position[CATALOGUE_PO
 {
     if (!batch_begin(catalogue, error))
         return FALSE;
-    struct sql_value values[] = {SQL_T(READER), SQL_B(position, CATALOGUE_POSITION)};
+    struct sql_value values[] = {SQL_T(reader), SQL_B(position, CATALOGUE_POSITION)};
     if (!run(catalogue, "reader_set", values, 2, error) || !sql_commit(catalogue->batch, error)) {
         catalogue_abandon(catalogue);
         return FALSE;
@@ -344,7 +344,7 @@ catalogue_position(struct catalogue *catalogue, guint8 position_r[CATALOGUE_POSI
 {
     memset(position_r, 0, CATALOGUE_POSITION);
     struct sql *sql = catalogue_take(catalogue, error);
-    gboolean good = sql && sql_run(sql, "reader_get", (struct sql_value[]){SQL_T(READER)}, 1, take_position, position_r,
+    gboolean good = sql && sql_run(sql, "reader_get", (struct sql_value[]){SQL_T(reader)}, 1, take_position, position_r,
                                    NULL, error);
     catalogue_give(catalogue, sql);
     return good;
