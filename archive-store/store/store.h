@@ -1,4 +1,4 @@
-/* store.h: the archive's store: segments, keys, group commit, recovery. Formats: format.h and segment.c.
+/* store.h: the archive's store: segments, keys, group commit, recovery. Formats: format.h, codec.c, dict.c.
  *
  * Thread-safety: store_ingest, store_get and readers may be used from any thread. */
 #pragma once
@@ -81,8 +81,9 @@ struct store_item {
     guint expansion_recipient; /* EXPANSION: which recipient of event */
     char **expansion_mailboxes;
 };
-/* The next durable record after *cursor: 1 item_r filled (clear it), 0 nothing more now, -1 error (damaged
- * record: error set and item_r->next says where to go on; an erased record is skipped silently). */
+/* The next durable record after *cursor: 1 item_r filled (clear it); 0 nothing more now; -1 error. With
+ * STORE_ERROR_DAMAGED item_r->next says where to go on behind the damage; with any other error (_IO, _KEY) it is where
+ * reading failed: try again later. Erased records are skipped silently. */
 int store_next(struct store *store, const struct store_cursor *cursor, struct store_item *item_r,
                GError **error);
 void store_item_clear(struct store_item *item);
@@ -103,7 +104,9 @@ gboolean store_verify(struct store *store, store_progress progress, gpointer dat
                       struct store_verify_report *report_r, GError **error);
 void store_verify_report_clear(struct store_verify_report *report);
 
-/* For status: bytes in use and so on. */
+/* For status. messages: different contents; events: deliveries, the first of each content included; raw_bytes: sizes of
+ * all deliveries as received; disk_bytes: everything in the store's folder but the unused rest of the open segment and the
+ * segment made ahead of it (together at most two segment_size). */
 struct store_stats {
     guint64 segments, records, messages, events, attachments, raw_bytes, disk_bytes;
 };
