@@ -7,6 +7,14 @@
 #include "archive-store/store/keys.h"
 #include <string.h>
 
+static gint64
+system_clock(void)
+{
+    return g_get_real_time() / 1000;
+}
+
+gint64 (*store_clock)(void) = system_clock;
+
 guint32
 append_month(guint64 id)
 {
@@ -18,7 +26,7 @@ append_month(guint64 id)
 static guint64
 next_id(const struct appender *a)
 {
-    return MAX(a->last_id + 1, (guint64)(g_get_real_time() / 1000) << 20);
+    return MAX(a->last_id + 1, (guint64)MAX(store_clock(), 0) << 20);
 }
 
 struct appender *

@@ -8,6 +8,9 @@
 #include "archive-store/store/record.h"
 #include "archive-store/store/store.h"
 
+/* Milliseconds since the epoch; tests put another clock in. */
+extern gint64 (*store_clock)(void);
+
 struct appender;
 struct appender_options {
     struct segments *segments;

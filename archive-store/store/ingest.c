@@ -68,7 +68,7 @@ known_content(struct ingest *in, struct locator_entry *e, GError **error)
 static gboolean
 is_recent(guint64 id)
 {
-    return store_id_time_ms(id) >= g_get_real_time() / 1000 - REPEAT_WINDOW_MS;
+    return store_id_time_ms(id) >= store_clock() - REPEAT_WINDOW_MS;
 }
 
 /* Whether an earlier delivery of the last days had the same envelope; first is the content's MESSAGE record.

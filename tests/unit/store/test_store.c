@@ -445,6 +445,68 @@ races(void **state)
     scratch_clear(&s);
 }
 
+static gint64 test_time;
+
+static gint64
+test_clock(void)
+{
+    return test_time;
+}
+
+/* Months: a segment each, attachments never shared across, ids that rise whatever the clock does. */
+static void
+months(void **state)
+{
+    struct scratch s;
+    gint64 (*clock_before)(void) = store_clock;
+    const gint64 october = G_GINT64_CONSTANT(1793491199000); /* 2026-10-31 23:59:59 UTC */
+    g_autoptr(GString) text = g_string_new(NULL);
+    struct store_receipt receipts[6];
+    struct store_stats stats;
+    static const gint64 times[] = {0, 0, 2000, 3000, -500000, 5 * 86400000 + 2500};
+    static const char *const senders[] = {"a@x", "b@x", "c@x", "c@x", "d@x", "c@x"};
+    g_autoptr(GBytes) body = make_message(3, 9000);
+
+    (void)state;
+    scratch_init(&s);
+    store_clock = test_clock;
+    test_time = october;
+    scratch_open(&s);
+    for (guint n = 0; n < G_N_ELEMENTS(times); n++) {
+        /* 0..2 and 4: another message with the same attachment; 3 and 5: the content of 2 again. */
+        test_time = october + times[n];
+        g_string_printf(text, "X-Number: %u\r\n", n == 3 || n == 5 ? 2 : n);
+        g_string_append_len(text, g_bytes_get_data(body, NULL), (gssize)g_bytes_get_size(body));
+        receipts[n] = must_ingest(s.store, make_capture(text->str, text->len, senders[n], "r@x"));
+        assert_true(n == 0 || receipts[n].event > receipts[n - 1].event);
+    }
+    assert_true(receipts[3].known && receipts[3].repeat);
+    assert_true(receipts[5].known && receipts[5].repeat); /* within five days of the second one */
+    assert_true(!receipts[4].known && store_id_time_ms(receipts[4].event) >= october + 3000);
+    test_time += 6 * G_GINT64_CONSTANT(86400000);
+    g_string_printf(text, "X-Number: 2\r\n");
+    g_string_append_len(text, g_bytes_get_data(body, NULL), (gssize)g_bytes_get_size(body));
+    struct store_receipt late = must_ingest(s.store, make_capture(text->str, text->len, "c@x", "r@x"));
+    assert_true(late.known && !late.repeat);
+    store_stats(s.store, &stats);
+    assert_int_equal(stats.attachments, 2);
+    struct segment first, second;
+    assert_true(segments_after(s.store->segments, 0, &first) && segments_after(s.store->segments, 1, &second));
+    assert_int_equal(first.header.month, 202610);
+    assert_int_equal(second.header.month, 202611);
+    assert_int_equal(segments_count(s.store->segments), 2);
+    assert_sound(s.store);
+    /* Reopened with a clock that is far behind: ids still rise. */
+    scratch_close(&s);
+    test_time = october - G_GINT64_CONSTANT(40) * 86400000;
+    scratch_open(&s);
+    struct store_receipt behind = must_ingest(s.store, make_capture("A: b\n\n", 6, "f@x", "a@x"));
+    assert_true(behind.event > late.event);
+    scratch_close(&s);
+    store_clock = clock_before;
+    scratch_clear(&s);
+}
+
 int
 main(void)
 {
@@ -452,6 +514,7 @@ main(void)
         cmocka_unit_test(round_trip),       cmocka_unit_test(events),          cmocka_unit_test(log_order),
         cmocka_unit_test(attachments_once), cmocka_unit_test(rolls_and_seals), cmocka_unit_test(dictionary),
         cmocka_unit_test(erased),           cmocka_unit_test(refusals),        cmocka_unit_test(races),
+        cmocka_unit_test(months),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
