@@ -228,34 +228,38 @@ out:
     return status;
 }
 
+/* The folder of a unix socket, when there is none yet (/run is empty after each boot). */
+static gboolean
+ensure_socket_folder(const struct config_archived *settings, GError **error)
+{
+    if (!g_str_has_prefix(settings->listen, "unix:"))
+        return TRUE;
+    g_autofree char *folder = g_path_get_dirname(settings->listen + strlen("unix:"));
+    return g_file_test(folder, G_FILE_TEST_IS_DIR) || daemon_ensure_dir(folder, settings->user, error);
+}
+
 static int
 run_daemon(struct config *config)
 {
     const struct config_archived *settings = &config->archived;
-    const char *const groups[] = {settings->socket_group, NULL};
+    const char *group = *settings->socket_group ? settings->socket_group : NULL;
+    const char *const groups[] = {group, NULL};
     struct archived archived = {.config = config, .started_us = g_get_real_time(),
                                 .search_budget_ms = (gint)settings->search_budget};
     g_autoptr(GError) error = NULL;
-    int fd = -1, lock = -1;
+    int fd = -1, lock = -1, status = EXIT_FAILURE;
 
-    if (!parts_check_initialised(config, &error) || (lock = parts_lock(config, &error)) < 0)
-        goto failed;
-    fd = net_listen(settings->listen, (guint)settings->socket_mode, *settings->socket_group ? settings->socket_group
-                                                                                          : NULL, 128, &error);
-    if (fd < 0)
-        goto failed;
-    if (!daemon_drop_privileges(settings->user, *settings->socket_group ? groups : NULL, &error))
-        goto failed;
-    int status = serve(&archived, fd);
-    close(lock);
-    return status;
-failed:
-    tell_start_failure(config, error);
-    if (fd >= 0)
-        close(fd);
+    /* Listening comes after the change of user, so that the socket is the user's own (the milter runs as the
+     * same one); as a member of socket_group it may give the socket to that. */
+    if (parts_check_initialised(config, &error) && (lock = parts_lock(config, &error)) >= 0 &&
+        ensure_socket_folder(settings, &error) && daemon_drop_privileges(settings->user, groups, &error) &&
+        (fd = net_listen(settings->listen, (guint)settings->socket_mode, group, 128, &error)) >= 0)
+        status = serve(&archived, fd);
+    else
+        tell_start_failure(config, error);
     if (lock >= 0)
         close(lock);
-    return EXIT_FAILURE;
+    return status;
 }
 
 static struct config *
