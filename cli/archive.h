@@ -17,6 +17,7 @@ typedef struct archive_cli {
     struct config *config;
     struct archive_client *client;
     gboolean json, colour;
+    gint64 lag; /* bytes that were not indexed yet at the last search */
 } archive_cli;
 void archive_end(archive_cli *cli);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(archive_cli, archive_end)

@@ -219,6 +219,16 @@ archive_each_hit(struct archive_cli *cli, const struct archive_query *query, arc
         }
         const json_t *hits = json_object_get(reply, "hits");
         more = json_is_true(json_object_get(reply, "more")) && json_array_size(hits) > 0;
+        cli->lag = archive_number(reply, "lag");
+        if (json_is_true(json_object_get(reply, "incomplete")) && json_array_size(hits) == 0) {
+            /* With hits, the next page goes on where the time was up; without, there is no way on. */
+            g_set_error(error, ARCHIVE_ERROR, ARCHIVE_ERROR_PERMANENT,
+                        "the search took too long and was given up (archived.search_budget); narrow it with rarer "
+                        "words or after: and before:");
+            json_decref(reply);
+            ok = FALSE;
+            break;
+        }
         for (size_t n = 0; going && n < json_array_size(hits); n++) {
             const json_t *hit = json_array_get(hits, n);
             g_free(before);

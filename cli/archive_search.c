@@ -124,6 +124,8 @@ archive_search(int argc, char **argv, const char *config_path)
         return archive_explain(&cli, g_steal_pointer(&error));
     if (!cli.json && count == 0)
         fprintf(stderr, "Nothing found.\n");
+    if (!cli.json && cli.lag > 0)
+        fprintf(stderr, "The index is not up to date: the newest messages may be missing (postern archive status).\n");
     if (!cli.json && more && !all)
         fprintf(stderr, "There is more: --limit N, --all, or --before with the last id above.\n");
     return count > 0 ? ARCHIVE_EXIT_OK : ARCHIVE_EXIT_NO;
