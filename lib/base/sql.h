@@ -10,6 +10,7 @@
  * hang. Results are three-valued: a row, no row, or an error; they never collapse. */
 #pragma once
 #include <glib.h>
+#include <string.h>
 
 #define SQL_ERROR sql_error_quark()
 GQuark sql_error_quark(void);
@@ -50,8 +51,15 @@ struct sql_value {
     gsize length;
 };
 #define SQL_I(n) ((struct sql_value){.type = SQL_INT, .integer = (n)})
-#define SQL_T(s) ((struct sql_value){.type = (s) ? SQL_TEXT : SQL_NULL, .data = (s), .length = (s) ? strlen(s) : 0})
+#define SQL_T(s) sql_value_text(s)
 #define SQL_B(p, n) ((struct sql_value){.type = SQL_BLOB, .data = (p), .length = (n)})
+
+/* NULL is SQL's NULL. (A function, so that s is evaluated once and may be a literal.) */
+static inline struct sql_value
+sql_value_text(const char *text)
+{
+    return (struct sql_value){.type = text ? SQL_TEXT : SQL_NULL, .data = text, .length = text ? strlen(text) : 0};
+}
 
 /* One result row: valid only inside the callback. */
 struct sql_row;

@@ -1,7 +1,7 @@
 /* sqltest.h: runs each SQL test body on SQLite and on MariaDB, each time in a fresh database.
  *
  * The MariaDB half needs POSTERN_TEST_MARIADB (a socket path; tests/support/mariadb.sh sets it) and is a
- * skipped test without it. */
+ * skipped test without it. The names end in the engine (types_mariadb), so that reports count each half. */
 #pragma once
 #include "lib/base/sql_private.h"
 #include <stdarg.h>
@@ -23,7 +23,7 @@ void sqltest_run(void **state);
 
 #define SQLTEST_CASE(function, where, is_mariadb)                                                                          \
     {                                                                                                                      \
-        .name = #function " (" where ")", .test_func = sqltest_run,                                                        \
+        .name = #function "_" where, .test_func = sqltest_run,                                                             \
         .initial_state = &(struct sqltest_case){function, is_mariadb}                                                      \
     }
 #define SQLTEST_SQLITE(function) SQLTEST_CASE(function, "sqlite", FALSE)

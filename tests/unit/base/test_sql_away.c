@@ -53,7 +53,7 @@ not_a_database(const struct sqltest *test)
 
 /* Another connection holds the write lock: BUSY after the retries, not a hang; readers go on. */
 static void
-busy_sqlite(const struct sqltest *test)
+busy(const struct sqltest *test)
 {
     struct sql *holder = sqltest_open(test), *other = sqltest_open(test);
     sqltest_script(holder, "CREATE TABLE t (id INTEGER PRIMARY KEY, v INT);\nINSERT INTO t VALUES (1, 0);\n");
@@ -122,7 +122,7 @@ deadlock_thread(gpointer data)
 }
 
 static void
-deadlock_mariadb(const struct sqltest *test)
+deadlock(const struct sqltest *test)
 {
     struct sql *sql = sqltest_open(test);
     sqltest_script(sql, "CREATE TABLE t (id INT PRIMARY KEY, v INT);\nINSERT INTO t VALUES (1, 0), (2, 0);\n");
@@ -276,8 +276,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        SQLTEST_SQLITE(missing_file),      SQLTEST_SQLITE(not_a_database), SQLTEST_SQLITE(busy_sqlite),
-        SQLTEST_MARIADB(deadlock_mariadb), SQLTEST_MARIADB(idle_closed),   SQLTEST_MARIADB(wrong_place),
+        SQLTEST_SQLITE(missing_file),      SQLTEST_SQLITE(not_a_database), SQLTEST_SQLITE(busy),
+        SQLTEST_MARIADB(deadlock), SQLTEST_MARIADB(idle_closed),   SQLTEST_MARIADB(wrong_place),
         SQLTEST_MARIADB(slow_statement),   SQLTEST_MARIADB(server_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
