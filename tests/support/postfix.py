@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 
-from .process import Timeout, alive, connects, read_text, wait_until
+from .process import Timeout, alive, group_alive, connects, read_text, wait_until
 
 STOCK_MASTER = "/usr/share/postfix/master.cf.dist"
 # What Debian's start script copies into the queue directory for chrooted services.
@@ -144,9 +144,11 @@ class Postfix:
             return
         os.kill(pid, signal.SIGTERM)
         try:
-            wait_until(lambda: not alive(pid), 10, every=0.02)
+            # A child that the master forked a moment ago still holds its lock: the whole group has to be gone.
+            wait_until(lambda: not group_alive(pid), 10, every=0.02)
         except Timeout:
             os.killpg(pid, signal.SIGKILL)
+            wait_until(lambda: not group_alive(pid), 10, every=0.02)
 
     def restart(self):
         self.stop()

@@ -40,11 +40,20 @@ def alive(pid):
     return bool(text) and text.rsplit(")", 1)[1].split()[0] != "Z"
 
 
+def group_alive(group):
+    """True while any process of the process group lives (one that ended but was not yet reaped does not count)."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        fields = read_text(f"/proc/{pid}/stat").rsplit(")", 1)[-1].split()
+        if len(fields) > 2 and fields[2] == str(group) and fields[0] != "Z":
+            return True
+    return False
+
+
 def read_text(path):
     try:
         with open(path, encoding="utf-8", errors="replace") as f:
             return f.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return ""
 
 
