@@ -27,7 +27,7 @@ def test_chrooted_smtpd_reaches_the_milter(stack, postern, postfix, dovecot):
 
 def test_mail_that_a_content_filter_gives_back_is_archived_once(mail_system, dovecot):
     mta, postern = mail_system()
-    mta.set(content_filter="smtp:[127.0.0.1]:10024")
+    mta.set(content_filter="smtp:[127.0.0.1]:10024", smtp_send_xforward_command="yes")
     mta.restart()
     with ContentFilter() as content_filter:
         threading.Thread(target=content_filter.serve_forever, daemon=True).start()

@@ -1,6 +1,10 @@
-"""A content filter in Amavis' manner: takes mail by SMTP from Postfix and gives it back to another port, with a header added."""
+"""A content filter in Amavis' manner: takes mail by SMTP from Postfix and gives it back to another port, with a header added.
+
+As Amavis does, it passes on what XFORWARD told it, so that Postfix logs the first queue id beside the second."""
 import smtplib
 import socketserver
+
+from .client import reply
 
 
 class _Session(socketserver.StreamRequestHandler):
@@ -10,13 +14,16 @@ class _Session(socketserver.StreamRequestHandler):
         self.wfile.write(text.encode() + b"\r\n")
 
     def handle(self):
-        sender, recipients = "", []
+        sender, recipients, forwarded = "", [], []
         self.say("220 filter ESMTP")
         for line in self.rfile:
             command = line.decode("utf-8", "replace").strip()
             verb = command.split(":")[0].split(" ")[0].upper()
             if verb == "EHLO":
-                self.say("250-filter\r\n250 8BITMIME")
+                self.say("250-filter\r\n250-XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE\r\n250 8BITMIME")
+            elif verb == "XFORWARD":
+                forwarded.append(command)
+                self.say("250 ok")
             elif verb in ("HELO", "NOOP", "RSET"):
                 self.say("250 ok")
             elif verb == "MAIL":
@@ -27,7 +34,7 @@ class _Session(socketserver.StreamRequestHandler):
                 self.say("250 ok")
             elif verb == "DATA":
                 self.say("354 go on")
-                self.say(self.server.pass_on(self.message(), sender, recipients))
+                self.say(self.server.pass_on(self.message(), sender, recipients, forwarded))
             elif verb == "QUIT":
                 self.say("221 bye")
                 return
@@ -50,9 +57,11 @@ class ContentFilter(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", port), _Session)
         self.back_to, self.passed = back_to, 0
 
-    def pass_on(self, message, sender, recipients):
+    def pass_on(self, message, sender, recipients, forwarded):
         with smtplib.SMTP("127.0.0.1", self.back_to, timeout=60) as s:
             s.ehlo()
+            for command in forwarded:
+                reply("XFORWARD", s.docmd(command))
             s.sendmail(sender, recipients, b"X-Virus-Scanned: by the test's filter\r\n" + message, ["BODY=8BITMIME"])
         self.passed += 1
         return "250 2.0.0 passed on"

@@ -74,7 +74,7 @@ class Postfix:
                      smtpd_tls_auth_only="no", smtpd_relay_restrictions="permit_sasl_authenticated,reject",
                      smtpd_recipient_restrictions="", milter_macro_daemon_name="ORIGINATING")
         self.service("127.0.0.1:%d" % self.ports["reinjection"], smtpd_milters="", receive_override_options=
-                     "no_milters,no_address_mappings", content_filter="", smtpd_relay_restrictions="permit_mynetworks,reject")
+                     "no_milters,no_address_mappings", content_filter="", smtpd_authorized_xforward_hosts="127.0.0.0/8", smtpd_relay_restrictions="permit_mynetworks,reject")
 
     def service(self, endpoint, program="smtpd", **settings):
         """Adds an inet service with -o settings; its chroot column is the one of the stock smtp service."""
