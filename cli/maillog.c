@@ -3,6 +3,9 @@
  * smtpd "ID: client=..." or pickup "ID: uid=..." begins a message; qmgr "ID: from=<...>, size=N, nrcpt=N" (or cleanup
  * putting it on hold) says that it is in the queue, which is after the end-of-message reply of the milters.
  * A message that Postfix makes itself (bounce, "forwarded as") has neither beginning, so it is never counted.
+ * What a content filter on this machine hands back was archived on its first way in: smtpd names the first id
+ * (orig_queue_id=, by XFORWARD), or, for mail that began by pickup, the delivery to the filter names the second
+ * one ("relay=127.0.0.1..., status=sent (... queued as ID)", as Amavis and others answer).
  * Short queue ids come again: a new beginning under a known id is a new message. */
 #include "cli/maillog.h"
 #include <string.h>
@@ -14,6 +17,7 @@ struct maillog {
     gint64 now;
     GHashTable *open;   /* queue id -> struct maillog_message * begun, not yet queued; owned */
     GPtrArray *queued;  /* struct maillog_message * */
+    GHashTable *latest; /* queue id -> the last message queued under it; borrowed */
     guint64 lines;
     gboolean overflow;
 };
@@ -37,6 +41,7 @@ maillog_new(gint64 now)
     maillog->now = now;
     maillog->open = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, message_free);
     maillog->queued = g_ptr_array_new_with_free_func(message_free);
+    maillog->latest = g_hash_table_new(g_str_hash, g_str_equal);
     return maillog;
 }
 
@@ -49,6 +54,7 @@ maillog_free(struct maillog **maillog)
         return;
     *maillog = NULL;
     g_hash_table_unref(m->open);
+    g_hash_table_unref(m->latest);
     g_ptr_array_unref(m->queued);
     g_free(m);
 }
@@ -56,7 +62,22 @@ maillog_free(struct maillog **maillog)
 const GPtrArray *
 maillog_messages(struct maillog *maillog)
 {
-    return maillog->queued;
+    GPtrArray *kept = g_ptr_array_new_with_free_func(message_free);
+
+    for (guint n = 0; n < maillog->queued->len; n++) {
+        struct maillog_message *message = maillog->queued->pdata[n];
+        if (!message->handed_back) {
+            g_ptr_array_add(kept, message);
+            continue;
+        }
+        if (g_hash_table_lookup(maillog->latest, message->queue_id) == message)
+            g_hash_table_remove(maillog->latest, message->queue_id);
+        message_free(message);
+    }
+    g_ptr_array_set_free_func(maillog->queued, NULL);
+    g_ptr_array_unref(maillog->queued);
+    maillog->queued = kept;
+    return kept;
 }
 
 guint64
@@ -302,6 +323,34 @@ queue_message(struct maillog *maillog, const char *id, const struct line *line)
         return;
     ((struct maillog_message *)message)->time = line->time;
     g_ptr_array_add(maillog->queued, message);
+    g_hash_table_replace(maillog->latest, ((struct maillog_message *)message)->queue_id, message);
+}
+
+/* A delivery to a filter on this machine whose answer names the queue id under which the message came back. */
+static void
+delivery_line(struct maillog *maillog, const struct line *line)
+{
+    static const char mark[] = "queued as ";
+    const char *end = line->text + line->length;
+    struct maillog_message *message;
+
+    if (!contains(line, "status=sent (") ||
+        (!contains(line, " relay=127.") && !contains(line, "[127.0.0.1]:") && !contains(line, "[::1]:")))
+        return;
+    const char *id = g_strrstr_len(line->text, (gssize)line->length, mark);
+    if (!id)
+        return;
+    id += strlen(mark);
+    const char *id_end = id;
+    while (id_end < end && g_ascii_isalnum(*id_end))
+        id_end++;
+    if (!is_queue_id(id, (gsize)(id_end - id)))
+        return;
+    g_autofree char *back = g_strndup(id, (gsize)(id_end - id));
+    if ((message = g_hash_table_lookup(maillog->latest, back)))
+        message->handed_back = TRUE;
+    else
+        g_hash_table_remove(maillog->open, back);
 }
 
 static void
@@ -363,4 +412,6 @@ maillog_line(struct maillog *maillog, const char *text, gsize length)
         cleanup_line(maillog, id, &line);
     else if (is_daemon(&line, "qmgr"))
         qmgr_line(maillog, id, &line);
+    else if (is_daemon(&line, "smtp") || is_daemon(&line, "lmtp"))
+        delivery_line(maillog, &line);
 }

@@ -12,6 +12,7 @@ struct maillog_message {
     char *from;          /* envelope sender, "" for the null sender */
     char *message_id;    /* with <>, or "" */
     gboolean local;      /* by sendmail (pickup), not SMTP */
+    gboolean handed_back; /* private: came back from a content filter */
 };
 
 struct maillog;
@@ -22,7 +23,7 @@ void maillog_free(struct maillog **maillog);
 void maillog_line(struct maillog *maillog, const char *line, gsize length);
 /* struct maillog_message *, in the order in which they were queued: those that came by smtpd or pickup and were
  * queued. Not Postfix's own (bounces, forwards), not what was rejected or discarded, not what a content filter
- * handed back (orig_queue_id=). Owned by maillog. */
+ * handed back. Owned by maillog; valid until the next call. */
 const GPtrArray *maillog_messages(struct maillog *maillog);
 /* Lines that were of Postfix and understood. */
 guint64 maillog_lines(const struct maillog *maillog);

@@ -55,7 +55,7 @@ class Postern:
                        "metrics": f"unix:{self.metrics['milter']}", "socket_group": "postfix"},
             "archive": {"connect": f"unix:{self.ingest_path}", "spool": self.spool, "drain_interval": "500ms",
                         "spool_min_free": "1M"},
-            "archived": {"listen": f"unix:{self.ingest_path}", "socket_group": user, "control": f"unix:{run}/archived.control", "user": user,
+            "archived": {"listen": f"unix:{self.ingest_path}", "control": f"unix:{run}/archived.control", "user": user,
                          "metrics": f"unix:{self.metrics['archived']}", "dir": self.archive_dir, "master_key": self.key,
                          "segment_size": "64M", "min_free": "1M"}}
         self.configuration = os.path.join(directory, "postern.conf")

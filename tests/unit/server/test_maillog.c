@@ -127,6 +127,34 @@ test_times(void **state)
     assert_int_equal(time_of(""), -1);
 }
 
+/* Amavis: the answer to the delivery names the second queue id; a relay elsewhere may name any id. */
+static void
+test_handed_back(void **state)
+{
+    static const char *const lines[] = {
+        "Sep 20 10:00:00 mx postfix/pickup[6]: 4XAAAAAAAAz: uid=0 from=<root>",
+        "Sep 20 10:00:00 mx postfix/qmgr[9]: 4XAAAAAAAAz: from=<root@b>, size=2512, nrcpt=1 (queue active)",
+        "Sep 20 10:00:01 mx postfix/smtpd[7]: 4XBBBBBBBBz: client=localhost[127.0.0.1]",
+        "Sep 20 10:00:01 mx postfix/qmgr[9]: 4XBBBBBBBBz: from=<root@b>, size=2600, nrcpt=1 (queue active)",
+        "Sep 20 10:00:01 mx postfix/smtpd[7]: 4XDDDDDDDDz: client=c[192.0.2.1]",
+        "Sep 20 10:00:01 mx postfix/qmgr[9]: 4XDDDDDDDDz: from=<d@b>, size=2600, nrcpt=1 (queue active)",
+        "Sep 20 10:00:02 mx postfix/smtp[8]: 4XAAAAAAAAz: to=<a@b>, relay=127.0.0.1[127.0.0.1]:10024, delay=1, "
+        "status=sent (250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as 4XBBBBBBBBz)",
+        "Sep 20 10:00:02 mx postfix/smtp[8]: 4XAAAAAAAAz: to=<c@d>, relay=mx.d[192.0.2.9]:25, delay=1, "
+        "status=sent (250 2.0.0 Ok: queued as 4XDDDDDDDDz)",
+        NULL};
+    struct maillog *maillog = read_lines(lines);
+
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        const GPtrArray *messages = maillog_messages(maillog);
+        assert_int_equal(messages->len, 2);
+        assert_string_equal(((struct maillog_message *)messages->pdata[0])->queue_id, "4XAAAAAAAAz");
+        assert_string_equal(((struct maillog_message *)messages->pdata[1])->queue_id, "4XDDDDDDDDz");
+    }
+    maillog_free(&maillog);
+}
+
 /* Every prefix of a line, and lines with bytes of all kinds, are taken without harm. */
 static void
 test_hostile(void **state)
@@ -158,7 +186,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_smtp_and_sendmail), cmocka_unit_test(test_not_counted),
         cmocka_unit_test(test_hold_instances_and_reuse), cmocka_unit_test(test_times),
-        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_handed_back), cmocka_unit_test(test_hostile),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
