@@ -144,6 +144,7 @@ def main():
     raw = sum(map(len, messages))
     directory = tempfile.mkdtemp(prefix="postern-bench-")
     os.chmod(directory, 0o755)
+    shutil.chown(directory, "daemon")  # the account that postern-archived changes to
     os.makedirs(f"{directory}/piler")
     peer = None
     if piler.prefix():

@@ -36,6 +36,7 @@ class Bench:
     def __init__(self, directory):
         self.directory = directory
         os.chmod(directory, 0o755)
+        shutil.chown(directory, "daemon")  # the account that the daemons change to
         self.accounts = Accounts(os.path.join(directory, "accounts"))
         self.postfix = Postfix(os.path.join(directory, "postfix"), self.accounts)
         self.postfix.set(virtual_transport=f"lmtp:inet:127.0.0.1:{SINK_PORT}", default_process_limit="20")
