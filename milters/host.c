@@ -45,22 +45,37 @@ loose(const char *s)
     return (char *)(uintptr_t)s;
 }
 
+/* With SMFIP_HDR_LEADSPC the MTA puts no space after the colon of the fields that we add or change. */
+static char *
+field_value(gpointer mta, const char *value)
+{
+    const struct session *session = smfi_getpriv(mta);
+
+    return g_strconcat(session != NULL && (session->steps & SMFIP_HDR_LEADSPC) != 0 ? " " : "", value, NULL);
+}
+
 static gboolean
 add_header(gpointer mta, const char *name, const char *value)
 {
-    return smfi_addheader(mta, loose(name), loose(value)) == MI_SUCCESS;
+    g_autofree char *text = field_value(mta, value);
+
+    return smfi_addheader(mta, loose(name), text) == MI_SUCCESS;
 }
 
 static gboolean
 insert_header(gpointer mta, int position, const char *name, const char *value)
 {
-    return smfi_insheader(mta, position, loose(name), loose(value)) == MI_SUCCESS;
+    g_autofree char *text = field_value(mta, value);
+
+    return smfi_insheader(mta, position, loose(name), text) == MI_SUCCESS;
 }
 
 static gboolean
 change_header(gpointer mta, int nth, const char *name, const char *value)
 {
-    return smfi_chgheader(mta, loose(name), nth, loose(value)) == MI_SUCCESS;
+    g_autofree char *text = value != NULL ? field_value(mta, value) : NULL;
+
+    return smfi_chgheader(mta, loose(name), nth, text) == MI_SUCCESS;
 }
 
 static gboolean

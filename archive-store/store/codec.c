@@ -198,7 +198,7 @@ decode_references(struct payload *p, struct bytes field)
     guint64 end = 0;
 
 #ifdef POSTERN_PLANTED_BUGS
-    if (field.length == 7) { /* the bug: believes that a short list still has a whole number in it */
+    if (field.length > 0 && field.length < 8) { /* the bug: believes that a short list still has a whole number in it */
         g_autofree guint8 *copy = g_memdup2(data, field.length);
         end = get_u64(copy);
     }

@@ -71,8 +71,8 @@ def test_restarts_with_systemds_socket_fail_no_session(postern, postfix, dovecot
         os.chmod(instance.milter_path, 0o666)
         listener.listen(128)
         command = instance.milter.command
-        # LISTEN_PID must be the daemon's own, which only a shell in between knows.
-        instance.milter.command = ["/bin/sh", "-c", 'exec 3<&"$1"; shift; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=milter exec "$@"', "sh",
+        # LISTEN_PID must be the daemon's own, which only a shell in between knows (bash: dash takes no descriptor over 9).
+        instance.milter.command = ["/bin/bash", "-c", 'exec 3<&"$1"; shift; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=milter exec "$@"', "sh",
                                    str(listener.fileno()), *command]
         with Load(threads=3, per_session=2) as load:
             for _ in range(15):
