@@ -502,6 +502,7 @@ obey(int fd, const char *line)
 {
     g_autofree char *answer = NULL;
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
+    (void)locker;
     gint64 n = 0;
     if (sscanf(line, "cut %" G_GINT64_FORMAT, &n) == 1) {
         cut((guint32)n);

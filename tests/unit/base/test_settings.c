@@ -61,12 +61,19 @@ static struct whole config;
 static struct settings_report *report;
 
 static char *
-write_file(const char *name, const char *text, int mode)
+new_file(const char *name, const char *text, int mode)
 {
     char *path = g_build_filename(dir, name, NULL);
     assert_true(g_file_set_contents(path, text, -1, NULL));
     assert_int_equal(chmod(path, (mode_t)mode), 0);
     return path;
+}
+
+/* write_file - a file that is only named by others */
+static void
+write_file(const char *name, const char *text)
+{
+    g_free(new_file(name, text, 0640));
 }
 
 static void
@@ -81,7 +88,7 @@ reset(void)
 static gboolean
 load(const char *text)
 {
-    g_autofree char *path = write_file("main.conf", text, 0640);
+    g_autofree char *path = new_file("main.conf", text, 0640);
     reset();
     return settings_load(sections, path, &config, report);
 }
@@ -302,8 +309,8 @@ static void
 test_includes(void **state)
 {
     (void)state;
-    g_autofree char *a = write_file("a.conf", "# one\n# two\nbox {\n count = 7\n include(\"b.conf\")\n size = 9\n}\n", 0640);
-    g_autofree char *b = write_file("b.conf", "# in box\nname = bee\nname = boo\nlist = {}\n", 0640);
+    write_file("a.conf", "# one\n# two\nbox {\n count = 7\n include(\"b.conf\")\n size = 9\n}\n");
+    write_file("b.conf", "# in box\nname = bee\nname = boo\nlist = {}\n");
     assert_false(load("include(a.conf)\nbox {\n\n colour = blu\n include('b2.conf')\n}\n"));
     EXPECT("main.conf:4: box.colour: \"blu\" is not known; choose from: red, green",
            "main.conf:5: include b2.conf: No such file or directory",
@@ -311,13 +318,13 @@ test_includes(void **state)
            "b.conf:3: box.name is set twice, first at b.conf:2; remove one");
     assert_int_equal(config.box.count, 7);
     assert_int_equal(g_strv_length(config.box.list), 0);
-    g_autofree char *loop = write_file("loop.conf", "include(loop.conf)\n", 0640);
+    write_file("loop.conf", "include(loop.conf)\n");
     assert_false(load("include(\"loop.conf\")"));
     EXPECT("loop.conf:1: more than 8 levels or 64 files of includes; does a file include itself?");
-    g_autofree char *twice = write_file("twice.conf", "include(twice.conf)\ninclude(twice.conf)\n", 0640);
+    write_file("twice.conf", "include(twice.conf)\ninclude(twice.conf)\n");
     assert_false(load("include(\"twice.conf\")")); /* 2^8 files, if it were not for the limit */
     assert_true(report->errors->len > 1 && report->errors->len <= 101);
-    g_autofree char *open = write_file("open.conf", "box {\n", 0640);
+    write_file("open.conf", "box {\n");
     assert_false(load("include(\"open.conf\")\n}\n"));
     EXPECT("main.conf:2: \"}\" is not expected here; write section { ... }");
     assert_false(load("include(\"open.conf\")\nother { only_here = x }\n"));
@@ -328,13 +335,13 @@ static void
 test_files(void **state)
 {
     (void)state;
-    g_autofree char *readable = write_file("r.conf", "box {\n secret = x\n}", 0644);
+    g_autofree char *readable = new_file("r.conf", "box {\n secret = x\n}", 0644);
     reset();
     assert_true(settings_load(sections, readable, &config, report));
     g_autofree char *warning = g_strdup_printf(
         "W r.conf:2: box.secret is a secret in a file that everyone can read; chmod o-r %s", "r.conf");
     EXPECT(warning);
-    g_autofree char *writable = write_file("w.conf", "", 0666);
+    g_autofree char *writable = new_file("w.conf", "", 0666);
     reset();
     assert_false(settings_load(sections, writable, &config, report));
     EXPECT("w.conf: everyone can write to it; chmod o-w w.conf");
@@ -345,7 +352,7 @@ test_files(void **state)
     reset();
     assert_false(settings_load(sections, absent, &config, report));
     EXPECT("absent: No such file or directory");
-    g_autofree char *much = g_strnfill((1 << 20) + 1, '\n'), *large = write_file("l.conf", much, 0640);
+    g_autofree char *much = g_strnfill((1 << 20) + 1, '\n'), *large = new_file("l.conf", much, 0640);
     reset();
     assert_false(settings_load(sections, large, &config, report));
     EXPECT("l.conf: is larger than 1 MiB");

@@ -85,7 +85,7 @@ capped(void **state)
 static void
 openings_stay_linear(void **state)
 {
-    static const char *const pieces[] = {"=?", "=?u?Q?", "=?utf-8?B?x", "=?u?Q?" "?= ", "=?u?q?=?="};
+    static const char *const pieces[] = {"=?", "=?u?Q?", "=?utf-8?B?x", "=?u?Q?\?= ", "=?u?q?=?="};
 
     (void)state;
     for (gsize i = 0; i < G_N_ELEMENTS(pieces); i++) {

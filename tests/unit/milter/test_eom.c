@@ -9,7 +9,7 @@ struct mta_double {
     gboolean refuses;
 };
 
-static gboolean
+G_GNUC_PRINTF(2, 3) static gboolean
 tell(struct mta_double *mta, const char *format, ...)
 {
     va_list arguments;
