@@ -1,5 +1,5 @@
-"""Power cuts of the archive's disk: a file system below the daemon loses power, and the client's own list of
-acknowledged messages is the judge.
+"""Power cuts of the disk that archive and spool are on: a file system below the daemons loses power, and the client's own
+list of acknowledged messages is the judge.
 
 tests/powercut/powercutfs.c drops, reorders and tears what was not synced, and makes fdatasync fail."""
 import contextlib
@@ -17,6 +17,8 @@ import time
 import pytest
 
 from support import archive_client
+from support.client import OUTSIDER, Refused, send as send_smtp
+from support.load import Load, check_found_once
 from support.process import Daemon, connects, wait_until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -86,19 +88,40 @@ archived {{ listen = "unix:{self.socket}" control = "unix:{directory}/archived.c
 
 
 @pytest.fixture
-def shelf():
+def disk():
     if not os.path.exists(POWERCUTFS) or not os.path.exists("/dev/fuse"):
         pytest.skip("no FUSE on this machine (libfuse3-dev at build time, /dev/fuse now): power cuts can't be tested")
     directory = tempfile.mkdtemp(prefix="pc-", dir="/tmp")  # pytest's own is closed to other accounts
     os.chmod(directory, 0o755)
     shutil.chown(directory, USER)
     disk = Disk(os.path.join(directory, "shelf"))
-    archive = Archive(directory, disk.mount)
-    yield disk, archive
-    archive.daemon.kill()
+    yield disk
     with contextlib.suppress(Exception):
         disk.unplug()
     shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def shelf(disk):
+    archive = Archive(os.path.dirname(disk.directory), disk.mount)
+    yield disk, archive
+    archive.daemon.kill()
+
+
+@pytest.fixture
+def way(disk, postern, postfix):
+    """Postfix and Postern, with archive and spool on the disk: (disk, Postern); nothing of Postern runs yet."""
+    for name in ("archive", "spool"):
+        os.mkdir(os.path.join(disk.contents, name), 0o750)
+        shutil.chown(os.path.join(disk.contents, name), USER, USER)
+    disk.plug()
+    instance = postern(start=False, archived={"dir": f"{disk.mount}/archive", "segment_size": "4M"},
+                       archive={"spool": f"{disk.mount}/spool"})
+    instance.spool = f"{disk.mount}/spool"
+    postfix([instance.milter_address])
+    yield disk, instance
+    for daemon in (instance.milter, instance.archived):  # before the disk goes
+        daemon.kill()
 
 
 def message(chance, serial):
@@ -113,8 +136,8 @@ def message(chance, serial):
             f"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n{attachment}--b--\r\n").encode()
 
 
-class Load:
-    """Clients that send one message after the other and write down what was acknowledged."""
+class IngestLoad:
+    """Clients of the archive that send one message after the other and write down what was acknowledged."""
 
     def __init__(self, path, seed):
         self.path, self.acknowledged, self.lock, self.stopping = path, {}, threading.Lock(), False
@@ -164,7 +187,7 @@ def test_acknowledged_messages_survive_power_cuts(shelf):
     for round_number in range(8):
         archive.start()
         check_all(archive, latest)
-        load = Load(archive.socket, round_number)
+        load = IngestLoad(archive.socket, round_number)
         time.sleep(chance.uniform(0.3, 1.5))
         disk.cut(round_number)
         archive.daemon.kill()
@@ -251,3 +274,50 @@ def test_a_full_disk_is_said_and_ends(shelf):
             return True
     wait_until(works, 30, "the archive to take mail again")
     check_all(archive, acknowledged)
+
+
+def test_every_250_survives_power_cuts_of_archive_and_spool(way):
+    """SMTP clients that stop for nothing; archived is away in every other round, so that the spool's promise is cut too."""
+    disk, instance = way
+    chance = random.Random(21)
+    with Load(threads=4) as load:
+        for round_number in range(6):
+            if round_number % 2 == 0:
+                instance.start_archived()
+            instance.start_milter()
+            before = len(load.accepted)
+            wait_until(lambda: len(load.accepted) > before + 20, 60, lambda: instance.milter.tail())
+            time.sleep(chance.uniform(0, 0.5))
+            disk.cut(round_number)
+            instance.milter.kill()
+            instance.archived.kill()
+            disk.unplug()
+            disk.plug()
+        instance.start()
+    check_found_once(instance, load.words())
+    wait_until(lambda: not instance.spooled(), 30, "the spool to drain")
+    done = instance.run("archive", "verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_failed_sync_of_the_spool_is_no_250(way):
+    disk, instance = way
+    instance.start_milter()
+    accepted, deferred = [], 0
+    for n in range(12):
+        disk.tell("failsync 1" if n % 3 == 1 else "failsync 0")
+        word = f"load{n}x0x"
+        text = f"From: {OUTSIDER}\r\nTo: alice@example.test\r\nSubject: load {word}\r\nMessage-ID: <{word}@cut>\r\n\r\n{word}\r\n"
+        try:
+            send_smtp(text.encode(), ["alice@example.test"])
+            accepted.append(word)
+        except Refused as refused:
+            assert 400 <= refused.code < 500, refused
+            deferred += 1
+    assert deferred == 4 and len(accepted) == 8
+    disk.cut(5)
+    instance.milter.kill()
+    disk.unplug()
+    disk.plug()
+    instance.start()
+    check_found_once(instance, accepted)

@@ -15,7 +15,7 @@ class Load:
     def __init__(self, threads=4, per_session=3, recipient="alice@example.test", pause=0.0, size=1200):
         self.accepted, self.deferred, self.broken, self.rejected = [], [], [], []
         self.recipient, self.per_session, self.pause, self.size = recipient, per_session, pause, size
-        self.lock, self.ending = threading.Lock(), threading.Event()
+        self.lock, self.ending, self.given_up = threading.Lock(), threading.Event(), False
         self.threads = [threading.Thread(target=self._client, args=(n,), daemon=True) for n in range(threads)]
 
     def __enter__(self):
@@ -23,8 +23,9 @@ class Load:
             thread.start()
         return self
 
-    def __exit__(self, *_):
-        """Every client finishes the message that it has in hand."""
+    def __exit__(self, failure, *_):
+        """Every client finishes the message that it has in hand; after a failure nothing may be there to take it."""
+        self.given_up = failure is not None
         self.ending.set()
         for thread in self.threads:
             thread.join(120)
@@ -41,7 +42,7 @@ class Load:
     def _client(self, number):
         count = 0
         word = None
-        while word or not self.ending.is_set():
+        while (word and not self.given_up) or not self.ending.is_set():
             try:
                 with smtplib.SMTP("127.0.0.1", 25, local_hostname="load.test", timeout=60, source_address=("127.0.0.2", 0)) as s:
                     s.ehlo()

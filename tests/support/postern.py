@@ -129,7 +129,7 @@ class Postern:
     def spooled(self):
         """Names of the records that wait in the spool."""
         return [name for directory, _, names in os.walk(self.spool) for name in names
-                if os.path.basename(directory) != "refused" and not name.startswith(".") and name != "lock"]
+                if os.path.basename(directory) != "refused" and name.endswith(".rec")]
 
     def control(self, daemon, command):
         """One command over a control socket: (answer, process id of the daemon that listens there)."""
