@@ -11,7 +11,11 @@ struct archive_index;
 GQuark index_error_quark(void);
 enum index_error { INDEX_ERROR_QUERY /* the user's query; text says where */, INDEX_ERROR_IO, INDEX_ERROR_TIME };
 
-enum index_role { INDEX_FROM, INDEX_TO }; /* INDEX_TO: To, Cc, envelope recipients and their mailboxes */
+enum index_role {
+    INDEX_FROM, /* From, Sender, Reply-To; envelope sender and authenticated user */
+    INDEX_TO,   /* To and Cc: every reader sees them in the message */
+    INDEX_RCPT  /* envelope recipients and their mailboxes: Bcc, so only the sender and auditors may find by them */
+};
 struct index_address {
     enum index_role role;
     gboolean owner;       /* envelope sender or mailbox delivered to: may see the message */
@@ -51,7 +55,7 @@ struct index_hits {
     GPtrArray *words; /* char *: folded words of the query, for snippets */
 };
 /* Runs a query (syntax: query.h) for ids below before (0 = newest), at most limit. owner NULL = everything
- * (auditor), else only what that address may see. For the next page, before = the last id of this one. budget_ms
+ * (auditor), else only what that address (comparison form) may see. For the next page, before = the last id of this one. budget_ms
  * bounds the time (0 = not): with INDEX_ERROR_TIME hits_r has what was found until then. hits_r is always filled; clear
  * it. */
 gboolean index_search(struct archive_index *index, const char *query, const char *owner, guint64 before,

@@ -12,7 +12,7 @@
 #include "archive-store/index/index.h"
 #include <sqlite3.h>
 
-#define INDEX_FORMAT 1
+#define INDEX_FORMAT 2
 
 struct index_file {
     sqlite3 *db;

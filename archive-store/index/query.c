@@ -260,12 +260,25 @@ hoist_dates(struct query *query, struct query_node *node, gboolean outermost, GE
     return and ? collapse(node) : node;
 }
 
+static void
+restrict_to_owner(struct query *query, const char *owner)
+{
+    struct term term = term_owner(owner);
+    struct query_node *both = query_node_new(QUERY_AND, 0), *node = query_node_new(QUERY_TERM, 0);
+
+    node->term = query->terms->len;
+    g_array_append_val(query->terms, term);
+    g_ptr_array_add(both->children, node);
+    g_ptr_array_add(both->children, query->root);
+    query->root = both;
+}
+
 struct query *
-query_parse(const char *text, GTimeZone *zone, GError **error)
+query_parse(const char *text, GTimeZone *zone, const char *owner, GError **error)
 {
     g_autoptr(query_t) query = g_new0(struct query, 1);
     g_autoptr(GError) problem = NULL;
-    struct parser p = {.leaf = {.query = query}, .error = &problem};
+    struct parser p = {.leaf = {.query = query, .owner = owner}, .error = &problem};
     gsize length = strlen(text);
 
     query->before_ms = G_MAXINT64;
@@ -289,23 +302,12 @@ query_parse(const char *text, GTimeZone *zone, GError **error)
         query->root = hoist_dates(query, g_steal_pointer(&query->root), TRUE, &problem);
     segmenter_free(&p.leaf.segmenter);
     g_time_zone_unref(p.leaf.zone);
+    if (problem == NULL && owner != NULL)
+        restrict_to_owner(query, owner);
     if (problem == NULL)
         return g_steal_pointer(&query);
     g_propagate_error(error, g_steal_pointer(&problem));
     return NULL;
-}
-
-void
-query_restrict_owner(struct query *query, const char *owner)
-{
-    struct term term = term_owner(owner);
-    struct query_node *both = query_node_new(QUERY_AND, 0), *node = query_node_new(QUERY_TERM, 0);
-
-    node->term = query->terms->len;
-    g_array_append_val(query->terms, term);
-    g_ptr_array_add(both->children, node);
-    g_ptr_array_add(both->children, query->root);
-    query->root = both;
 }
 
 /* append_phrase - columns : "O tokens" * */

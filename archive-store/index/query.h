@@ -8,7 +8,8 @@
  *   repor*                 words that begin so (two letters at least)
  *   ( ... )                groups, to 16 deep; subject:(a OR b) puts the field before each
  *   from: to:              an address (from:ann@example.org), a domain (from:@example.org, from:example.org) or words of
- *                          the name (from:王小明); to: is To, Cc, envelope recipients and the mailboxes behind them
+ *                          the name (from:王小明); to: is To, Cc, envelope recipients and the mailboxes behind them;
+ *                          an owner finds by the envelope only what the owner sent: other blind copies stay blind
  *   subject: body:         words, a phrase or a group, only there
  *   attachment:            words of file names
  *   has:attachment         messages with attachments
@@ -19,7 +20,7 @@
  * Fields and has: may be in capitals; full-width ：（）－｜＊ “ ” 「 」 『 』 and the full-width space do as their narrow kin.
  * OR, AND, NOT are operators only in capitals. Words are compared as segmenter.h says: no case, no accents; a word with
  * punctuation inside (e-mail, 3.14) is a phrase. Nothing but spaces finds everything. A query may have
- * 4096 bytes, 256 words (pairs of Chinese characters) and 48 addresses and domains. */
+ * 4096 bytes, 256 words (pairs of Chinese characters) and 48 addresses and domains (an owner's to: counts as two). */
 #pragma once
 #include "archive-store/index/terms.h"
 
@@ -46,11 +47,10 @@ struct query {
     GPtrArray *words;           /* char *: words that are looked for in subject and body, folded, for snippets */
 };
 
-/* Parses; zone is where days begin (NULL = UTC). Errors (INDEX_ERROR_QUERY) say at which character and what to do. */
-struct query *query_parse(const char *text, GTimeZone *zone, GError **error);
+/* Parses; zone is where days begin (NULL = UTC). owner (comparison form) adds the demand that the message belongs to that
+ * mailbox, and restricts to: (above); NULL = everything (auditor). Errors (INDEX_ERROR_QUERY) say at which character and what to do. */
+struct query *query_parse(const char *text, GTimeZone *zone, const char *owner, GError **error);
 void query_free(struct query *query);
-/* Adds the demand that the message belongs to this owner (comparison form). */
-void query_restrict_owner(struct query *query, const char *owner);
 /* The FTS5 MATCH expression (caller frees). Terms whose bit is set in known_true are taken as true. */
 char *query_match(const struct query *query, guint64 known_true);
 

@@ -153,13 +153,48 @@ normal_domain(const char *domain)
     return g_strdup(at != NULL ? at : "");
 }
 
+static struct term
+person_term(enum term_role role, const char *value, gboolean is_domain)
+{
+    return is_domain ? term_domain(role, value) : term_address(role, value);
+}
+
+/* add_person - the address or domain as a term; for an owner's to: (visible OR (any recipient AND sent by the owner)), so
+ * that nobody who got a message can ask whether another got a blind copy */
+static gboolean
+add_person(struct query_leaf_context *context, enum query_field field, const char *value, gboolean is_domain, guint at,
+           struct query_node **node_r, GError **error)
+{
+    enum term_role role = field == FIELD_FROM ? TERM_FROM : TERM_TO;
+
+    if (field == FIELD_FROM || context->owner == NULL || g_str_equal(value, context->owner))
+        return add_term(context, person_term(role, value, is_domain), at, node_r, error);
+    struct query_node *either = query_node_new(QUERY_OR, at), *sent = query_node_new(QUERY_AND, at), *child = NULL;
+    const struct {
+        struct query_node *parent;
+        struct term term;
+    } parts[] = {{either, person_term(TERM_VISIBLE, value, is_domain)},
+                 {sent, person_term(TERM_TO, value, is_domain)},
+                 {sent, term_sender(context->owner)}};
+    *node_r = either;
+    for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
+        if (!add_term(context, parts[i].term, at, &child, error)) {
+            query_node_free(sent);
+            g_clear_pointer(node_r, query_node_free);
+            return FALSE;
+        }
+        g_ptr_array_add(parts[i].parent->children, child);
+    }
+    g_ptr_array_add(either->children, sent);
+    return TRUE;
+}
+
 /* person - a value of from: or to: */
 static gboolean
 person(struct query_leaf_context *context, enum query_field field, const struct query_token *token,
        struct query_node **node_r, GError **error)
 {
     g_autofree char *value = g_strndup(token->text, token->length);
-    enum index_role role = field == FIELD_FROM ? INDEX_FROM : INDEX_TO;
     const char *at = strrchr(value, '@');
 
     if (token->star || strpbrk(value, " \t<>") != NULL)
@@ -168,12 +203,12 @@ person(struct query_leaf_context *context, enum query_field field, const struct 
         return fail(error, token->at, "an address needs a domain after the @");
     if (at != NULL && at != value) {
         g_autofree char *address = address_normalise(value);
-        return add_term(context, term_address(role, address), token->at, node_r, error);
+        return add_person(context, field, address, FALSE, token->at, node_r, error);
     }
     if (at == NULL && (token->kind == TOKEN_QUOTED || !is_domain(value)))
         return phrase(context, field, token, node_r, error);
     g_autofree char *domain = normal_domain(at != NULL ? at + 1 : value);
-    if (!add_term(context, term_domain(role, domain), token->at, node_r, error) || at != NULL)
+    if (!add_person(context, field, domain, TRUE, token->at, node_r, error) || at != NULL)
         return *node_r != NULL;
     struct query_node *words = NULL;
     if (!phrase(context, field, token, &words, error)) {

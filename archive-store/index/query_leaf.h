@@ -8,6 +8,7 @@ struct query_leaf_context {
     struct query *query;
     struct segmenter *segmenter;
     GTimeZone *zone;
+    const char *owner; /* NULL = auditor */
     guint tokens;   /* so far */
     guint ignored;  /* words without letters or digits that were passed over */
     guint negative; /* how many NOTs we are in */

@@ -342,15 +342,13 @@ index_search(struct archive_index *index, const char *query, const char *owner, 
              struct index_hits *hits_r, GError **error)
 {
     g_autoptr(GTimeZone) zone = g_time_zone_new_local();
-    g_autoptr(query_t) parsed = query_parse(query, zone, error);
+    g_autoptr(query_t) parsed = query_parse(query, zone, owner, error);
     struct search search = {.query = parsed, .limit = limit, .hits = hits_r};
 
     *hits_r = (struct index_hits){.ids = g_array_new(FALSE, FALSE, sizeof(guint64))};
     hits_r->words = parsed != NULL ? g_ptr_array_ref(parsed->words) : g_ptr_array_new_with_free_func(g_free);
     if (parsed == NULL)
         return FALSE;
-    if (owner != NULL)
-        query_restrict_owner(parsed, owner);
     if (!set_range(&search, before))
         return TRUE;
     if (budget_ms > 0)

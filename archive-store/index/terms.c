@@ -24,15 +24,15 @@ make_term(char kind, const char *value)
 }
 
 struct term
-term_address(enum index_role role, const char *address)
+term_address(enum term_role role, const char *address)
 {
-    return make_term(role == INDEX_FROM ? 'f' : 't', address);
+    return make_term((char)role, address);
 }
 
 struct term
-term_domain(enum index_role role, const char *domain)
+term_domain(enum term_role role, const char *domain)
 {
-    return make_term(role == INDEX_FROM ? 'F' : 'T', domain);
+    return make_term(g_ascii_toupper((char)role), domain);
 }
 
 struct term
@@ -41,11 +41,27 @@ term_owner(const char *address)
     return make_term('o', address);
 }
 
+struct term
+term_sender(const char *address)
+{
+    return make_term('s', address);
+}
+
 static void
 add_once(GArray *out, GHashTable *seen, struct term term)
 {
     if (g_hash_table_add(seen, g_strdup(term.text)))
         g_array_append_val(out, term);
+}
+
+static void
+add_address(GArray *out, GHashTable *seen, enum term_role role, const char *address)
+{
+    const char *at = strrchr(address, '@');
+
+    add_once(out, seen, term_address(role, address));
+    if (at != NULL && at[1] != '\0')
+        add_once(out, seen, term_domain(role, at + 1));
 }
 
 void
@@ -57,11 +73,12 @@ terms_of_addresses(const struct index_address *addresses, guint n, GArray *out)
         const char *address = addresses[i].address;
         if (address == NULL || *address == '\0')
             continue;
-        add_once(out, seen, term_address(addresses[i].role, address));
-        const char *at = strrchr(address, '@');
-        if (at != NULL && at[1] != '\0')
-            add_once(out, seen, term_domain(addresses[i].role, at + 1));
+        add_address(out, seen, addresses[i].role == INDEX_FROM ? TERM_FROM : TERM_TO, address);
+        if (addresses[i].role == INDEX_TO)
+            add_address(out, seen, TERM_VISIBLE, address);
         if (addresses[i].owner)
             add_once(out, seen, term_owner(address));
+        if (addresses[i].owner && addresses[i].role == INDEX_FROM)
+            add_once(out, seen, term_sender(address));
     }
 }

@@ -15,8 +15,14 @@
 struct term {
     char text[TERM_ROOM];
 };
-struct term term_address(enum index_role role, const char *address); /* comparison form */
-struct term term_domain(enum index_role role, const char *domain);
-struct term term_owner(const char *address);
+enum term_role {
+    TERM_FROM = 'f',    /* INDEX_FROM */
+    TERM_TO = 't',      /* INDEX_TO and INDEX_RCPT */
+    TERM_VISIBLE = 'v', /* INDEX_TO */
+};
+struct term term_address(enum term_role role, const char *address); /* comparison form */
+struct term term_domain(enum term_role role, const char *domain);
+struct term term_owner(const char *address);  /* the message belongs to this mailbox */
+struct term term_sender(const char *address); /* and was sent by it */
 /* Appends to out (of struct term) the terms of these addresses, each once. */
 void terms_of_addresses(const struct index_address *addresses, guint n, GArray *out);

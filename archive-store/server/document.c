@@ -68,9 +68,9 @@ collect_envelope(struct collector *collector, const struct capture *capture)
     for (guint n = 0; n < capture->recipients->len; n++) {
         const struct capture_recipient *recipient = capture->recipients->pdata[n];
         gboolean itself = recipient->expansion != CAPTURE_EXPANDED;
-        collector_add(collector, INDEX_TO, itself, recipient->original);
+        collector_add(collector, INDEX_RCPT, itself, recipient->original);
         for (char **mailbox = recipient->mailboxes; mailbox && *mailbox; mailbox++)
-            collector_add(collector, INDEX_TO, TRUE, *mailbox);
+            collector_add(collector, INDEX_RCPT, TRUE, *mailbox);
     }
 }
 
@@ -270,7 +270,7 @@ document_expansion_addresses(char **mailboxes, GPtrArray **text_r)
 
     collector_init(&collector);
     for (; mailboxes && *mailboxes; mailboxes++)
-        collector_add(&collector, INDEX_TO, TRUE, *mailboxes);
+        collector_add(&collector, INDEX_RCPT, TRUE, *mailboxes);
     collector_end(&collector);
     *text_r = collector.text;
     return collector.addresses;

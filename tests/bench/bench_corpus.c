@@ -194,7 +194,7 @@ fill_addresses(GRand *rand, struct bench_document *d)
 
     for (guint i = 0; i < n; i++) {
         bench_mailbox(some_mailbox(rand), d->mailboxes[i]);
-        d->addresses[i] = (struct index_address){i == 0 ? INDEX_FROM : INDEX_TO, TRUE, d->mailboxes[i]};
+        d->addresses[i] = (struct index_address){i == 0 ? INDEX_FROM : INDEX_RCPT, TRUE, d->mailboxes[i]};
     }
     d->document.addresses = d->addresses;
     d->document.n_addresses = n;

@@ -99,6 +99,9 @@ def test_no_copy_shows_anothers_bcc(mail_system, dovecot):
     meta = postern.meta(hit["id"])
     assert sorted(recipients(meta["events"][0])) == [address(u) for u in ("bob", "carol", "dave")]
     assert sorted(meta["x_envelope_to"]) == [address(u) for u in ("bob", "carol", "dave")]
+    # Neither can a reader ask by a search; the sender can.
+    found = {u: len(postern.search("--mailbox", address(u), "to:" + address("carol"))) for u in ("alice", "bob", "carol", "dave")}
+    assert found == {"alice": 1, "bob": 0, "carol": 1, "dave": 0}
 
 
 def test_tagging_is_an_option(mail_system, dovecot):

@@ -18,7 +18,7 @@ id_of(guint n)
 static gboolean
 replay_one(struct archive_index *index, guint n)
 {
-    struct index_address late[] = {{INDEX_TO, TRUE, "late@example.test"}};
+    struct index_address late[] = {{INDEX_RCPT, TRUE, "late@example.test"}};
     g_autofree char *body = g_strdup_printf("every number%u 第%u號公司", n, n);
     struct index_document document = {.id = id_of(n), .subject = "subject", .body = body};
 

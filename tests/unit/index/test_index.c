@@ -46,12 +46,13 @@ static void
 fields_and_owners(void **state)
 {
     struct fixture *f = *state;
-    struct index_address one[] = {{INDEX_FROM, TRUE, "ann@example.test"}, {INDEX_TO, TRUE, "bob@mail.example"}};
+    struct index_address one[] = {{INDEX_FROM, TRUE, "ann@example.test"}, {INDEX_TO, FALSE, "bob@mail.example"},
+                                  {INDEX_RCPT, TRUE, "bob@mail.example"}, {INDEX_RCPT, TRUE, "blind@example.test"}};
     struct index_address two[] = {{INDEX_FROM, FALSE, "out@elsewhere.test"}, {INDEX_TO, FALSE, "list@example.test"},
-                                  {INDEX_TO, TRUE, "ann@example.test"}};
+                                  {INDEX_RCPT, TRUE, "ann@example.test"}};
     struct index_document first = {.id = base + 1, .subject = "hello", .body = "\001* \001a words", .from = "Ann 王小明",
                                    .to = "Bob", .attachments = "plan-2024.pdf\n合約.docx", .has_attachment = TRUE,
-                                   .addresses = one, .n_addresses = 2};
+                                   .addresses = one, .n_addresses = 4};
     struct index_document second = {.id = base + 2, .subject = "hello again", .from = "Out", .to = "List",
                                     .addresses = two, .n_addresses = 3};
     g_autoptr(GError) error = NULL;
@@ -63,7 +64,14 @@ fields_and_owners(void **state)
     finds(f, "from:Ann@Example.TEST", base, "1");
     finds(f, "to:ann@example.test", base, "2");
     finds(f, "from:@example.test", base, "1");
-    finds(f, "to:example.test", base, "2");
+    finds(f, "to:example.test", base, "2 1");
+    finds(f, "to:blind@example.test", base, "1");
+    finds_as(f, "to:blind@example.test", "ann@example.test", base, "1"); /* who sent it knows */
+    finds_as(f, "to:blind@example.test", "blind@example.test", base, "1");
+    finds_as(f, "to:blind@example.test", "bob@mail.example", base, "");
+    finds_as(f, "-to:blind@example.test", "bob@mail.example", base, "1");
+    finds_as(f, "to:@example.test", "bob@mail.example", base, "");
+    finds_as(f, "to:bob@mail.example", "blind@example.test", base, "1");
     finds(f, "from:ann", base, "1");
     finds(f, "from:王小明", base, "1");
     finds(f, "to:bob hello", base, "1");
@@ -87,8 +95,8 @@ late_addresses(void **state)
 {
     struct fixture *f = *state;
     struct index_address ann[] = {{INDEX_FROM, TRUE, "ann@example.test"}};
-    struct index_address bob[] = {{INDEX_TO, TRUE, "bob@example.test"}, {INDEX_FROM, TRUE, "ann@example.test"}};
-    struct index_address eve[] = {{INDEX_TO, TRUE, "eve@example.test"}};
+    struct index_address bob[] = {{INDEX_RCPT, TRUE, "bob@example.test"}, {INDEX_FROM, TRUE, "ann@example.test"}};
+    struct index_address eve[] = {{INDEX_RCPT, TRUE, "eve@example.test"}};
     g_autoptr(GError) error = NULL;
 
     for (guint i = 1; i <= 200; i++) {

@@ -13,7 +13,7 @@ static struct query *
 parse(const char *text)
 {
     g_autoptr(GError) error = NULL;
-    struct query *query = query_parse(text, NULL, &error);
+    struct query *query = query_parse(text, NULL, NULL, &error);
 
     if (query == NULL)
         fail_msg("%s: %s", text, error->message);
@@ -45,7 +45,7 @@ refused(const char *text, const char *part)
 {
     g_autoptr(GError) error = NULL;
 
-    assert_null(query_parse(text, NULL, &error));
+    assert_null(query_parse(text, NULL, NULL, &error));
     assert_true(g_error_matches(error, INDEX_ERROR, INDEX_ERROR_QUERY));
     if (strstr(error->message, part) == NULL)
         fail_msg("%s: \"%s\" lacks \"%s\"", text, error->message, part);
@@ -117,9 +117,9 @@ static void
 addresses(void **state)
 {
     (void)state;
-    struct term ann = term_address(INDEX_FROM, "ann@example.test");
-    struct term to_ann = term_address(INDEX_TO, "ann@example.test");
-    struct term domain = term_domain(INDEX_TO, "example.test");
+    struct term ann = term_address(TERM_FROM, "ann@example.test");
+    struct term to_ann = term_address(TERM_TO, "ann@example.test");
+    struct term domain = term_domain(TERM_TO, "example.test");
     assert_string_not_equal(ann.text, to_ann.text);
     assert_int_equal(strlen(ann.text), 14);
     means_term("from:Ann@Example.test", "$1", ann);
@@ -130,10 +130,30 @@ addresses(void **state)
 
     g_autoptr(query_t) query = parse("from:ann@example.test OR to:bob@example.test OR from:ann@example.test");
     assert_int_equal(query->terms->len, 2);
-    query_restrict_owner(query, "ann@example.test");
-    assert_int_equal(query->terms->len, 3);
-    g_autofree char *match = query_match(query, 1 | 4);
-    assert_non_null(strstr(match, "((" ALL " AND (" ALL " OR {addr} : \"O\001t"));
+}
+
+/* An owner's to: finds by blind copies only what the owner sent (or got). */
+static void
+owners(void **state)
+{
+    (void)state;
+    const char *ann = "ann@example.test";
+    g_autoptr(query_t) query = query_parse("from:ann@example.test OR to:bob@example.test", NULL, ann, NULL);
+    assert_non_null(query);
+    assert_int_equal(query->terms->len, 5); /* from, visible, any, sender, owner */
+    g_autofree char *match = query_match(query, 1 | 4 | 8 | 16);
+    assert_non_null(strstr(match, "((" ALL " AND (" ALL " OR ({addr} : \"O\001v"));
+    assert_non_null(strstr(match, "\" OR ((" ALL " AND " ALL ")))"));
+    g_autoptr(query_t) own = query_parse("to:Ann@example.test", NULL, ann, NULL);
+    assert_int_equal(own->terms->len, 2); /* any, owner */
+    g_autoptr(query_t) domain = query_parse("to:@elsewhere.test -to:elsewhere.test", NULL, ann, NULL);
+    assert_int_equal(domain->terms->len, 4);
+    g_autoptr(GString) many = g_string_new(NULL);
+    for (int i = 0; i < 24; i++)
+        g_string_append_printf(many, "to:b%d@example.test ", i);
+    g_autoptr(GError) error = NULL;
+    assert_null(query_parse(many->str, NULL, ann, &error));
+    assert_non_null(strstr(error->message, "too many addresses"));
 }
 
 static void
@@ -169,7 +189,7 @@ dates(void **state)
     g_autoptr(query_t) c = parse("before:2024");
     assert_int_equal(c->before_ms, G_GINT64_CONSTANT(1704067200000));
     means("before:2024", ALL);
-    g_autoptr(query_t) d = query_parse("after：2024-3-1", taipei, &error);
+    g_autoptr(query_t) d = query_parse("after：2024-3-1", taipei, NULL, &error);
     assert_non_null(d);
     assert_int_equal(d->after_ms, a->after_ms - 8 * 3600 * 1000);
     refused("after:2024-13-01", "at character 7: this isn't a date");
@@ -243,7 +263,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words),      cmocka_unit_test(operators), cmocka_unit_test(fields),
-        cmocka_unit_test(addresses),  cmocka_unit_test(full_width), cmocka_unit_test(dates),
+        cmocka_unit_test(addresses),  cmocka_unit_test(owners),     cmocka_unit_test(full_width), cmocka_unit_test(dates),
         cmocka_unit_test(mistakes),   cmocka_unit_test(snippet_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

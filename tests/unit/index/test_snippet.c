@@ -5,7 +5,7 @@
 static void
 shows(const char *text, const char *query, gsize max, const char *expected)
 {
-    g_autoptr(query_t) parsed = query_parse(query, NULL, NULL);
+    g_autoptr(query_t) parsed = query_parse(query, NULL, NULL, NULL);
     g_autofree char *snippet = index_snippet(text, strlen(text), parsed->words, max, "<", ">");
 
     assert_string_equal(snippet, expected);

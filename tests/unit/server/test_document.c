@@ -83,13 +83,13 @@ test_fields(void **state)
     assert_true(has_address(document->addresses, INDEX_FROM, FALSE, "secretary@example.tw"));
     assert_true(has_address(document->addresses, INDEX_FROM, FALSE, "bounce@example.tw"));
     assert_false(has_address(document->addresses, INDEX_FROM, TRUE, "bounce@example.tw")); /* proves nothing */
-    assert_true(has_address(document->addresses, INDEX_TO, TRUE, "alice@example.test"));
-    assert_true(has_address(document->addresses, INDEX_TO, FALSE, "secret@example.test"));
-    assert_false(has_address(document->addresses, INDEX_TO, TRUE, "secret@example.test")); /* its mailboxes are */
-    assert_true(has_address(document->addresses, INDEX_TO, TRUE, "dave@example.test"));
-    assert_true(has_address(document->addresses, INDEX_TO, TRUE, "eve@example.test"));
-    assert_true(has_address(document->addresses, INDEX_TO, TRUE, "later@example.test"));
-    assert_false(has_address(document->addresses, INDEX_TO, TRUE, "carol@example.test")); /* only a header says so */
+    assert_true(has_address(document->addresses, INDEX_RCPT, TRUE, "alice@example.test"));
+    assert_true(has_address(document->addresses, INDEX_RCPT, FALSE, "secret@example.test"));
+    assert_false(has_address(document->addresses, INDEX_RCPT, TRUE, "secret@example.test")); /* its mailboxes are */
+    assert_true(has_address(document->addresses, INDEX_RCPT, TRUE, "dave@example.test"));
+    assert_true(has_address(document->addresses, INDEX_RCPT, TRUE, "eve@example.test"));
+    assert_true(has_address(document->addresses, INDEX_RCPT, TRUE, "later@example.test"));
+    assert_false(has_address(document->addresses, INDEX_RCPT, TRUE, "carol@example.test")); /* only a header says so */
 
     json_t *private = rows_from_document(document, capture, TRUE);
     json_t *all = rows_from_document(document, capture, FALSE);
@@ -128,7 +128,7 @@ test_expansion(void **state)
 
     (void)state;
     assert_int_equal(addresses->len, 2);
-    assert_true(has_address(addresses, INDEX_TO, TRUE, "b@example.test"));
+    assert_true(has_address(addresses, INDEX_RCPT, TRUE, "b@example.test"));
 }
 
 /* Anything is a message: no header, only NULs, nothing at all. */
