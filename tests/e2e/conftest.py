@@ -98,9 +98,11 @@ def postfix(stack, dovecot):
 
     def start(milters=(), default_action="tempfail", timeouts=None, **settings):
         instance.stop()
+        instance.reset()
         open(instance.log_path, "w").close()
         instance.milters(list(milters), default_action, **(timeouts or {"connect": 30, "command": 30, "content": 300}))
-        instance.set(content_filter="", **settings)
+        if settings:
+            instance.set(**settings)
         return instance.start()
 
     yield start

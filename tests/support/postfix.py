@@ -53,6 +53,13 @@ class Postfix:
         subprocess.run(["postfix", "-c", self.etc, "check"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
         self._fill_chroot()
+        with open(os.path.join(self.etc, "main.cf")) as f:
+            self.first_main_cf = f.read()
+
+    def reset(self):
+        """main.cf as it was made, without what a test has set; takes effect at the next start or reload."""
+        with open(os.path.join(self.etc, "main.cf"), "w") as f:
+            f.write(self.first_main_cf)
 
     def services(self):
         return self._postconf("-M").splitlines()
