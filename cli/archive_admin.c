@@ -5,6 +5,12 @@
 
 #define VERIFY_SILENCE_MS (24 * 3600 * 1000) /* a whole archive is read; progress comes on the way */
 
+static char *
+counted(gint64 n, const char *noun)
+{
+    return g_strdup_printf("%" G_GINT64_FORMAT " %s%s", n, noun, n == 1 ? "" : "s");
+}
+
 static void
 print_problems(struct archive_cli *cli, const char *title, const json_t *problems)
 {
@@ -46,11 +52,11 @@ archive_verify(int argc, char **argv, const char *config_path)
         g_autofree char *size = archive_size(archive_number(report, "bytes"));
         print_problems(&cli, "damaged", json_object_get(report, "problems"));
         print_problems(&cli, "index", json_object_get(report, "index_problems"));
-        printf("%" G_GINT64_FORMAT " segments, %" G_GINT64_FORMAT " records, %" G_GINT64_FORMAT
-               " messages, %s read; %" G_GINT64_FORMAT " damaged, %" G_GINT64_FORMAT " erased\n",
-               archive_number(report, "segments"), archive_number(report, "records"),
-               archive_number(report, "messages"), size, archive_number(report, "damaged"),
-               archive_number(report, "erased"));
+        g_autofree char *segments = counted(archive_number(report, "segments"), "segment");
+        g_autofree char *records = counted(archive_number(report, "records"), "record");
+        g_autofree char *messages = counted(archive_number(report, "messages"), "message");
+        printf("%s, %s, %s, %s read; %" G_GINT64_FORMAT " damaged, %" G_GINT64_FORMAT " erased\n", segments, records,
+               messages, size, archive_number(report, "damaged"), archive_number(report, "erased"));
         if (!ok)
             puts("The archive has damage. Keep the files as they are, copy them away, and restore the damaged "
                  "segments from a backup.\nA damaged index alone loses nothing: stop postern-archived, move the "
@@ -81,6 +87,7 @@ print_status(const json_t *report)
     const json_t *store = json_object_get(report, "store"), *feeders = json_object_get(report, "feeders");
     g_autofree char *raw = archive_size(archive_number(store, "raw_bytes"));
     g_autofree char *disk = archive_size(archive_number(store, "disk_bytes"));
+    g_autofree char *segments = counted(archive_number(store, "segments"), "segment");
     gint64 uptime = archive_number(report, "uptime");
 
     print_row("Version", "%s", archive_text(report, "version"));
@@ -89,8 +96,7 @@ print_status(const json_t *report)
     print_row("Messages", "%" G_GINT64_FORMAT " (%" G_GINT64_FORMAT " deliveries)", archive_number(store, "messages"),
               archive_number(store, "events"));
     print_row("Attachments", "%" G_GINT64_FORMAT, archive_number(store, "attachments"));
-    print_row("Size", "%s of mail in %s on disk, %" G_GINT64_FORMAT " segments", raw, disk,
-              archive_number(store, "segments"));
+    print_row("Size", "%s of mail in %s on disk, %s", raw, disk, segments);
     for (size_t n = 0; n < json_array_size(feeders); n++) {
         const json_t *feeder = json_array_get(feeders, n);
         g_autofree char *lag = archive_size(archive_number(feeder, "lag_bytes"));

@@ -9,13 +9,14 @@ Everything lives under one directory (default /tmp/postern-demo): configuration,
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import textwrap
 import time
+import unicodedata
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests"))
@@ -46,10 +47,26 @@ def title(text):
     print("\n" + styled("1", text), flush=True)
 
 
+def columns(text):
+    """How many columns of a terminal the text takes: Chinese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def wrapped(text, width):
+    """Lines of at most width columns; between words, and between Chinese characters, which have no spaces."""
+    lines, line = [], ""
+    for piece in re.findall(r"\s+|[\u2e80-\uffef]|[^\s\u2e80-\uffef]+", text):
+        if line and columns(line + piece.rstrip()) > width and piece[0] not in "，。、：；！？）」』】":
+            lines.append(line.rstrip())
+            line = ""
+        line += piece if line else piece.lstrip()
+    return lines + [line.rstrip()] if line or not lines else lines
+
+
 def fact(name, text):
     """One line of a story; long values continue below themselves."""
     width = max(60, shutil.get_terminal_size((110, 24)).columns - 18)
-    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+    lines = wrapped(text, width)
     print("  " + styled("36", f"{name:<14}") + lines[0])
     for line in lines[1:]:
         print(" " * 16 + line)

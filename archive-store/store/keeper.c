@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define SAMPLE_MAX (16u << 10)
-#define SAMPLES_MAX (16u << 20)
+#define SAMPLES_MAX (4u << 20)
 #define SEAL_RETRY (10 * G_USEC_PER_SEC)
 #define TRAIN_AGAIN 4u /* after a failure: when there are so many times the messages */
 

@@ -5,7 +5,7 @@
 #include "archive-store/store/codec.h"
 #include "archive-store/store/store.h"
 
-#define TRAIN_MESSAGES 4000u /* so many messages make the first dictionary */
+#define TRAIN_MESSAGES 1000u /* so many messages make the first dictionary */
 
 struct store {
     struct store_options options; /* dir and master_key are copies */

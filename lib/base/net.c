@@ -91,7 +91,7 @@ net_parse(const char *text, struct net_address *address_r, GError **error)
         return net_parse_unix(text + 5, address_r, error);
     if (g_str_has_prefix(text, "inet:"))
         return net_parse_inet(text + 5, address_r, error);
-    if (g_str_has_prefix(text, "fd:")) {
+    if (strncmp(text, "fd:", 3) == 0) { /* g_str_has_prefix of newer GLib allows NULL, which gcc 14 then warns of */
         long fd = net_parse_number(text + 3, strlen(text + 3), 65535);
         if (fd >= 0) {
             address_r->kind = NET_FD;
