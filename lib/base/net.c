@@ -87,11 +87,12 @@ net_parse_unix(const char *path, struct net_address *address_r, GError **error)
 static gboolean
 net_parse(const char *text, struct net_address *address_r, GError **error)
 {
+    g_assert(text != NULL); /* g_str_has_prefix of newer GLib takes NULL, so gcc 14 asks */
     if (g_str_has_prefix(text, "unix:"))
         return net_parse_unix(text + 5, address_r, error);
     if (g_str_has_prefix(text, "inet:"))
         return net_parse_inet(text + 5, address_r, error);
-    if (strncmp(text, "fd:", 3) == 0) { /* g_str_has_prefix of newer GLib allows NULL, which gcc 14 then warns of */
+    if (g_str_has_prefix(text, "fd:")) {
         long fd = net_parse_number(text + 3, strlen(text + 3), 65535);
         if (fd >= 0) {
             address_r->kind = NET_FD;

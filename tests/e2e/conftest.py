@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests"))
 from support import namespace  # noqa: E402
 from support.accounts import Accounts  # noqa: E402
 from support.dovecot import Dovecot  # noqa: E402
+from support.lone_milter import LoneMilter  # noqa: E402
 from support.postern import USER, Postern  # noqa: E402
 from support.postfix import Postfix  # noqa: E402
 
@@ -143,3 +144,17 @@ def mail_system(postern, postfix):
         instance = postern(**settings)
         return postfix([instance.milter_address], default_action, timeouts), instance
     return make
+
+
+@pytest.fixture
+def milter():
+    """A postern-milter alone, not started yet."""
+    directory = tempfile.mkdtemp(prefix="pm-", dir="/tmp")
+    alone = LoneMilter(directory)
+    try:
+        yield alone
+    finally:
+        alone.stop()
+        if os.environ.get("POSTERN_KEEP"):
+            print(alone.log())
+        shutil.rmtree(directory, ignore_errors=True)
