@@ -32,6 +32,16 @@ def until(what, look, seconds=60):
     sys.exit(f"smoke: FAILED: {what} within {seconds} s")
 
 
+def smtp(port):
+    """A session; containers that were just started get time to answer."""
+    def answers():
+        try:
+            return smtplib.SMTP("127.0.0.1", port, timeout=60)
+        except (OSError, smtplib.SMTPException):
+            return None
+    return until(f"an answer on port {port} (look at: docker/compose logs postfix milter)", answers, 90)
+
+
 def by_imap():
     with imaplib.IMAP4("127.0.0.1", PORTS["IMAP_PORT"], timeout=30) as imap:
         imap.login(USER, PASSWORD)
@@ -48,7 +58,7 @@ def in_archive():
 
 
 def main():
-    with smtplib.SMTP("127.0.0.1", PORTS["SMTP_PORT"], timeout=60) as s:
+    with smtp(PORTS["SMTP_PORT"]) as s:
         s.send_message(message("By port 25 發票", "bob@elsewhere.test"), "bob@elsewhere.test", [USER])
         print("smoke: port 25 took a mail")
         try:
@@ -56,7 +66,7 @@ def main():
             sys.exit("smoke: FAILED: an unknown recipient was accepted")
         except smtplib.SMTPRecipientsRefused:
             print("smoke: an unknown recipient is refused")
-    with smtplib.SMTP("127.0.0.1", PORTS["SUBMISSION_PORT"], timeout=60) as s:
+    with smtp(PORTS["SUBMISSION_PORT"]) as s:
         try:
             s.login(USER, PASSWORD + "x")
             sys.exit("smoke: FAILED: a wrong password was accepted")

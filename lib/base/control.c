@@ -73,24 +73,61 @@ control_help(const struct control_command *commands, GString *answer)
 
 /* control_run - finds and runs the command of a request line */
 static gboolean
-control_run(const struct control *control, char *request, GString *answer)
+control_run(const struct control_command *commands, gpointer data, char *request, GString *answer)
 {
     char *word = g_strstrip(request), *args = word;
+#ifdef POSTERN_PLANTED_BUGS
+    while (*args != ' ') /* the bug: takes it that every command has arguments */
+        args++;
+#else
     while (*args && *args != ' ')
         args++;
+#endif
     if (*args)
         *args++ = '\0';
     while (*args == ' ')
         args++;
     if (strcmp(word, "help") == 0)
-        return control_help(control->commands, answer);
-    for (const struct control_command *c = control->commands; c->name; c++)
+        return control_help(commands, answer);
+    for (const struct control_command *c = commands; c->name; c++)
         if (strcmp(c->name, word) == 0)
-            return c->handler(args, answer, control->data);
+            return c->handler(args, answer, data);
     g_string_append(answer, "unknown command \"");
     log_sanitize(answer, word, strlen(word), 40);
     g_string_append(answer, "\"; ");
-    control_help(control->commands, answer);
+    control_help(commands, answer);
+    return FALSE;
+}
+
+/* control_end_line - "OK" or "ERROR" before the text, and whatever it has of newlines out of it */
+static void
+control_end_line(GString *text, gboolean ok)
+{
+    g_string_prepend(text, ok ? "OK " : "ERROR ");
+    g_strchomp(text->str);
+    g_string_set_size(text, strlen(text->str));
+    g_string_replace(text, "\n", "; ", 0);
+    g_string_append_c(text, '\n');
+}
+
+gboolean
+control_answer(const struct control_command *commands, gpointer data, char *request, GString *line)
+{
+    gboolean ok = control_run(commands, data, request, line);
+    control_end_line(line, ok);
+    return ok;
+}
+
+gboolean
+control_understand(const char *line, GString *answer, GError **error)
+{
+    if (g_str_has_prefix(line, "OK") && (line[2] == ' ' || line[2] == '\0')) {
+        g_string_append(answer, line[2] ? line + 3 : "");
+        return TRUE;
+    }
+    const char *text = g_str_has_prefix(line, "ERROR ") ? line + 6 : line;
+    g_string_append(answer, text);
+    g_set_error(error, NET_ERROR, NET_ERROR_SYSTEM, "%s", text);
     return FALSE;
 }
 
@@ -119,15 +156,12 @@ control_serve(const struct control *control, int fd)
     gint64 began = g_get_monotonic_time();
     gboolean ok = control_read_line(fd, request, CONTROL_REQUEST_MAX, CONTROL_TIMEOUT_MS, &error);
     g_autofree char *shown = g_strdup(request->str);
-    if (ok)
-        ok = control_run(control, request->str, text);
-    else
+    if (ok) {
+        ok = control_answer(control->commands, control->data, request->str, text);
+    } else {
         g_string_assign(text, error->message);
-    g_string_prepend(text, ok ? "OK " : "ERROR ");
-    g_strchomp(text->str);
-    g_string_set_size(text, strlen(text->str));
-    g_string_replace(text, "\n", "; ", 0);
-    g_string_append_c(text, '\n');
+        control_end_line(text, FALSE);
+    }
     control_log(fd, shown, ok, began);
     net_write_full(fd, text->str, text->len, CONTROL_TIMEOUT_MS, NULL); /* a client that left is its own loss */
 }
@@ -210,14 +244,5 @@ control_call(const char *address, const char *command, int timeout_ms, GString *
     gboolean ok = net_write_full(fd, request, strlen(request), timeout_ms, error) &&
                   control_read_line(fd, line, CONTROL_ANSWER_MAX, timeout_ms, error);
     close(fd);
-    if (!ok)
-        return FALSE;
-    if (g_str_has_prefix(line->str, "OK") && (line->str[2] == ' ' || line->str[2] == '\0')) {
-        g_string_append(answer, line->str[2] ? line->str + 3 : "");
-        return TRUE;
-    }
-    const char *text = g_str_has_prefix(line->str, "ERROR ") ? line->str + 6 : line->str;
-    g_string_append(answer, text);
-    g_set_error(error, NET_ERROR, NET_ERROR_SYSTEM, "%s", text);
-    return FALSE;
+    return ok && control_understand(line->str, answer, error);
 }

@@ -20,3 +20,9 @@ struct control *control_start(const char *address, const struct control_command 
 void control_stop(struct control **control);
 /* For the CLI: sends one command, gives the answer line without the leading word. */
 gboolean control_call(const char *address, const char *command, int timeout_ms, GString *answer, GError **error);
+
+/* The two ends of the protocol without a socket. Runs a request line (changed in place) and makes the whole answer line of what
+ * the handler appended to the empty line; TRUE = OK. Thread-safe as far as the handlers are. */
+gboolean control_answer(const struct control_command *commands, gpointer data, char *request, GString *line);
+/* Appends the text of an answer line (without its newline); FALSE with it as the error (NET_ERROR_SYSTEM) unless it is OK. */
+gboolean control_understand(const char *line, GString *answer, GError **error);

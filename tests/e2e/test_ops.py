@@ -1,4 +1,5 @@
 """The files in ops/: systemd accepts the units, and alerts name metrics that the programs have."""
+import json
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import pytest
 
 from conftest import ROOT
 
+BUILD = os.path.abspath(os.environ.get("POSTERN_BUILD", os.path.join(ROOT, "build")))
 UNITS = os.path.join(ROOT, "ops", "systemd")
 
 
@@ -35,6 +37,20 @@ def test_systemd_accepts_the_units(tmp_path):
     done = analyze("verify", "--man=no", *units)
     complaints = [line for line in done.stdout.splitlines() if "postern" in line and "Failed to create" not in line]
     assert done.returncode == 0 and not complaints, done.stdout
+
+
+def test_installation_puts_programs_where_units_and_images_call_them():
+    """Under the prefix /usr, as the README says."""
+    done = subprocess.run(["meson", "introspect", "--installed", "--buildoptions", BUILD], check=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE)
+    answer = json.loads(done.stdout)
+    prefix = next(o["value"] for o in answer["buildoptions"] if o["name"] == "prefix")
+    installed = {re.sub(f"^{prefix}/", "/usr/", path) for path in answer["installed"].values()}
+    called = set()
+    for path in [*(os.path.join(UNITS, name) for name in os.listdir(UNITS)), os.path.join(ROOT, "docker", "postern", "run")]:
+        with open(path) as f:
+            called.update(name.replace("$1", "milter") for name in re.findall(r"/usr/s?bin/postern[-a-z]*(?:\$1)?", f.read()))
+    assert len(called) == 3 and called <= installed, (called, installed)
 
 
 @pytest.mark.parametrize("unit", ["postern-milter.service", "postern-archived.service"])
