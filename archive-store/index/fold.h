@@ -9,7 +9,7 @@
 #include <glib.h>
 
 /* Kept in every index file: text folded by one version is only found by queries folded by the same. */
-#define FOLD_VERSION 1
+#define FOLD_VERSION 2
 
 enum fold_class {
     FOLD_SEPARATOR, /* white space, punctuation, symbols, what isn't UTF-8 */

@@ -95,6 +95,9 @@ append_part(struct message *message, guint n, GString *out)
     gsize length;
     const char *data = g_bytes_get_data(content, &length);
     gboolean cut = length == take, too_long = FALSE;
+
+    if (length == 0) /* data may be NULL then */
+        return;
     gboolean html = strcmp(part->type, "text/html") == 0 ||
                     (g_str_has_prefix(part->type, "multipart/") && looks_like_html(data, length));
 

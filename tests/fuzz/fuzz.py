@@ -34,7 +34,7 @@ def run(program, seconds, corpus):
         if os.path.isdir(seeds):
             command.append(seeds)
         environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:allocator_may_return_null=1",
-                           UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1", G_SLICE="always-malloc")
+                           UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1", G_SLICE="always-malloc", G_DEBUG="fatal-criticals")
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               env=environment, timeout=seconds + 300)
         log = done.stdout.decode("utf-8", "replace")

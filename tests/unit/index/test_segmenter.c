@@ -221,7 +221,7 @@ text_for_engines_outside(void **state)
     assert_string_equal(out->str, "软*");
 }
 
-/* The table in the tree against the ICU at hand: a newer ICU may know a few pairs more. */
+/* The table in the tree (ICU 76's) against the ICU at hand: Debian 12's knows 53 pairs fewer, a newer one may know more. */
 static void
 simplify_table_is_icus(void **state)
 {
@@ -247,7 +247,8 @@ simplify_table_is_icus(void **state)
     }
     utrans_close(trans);
     assert_true(pairs > 2500);
-    assert_true(same * 100 >= pairs * 98);
+    assert_true(same * 100 >= pairs * 96);
+    assert_int_equal(fold_simplify(0x9f91), 0x4dae); /* 龑 and 䶮, in names: ICU 72 does not know it */
 }
 
 /* Folding twice is folding once, and pieces don't depend on what is around them at spaces. */

@@ -117,6 +117,12 @@ simple_messages(void **state)
     m = from_string("Content-Type: text/html\n\n<meta http-equiv=x content=\"text/html; charset=big5\">\xa4\xa4\xa4\xe5", NULL);
     assert_string_equal(message_text(m, NULL), "中文");
     message_free(&m);
+    for (guint i = 0; i < 2; i++) { /* no bytes at all to look for a charset in */
+        m = from_string(i == 0 ? "Content-Type: text/html\n\n"
+                               : "Content-Type: text/html\nContent-Transfer-Encoding: base64\n\n====\n", NULL);
+        assert_string_equal(message_text(m, NULL), "");
+        message_free(&m);
+    }
     m = from_string("Content-Type: application/pdf; name=\"x.pdf\"\nContent-Transfer-Encoding: base64\n\nAAAA", NULL);
     assert_parts(m, "0 application/pdf a [AAAA]\n");
     assert_string_equal(message_text(m, NULL), "");
