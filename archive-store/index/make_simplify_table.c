@@ -1,7 +1,8 @@
 /* make_simplify_table.c: prints simplify_table.h: which Chinese character is the simplified form of which.
  *
- * The table comes from ICU's transliterator "Traditional-Simplified" (all of whose rules are one character
- * to one, in the basic plane), followed to its end so that folding twice changes nothing more. It is kept in the
+ * The table comes from ICU's transliterator "Traditional-Simplified", whose rules are one character to one, followed
+ * to its end so that folding twice changes nothing more. Its rules into plane 2 (169 in ICU 76, of characters that hardly
+ * anyone writes) are left out, so that folding never makes a text longer. It is kept in the
  * tree and not asked from ICU at run time: index files live for years, and a word must fold the same way when it
  * was indexed and when it is searched. After a new table, raise FOLD_VERSION (fold.h) so that old files
  * are rebuilt. Usage: make_simplify_table > simplify_table.h */

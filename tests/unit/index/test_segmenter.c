@@ -238,7 +238,7 @@ simplify_table_is_icus(void **state)
         int32_t length = 1, limit = 1;
         utrans_transUChars(trans, text, &length, 8, 0, &limit, &status);
         assert_int_equal(fold_simplify(fold_simplify(c)), fold_simplify(c));
-        if (fold_simplify(c) == c && text[0] == c)
+        if (length != 1 || (fold_simplify(c) == c && text[0] == c)) /* not into plane 2: make_simplify_table.c */
             continue;
         pairs++;
         same += fold_simplify(c) == text[0];

@@ -119,7 +119,7 @@ simple_messages(void **state)
     message_free(&m);
     for (guint i = 0; i < 2; i++) { /* no bytes at all to look for a charset in */
         m = from_string(i == 0 ? "Content-Type: text/html\n\n"
-                               : "Content-Type: text/html\nContent-Transfer-Encoding: base64\n\n====\n", NULL);
+                               : "Content-Type: text/html\nContent-Transfer-Encoding: base64\n\n\n", NULL);
         assert_string_equal(message_text(m, NULL), "");
         message_free(&m);
     }
