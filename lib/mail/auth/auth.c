@@ -61,8 +61,8 @@ apply_edit(struct auth_message *m, const struct edit *edit)
     struct auth_field field = edited_field(m, edit);
     if (at >= 0)
         g_array_index(m->fields, struct auth_field, at) = field;
-    else if (edit->kind == EDIT_INSERT_HEADER)
-        g_array_insert_val(m->fields, MIN((guint)MAX(edit->index, 0), m->fields->len), field);
+    else if (edit->kind == EDIT_INSERT_HEADER) /* Postfix counts its own Received, which milters don't see, as the first */
+        g_array_insert_val(m->fields, MIN((guint)MAX(edit->index - 1, 0), m->fields->len), field);
     else
         g_array_append_val(m->fields, field);
 }

@@ -26,7 +26,8 @@ struct auth_message {
     GPtrArray *owned;  /* texts of fields that edits made */
 };
 /* The message as received (edits NULL), or as it is after the edits (GPtrArray of struct edit, applied in their order by
- * Postfix's rules: ADD goes to the end, INSERT before the index-th field from the top (0 = first), CHANGE and DELETE
+ * Postfix's rules: ADD goes to the end, INSERT at 0 and 1 to the top (Postfix' own Received, which a milter does
+ * not see, is between these two), at n below n - 1 fields, CHANGE and DELETE
  * address the index-th field of that name from 1; CHANGE of one that is not there adds it). NULL when the message passed a
  * cap that leaves part of its header unseen (MESSAGE_LIMIT_HEADER_BYTES, MESSAGE_LIMIT_HEADERS): nobody may sign, or trust a
  * signature of, fields that were not looked at. Holds a reference on the message's bytes. */

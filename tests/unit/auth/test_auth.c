@@ -54,7 +54,7 @@ test_edits(void **state)
     verdict_edit(verdict, EDIT_CHANGE_HEADER, 2, "X", "three");
     verdict_edit(verdict, EDIT_CHANGE_HEADER, 1, "New", "n");
     verdict_edit(verdict, EDIT_INSERT_HEADER, 0, "Top", "a\n\tb");
-    verdict_edit(verdict, EDIT_INSERT_HEADER, 2, "Third", "");
+    verdict_edit(verdict, EDIT_INSERT_HEADER, 3, "Third", "");
     verdict_edit(verdict, EDIT_INSERT_HEADER, 99, "Low", "l");
     verdict_edit(verdict, EDIT_ADD_HEADER, 0, "End", "e");
     assert_shown(text, verdict,
