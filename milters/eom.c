@@ -2,6 +2,7 @@
  *
  *   finish    the message is rebuilt, the envelope completed
  *   limits    what was over a cap is refused, by a reply that says which
+ *   look      each module starts the lookups that it needs
  *   expand    recipients to mailboxes
  *   inspect   each module adds outcomes and edits
  *   decide    one decision over all outcomes
@@ -53,6 +54,9 @@ inspect(struct eom *eom)
 {
     const struct runtime *runtime = eom->session->runtime;
 
+    for (guint i = 0; milter_modules[i] != NULL; i++)
+        if ((runtime->selected & 1u << i) != 0 && milter_modules[i]->look != NULL)
+            milter_modules[i]->look(runtime->states[i], eom->tx);
     if ((runtime->needs & NEED_EXPANSION) != 0)
         eom->tx->pending = expander_fill(runtime->expander, eom->tx->capture, EXPAND_BUDGET_MS);
     eom->expanded = g_get_monotonic_time();

@@ -1,9 +1,12 @@
 /* runtime.c: builds and takes down what a configuration stands for. */
+#include <string.h>
+#include "lib/base/dns_unbound.h"
 #include "lib/mail/accounts.h"
 #include "lib/mail/databases.h"
 #include "milters/runtime.h"
 
 #define SQL_CONNECTIONS_MAX 8u
+#define LOOKUPS_MAX 10000u /* open at the same time */
 
 static GMutex current_lock;
 static struct runtime *current; /* under current_lock */
@@ -38,6 +41,58 @@ open_accounts(struct runtime *runtime)
     runtime->expander = expander_new(expand_by_accounts, runtime->accounts, settings->retry);
 }
 
+static struct dns *
+open_resolver(const struct config_dns *settings, GError **error)
+{
+    const struct dns_unbound_options options = {
+        .mode = settings->mode,
+        .dnssec = settings->dnssec,
+        .forwarders = settings->forwarders,
+        .resolv_conf = "/etc/resolv.conf",
+        .trust_anchor = settings->trust_anchor,
+        .root_hints = settings->root_hints,
+        .cache_bytes = settings->cache,
+        .timeout_ms = settings->timeout,
+        .outstanding_max = LOOKUPS_MAX,
+    };
+
+    return dns_unbound_new(&options, error);
+}
+
+static gboolean
+dns_settings_equal(const struct config_dns *a, const struct config_dns *b)
+{
+    return a->mode == b->mode && a->dnssec == b->dnssec && a->timeout == b->timeout && a->cache == b->cache &&
+           strcmp(a->trust_anchor, b->trust_anchor) == 0 && strcmp(a->root_hints, b->root_hints) == 0 &&
+           g_strv_equal((const char *const *)a->forwarders, (const char *const *)b->forwarders);
+}
+
+/* The resolver of the configuration; that of the configuration in effect, with its cache, when nothing about it differs. */
+static gboolean
+open_dns(struct runtime *runtime, GError **error)
+{
+    const struct config_dns *settings = &runtime->config->dns;
+    struct runtime *former = runtime_current();
+
+    if (former != NULL && former->dns != NULL && dns_settings_equal(settings, &former->config->dns))
+        runtime->dns = dns_ref(former->dns);
+    else
+        runtime->dns = open_resolver(settings, error);
+    runtime_unref(former);
+    return runtime->dns != NULL;
+}
+
+static guint
+needs_of_modules(const struct runtime *runtime)
+{
+    guint needs = 0;
+
+    for (guint i = 0; milter_modules[i] != NULL; i++)
+        if ((runtime->selected & 1u << i) != 0)
+            needs |= milter_modules[i]->needs(runtime->config);
+    return needs;
+}
+
 static gboolean
 open_modules(struct runtime *runtime, GError **error)
 {
@@ -47,7 +102,6 @@ open_modules(struct runtime *runtime, GError **error)
 
         if ((runtime->selected & 1u << i) == 0)
             continue;
-        runtime->needs |= module->needs(runtime->config);
         if (module->open == NULL)
             continue;
         runtime->states[i] = module->open(runtime, &cause);
@@ -80,12 +134,21 @@ runtime_new(struct config *config, const char *instance, struct spool *spool, GE
     runtime->spool = spool;
     if (runtime_archives(config))
         runtime->archive = archive_client_new(config->archive.connect, (int)config->archive.timeout);
+    runtime->needs = needs_of_modules(runtime);
     open_accounts(runtime);
-    if (!open_modules(runtime, error)) {
+    if (((runtime->needs & NEED_DNS) != 0 && !open_dns(runtime, error)) || !open_modules(runtime, error)) {
         runtime_unref(runtime);
         return NULL;
     }
     return runtime;
+}
+
+void
+runtime_begin(const struct runtime *runtime, struct transaction *tx)
+{
+    for (guint i = 0; milter_modules[i] != NULL; i++)
+        if ((runtime->selected & 1u << i) != 0 && milter_modules[i]->begin != NULL)
+            milter_modules[i]->begin(runtime->states[i], tx);
 }
 
 struct runtime *
@@ -103,6 +166,7 @@ runtime_unref(struct runtime *runtime)
     for (guint i = 0; milter_modules[i] != NULL; i++)
         if (runtime->states[i] != NULL && milter_modules[i]->close != NULL)
             milter_modules[i]->close(runtime->states[i]);
+    dns_unref(runtime->dns);
     archive_client_free(&runtime->archive);
     expander_free(&runtime->expander);
     accounts_free(&runtime->accounts);

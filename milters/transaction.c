@@ -33,6 +33,7 @@ transaction_free(struct transaction **tx)
 {
     if (*tx == NULL)
         return;
+    auth_findings_free(&(*tx)->auth);
     message_free(&(*tx)->message);
     capture_free(&(*tx)->capture);
     g_ptr_array_unref((*tx)->rcpt_arguments);
