@@ -1,12 +1,10 @@
 /* runtime.c: builds and takes down what a configuration stands for. */
-#include <string.h>
-#include "lib/base/dns_unbound.h"
 #include "lib/mail/accounts.h"
 #include "lib/mail/databases.h"
+#include "lib/mail/resolver.h"
 #include "milters/runtime.h"
 
 #define SQL_CONNECTIONS_MAX 8u
-#define LOOKUPS_MAX 10000u /* open at the same time */
 
 static GMutex current_lock;
 static struct runtime *current; /* under current_lock */
@@ -41,32 +39,6 @@ open_accounts(struct runtime *runtime)
     runtime->expander = expander_new(expand_by_accounts, runtime->accounts, settings->retry);
 }
 
-static struct dns *
-open_resolver(const struct config_dns *settings, GError **error)
-{
-    const struct dns_unbound_options options = {
-        .mode = settings->mode,
-        .dnssec = settings->dnssec,
-        .forwarders = settings->forwarders,
-        .resolv_conf = "/etc/resolv.conf",
-        .trust_anchor = settings->trust_anchor,
-        .root_hints = settings->root_hints,
-        .cache_bytes = settings->cache,
-        .timeout_ms = settings->timeout,
-        .outstanding_max = LOOKUPS_MAX,
-    };
-
-    return dns_unbound_new(&options, error);
-}
-
-static gboolean
-dns_settings_equal(const struct config_dns *a, const struct config_dns *b)
-{
-    return a->mode == b->mode && a->dnssec == b->dnssec && a->timeout == b->timeout && a->cache == b->cache &&
-           strcmp(a->trust_anchor, b->trust_anchor) == 0 && strcmp(a->root_hints, b->root_hints) == 0 &&
-           g_strv_equal((const char *const *)a->forwarders, (const char *const *)b->forwarders);
-}
-
 /* The resolver of the configuration; that of the configuration in effect, with its cache, when nothing about it differs. */
 static gboolean
 open_dns(struct runtime *runtime, GError **error)
@@ -74,10 +46,10 @@ open_dns(struct runtime *runtime, GError **error)
     const struct config_dns *settings = &runtime->config->dns;
     struct runtime *former = runtime_current();
 
-    if (former != NULL && former->dns != NULL && dns_settings_equal(settings, &former->config->dns))
+    if (former != NULL && former->dns != NULL && resolver_is_same(settings, &former->config->dns))
         runtime->dns = dns_ref(former->dns);
     else
-        runtime->dns = open_resolver(settings, error);
+        runtime->dns = resolver_open(settings, error);
     runtime_unref(former);
     return runtime->dns != NULL;
 }
