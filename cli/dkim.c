@@ -395,20 +395,19 @@ rotate_switch(const struct dkim_cli *cli, GPtrArray *files, gboolean force)
         cli_error("the new keys don't sign yet: publish the records (`postern dkim dns %s` shows them) and try again", cli->domain);
         return CLI_FAILED;
     }
+    g_autoptr(GPtrArray) old = g_ptr_array_new();
+    for (guint i = 0; i < files->len; i++)
+        if (((const struct dkim_file *)g_ptr_array_index(files, i))->state == DKIM_ACTIVE)
+            g_ptr_array_add(old, g_ptr_array_index(files, i));
     /* The new ones first: with a crash in between both sign, which harms nobody. */
-    for (guint pass = 0; pass < 2; pass++)
-        for (guint i = 0; i < files->len; i++) {
-            struct dkim_file *file = g_ptr_array_index(files, i);
-            gboolean is_new = file->since < 0; /* moved in the first pass */
-
-            if (pass == 0 && file->state == DKIM_NEXT) {
-                if (!dkim_file_move(file, DKIM_ACTIVE, &error))
-                    return failed(error);
-                file->since = -1;
-            } else if (pass == 1 && file->state == DKIM_ACTIVE && !is_new && !dkim_file_move(file, DKIM_OLD, &error)) {
-                return failed(error);
-            }
-        }
+    for (guint i = 0; i < files->len; i++) {
+        struct dkim_file *file = g_ptr_array_index(files, i);
+        if (file->state == DKIM_NEXT && !dkim_file_move(file, DKIM_ACTIVE, &error))
+            return failed(error);
+    }
+    for (guint i = 0; i < old->len; i++)
+        if (!dkim_file_move(g_ptr_array_index(old, i), DKIM_OLD, &error))
+            return failed(error);
     printf("The new keys sign from the next `postern reload milter` on. Leave the old records in the DNS; run\n"
            "`postern dkim rotate %s` again in a week to end them.\n", cli->domain);
     return CLI_OK;

@@ -233,6 +233,10 @@ log_message(const struct eom *eom)
     log_line_str(line, "ref", tx->ref);
     log_line_str(line, "verdict", verdict_action_name(eom->action));
     log_line_str(line, "reason", eom->trouble != NULL ? eom->trouble : eom->decision.reason);
+    if (tx->auth != NULL)
+        auth_findings_log(tx->auth, line);
+    log_line_str(line, "signed", tx->signed_by);
+    log_line_str(line, "unsigned", tx->unsigned_why);
     log_line_str(line, "archive", transaction_archive_names[tx->archive]);
     log_line_str(line, "archive_id", tx->archive_id[0] != '\0' ? tx->archive_id : NULL);
     log_line_str(line, "archive_event", strcmp(tx->archive_id, tx->archive_event) != 0 ? tx->archive_event : NULL);

@@ -30,6 +30,8 @@ struct transaction {
     char archive_id[32], archive_event[32];
     gboolean archive_known, archive_repeat;
     struct auth_findings *auth; /* of the module auth: owned, NULL when nothing was checked */
+    char *signed_by;           /* of the module sign: "example.test/sel2026,.."; NULL when it has not signed */
+    const char *unsigned_why;  /* why mail of ours is not signed; NULL otherwise. Static. */
     guint pending; /* recipients whose mailboxes are not known yet */
 
     /* private */
