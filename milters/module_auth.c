@@ -11,6 +11,7 @@
 #include "lib/base/networks.h"
 #include "milters/auth_policy.h"
 #include "milters/runtime.h"
+#include "milters/stats.h"
 #include "milters/transaction.h"
 
 #define FIELD "Authentication-Results"
@@ -207,6 +208,22 @@ refuse_unseen(struct transaction *tx)
 }
 
 static void
+count(gboolean asked, enum stats_method method, enum auth_result result)
+{
+    if (asked)
+        metrics_add(stats.auth, (guint)method * (AUTH_PERMERROR + 1) + (guint)result, 1);
+}
+
+static void
+count_results(const struct auth_findings *f)
+{
+    count(f->spf_asked, STATS_SPF, auth_findings_spf(f));
+    count(f->dkim_asked, STATS_DKIM, f->dkim);
+    count(f->dmarc_asked, STATS_DMARC, f->dmarc.result);
+    count(f->arc_asked, STATS_ARC, f->arc);
+}
+
+static void
 auth_inspect(gpointer data, struct transaction *tx)
 {
     const struct auth_state *state = data;
@@ -223,6 +240,7 @@ auth_inspect(gpointer data, struct transaction *tx)
     if (f->arc_verification != NULL)
         f->arc = arc_verify_finish(f->arc_verification, tx->capture->received_us / G_USEC_PER_SEC, deadline);
     finish_dmarc(f, deadline);
+    count_results(f);
     auth_findings_render(f, tx->capture, state->authserv_id);
     verdict_edit(tx->capture->verdict, EDIT_INSERT_HEADER, 0, FIELD, f->header);
     auth_policy_apply(state->config, state->forwarders, tx);

@@ -14,10 +14,11 @@ struct milter_stats {
     struct metric *turned_away;   /* sessions over the setting sessions */
     struct metric *pending;       /* recipients whose mailboxes could not be looked up at receipt */
     struct metric *signatures;    /* label result, 0 signed, 1 unsigned, 2 failed: messages of ours */
-    struct metric *auth;          /* label result, auth_metric_index: what SPF, DKIM and DMARC said of mail from outside */
+    struct metric *auth;          /* label result, index: enum stats_method * 8 + enum auth_result; mail from outside */
     struct metric *reloads;       /* label result, 0 ok, 1 refused */
 };
 extern struct milter_stats stats;
+enum stats_method { STATS_SPF, STATS_DKIM, STATS_DMARC, STATS_ARC };
 
 /* Registers them; call once at start. */
 void stats_init(void);
