@@ -106,8 +106,9 @@ dns_unref(struct dns *dns)
 
 /* ---- names ---- */
 
-gboolean
-dns_name_is_valid(const char *text)
+/* Whether text is a name of labels of octets from lowest to 126. */
+static gboolean
+is_name(const char *text, guchar lowest)
 {
     gsize length = strlen(text), label = 0;
 
@@ -124,10 +125,16 @@ dns_name_is_valid(const char *text)
             label = 0;
             continue;
         }
-        if (c < 33 || c > 126 || c == '\\' || c == '"' || ++label > 63)
+        if (c < lowest || c > 126 || c == '\\' || c == '"' || ++label > 63)
             return FALSE;
     }
     return label > 0;
+}
+
+gboolean
+dns_name_is_valid(const char *text)
+{
+    return is_name(text, 33);
 }
 
 void
@@ -169,7 +176,7 @@ dns_start(struct dns *dns, const char *name, enum dns_type type)
     g_mutex_init(&lookup->lock);
     g_cond_init(&lookup->answered);
     lookup->name = g_ascii_strdown(name, (gssize)(length > 0 && name[length - 1] == '.' ? length - 1 : length));
-    if (!dns_name_is_valid(name)) {
+    if (!is_name(name, ' ')) {
         lookup->answer = dns_answer_new(DNS_NO_NAME);
         lookup->answer->malformed = TRUE;
         return lookup;
