@@ -1,0 +1,202 @@
+/* dkim_key.c: public keys out of key records, and what they verify. */
+#include "lib/mail/auth/dkim_key.h"
+#include "lib/mail/auth/dkim_tags.h"
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+#define ED25519_BYTES 32u
+
+struct dkim_public_key {
+    enum dkim_key_type type;
+    guint bits;
+    gboolean testing, strict;
+    EVP_PKEY *pkey;
+};
+
+const char *
+dkim_key_type_name(enum dkim_key_type type)
+{
+    return type == DKIM_ED25519 ? "ed25519" : "rsa";
+}
+
+const char *
+dkim_algorithm_name(enum dkim_key_type type)
+{
+    return type == DKIM_ED25519 ? "ed25519-sha256" : "rsa-sha256";
+}
+
+/* SubjectPublicKeyInfo as all publish it; the bare RSAPublicKey that RFC 6376 3.6.1 speaks of is read too. */
+static EVP_PKEY *
+rsa_from_der(const guint8 *der, gsize length)
+{
+    const guint8 *at = der;
+    EVP_PKEY *pkey = d2i_PUBKEY(NULL, &at, (long)length);
+
+    if (pkey == NULL) {
+        at = der;
+        pkey = d2i_PublicKey(EVP_PKEY_RSA, NULL, &at, (long)length);
+    }
+    if (pkey != NULL && at != der + length)
+        g_clear_pointer(&pkey, EVP_PKEY_free);
+    return pkey;
+}
+
+/* An exponent of 1 makes every signature good, an even one is none at all; long ones and long keys cost time. */
+static const char *
+check_rsa(const EVP_PKEY *pkey)
+{
+    BIGNUM *exponent = NULL, *modulus = NULL;
+    const char *why = NULL;
+
+    if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA)
+        return "p= is not an RSA key";
+    if (EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &exponent) != 1 ||
+        EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &modulus) != 1)
+        why = "p= is not an RSA key";
+    else if (BN_num_bits(modulus) > (gint)DKIM_RSA_BITS_MAX)
+        why = "the RSA key is too long";
+    else if (!BN_is_odd(modulus) || BN_num_bits(modulus) < 16)
+        why = "the RSA modulus is none";
+    else if (!BN_is_odd(exponent) || BN_is_one(exponent) || BN_num_bits(exponent) > (gint)DKIM_RSA_EXPONENT_BITS_MAX)
+        why = "the RSA exponent is unfit";
+    BN_free(exponent);
+    BN_free(modulus);
+    return why;
+}
+
+static const char *
+read_key(struct dkim_public_key *key, const char *base64)
+{
+    gsize length;
+    g_autofree guint8 *der = dkim_base64(base64, &length);
+    const char *why = NULL;
+
+    if (der == NULL)
+        return "p= is not base64";
+    if (key->type == DKIM_ED25519) {
+        if (length != ED25519_BYTES)
+            return "p= is not an Ed25519 key";
+        key->pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, der, length);
+        key->bits = 8 * ED25519_BYTES;
+    } else {
+        key->pkey = rsa_from_der(der, length);
+        if (key->pkey != NULL && (why = check_rsa(key->pkey)) == NULL)
+            key->bits = (guint)EVP_PKEY_get_bits(key->pkey);
+    }
+    ERR_clear_error();
+    return key->pkey == NULL ? "p= is not a key" : why;
+}
+
+/* All but p=. */
+static const char *
+read_tags(struct dkim_public_key *key, const struct dkim_tags *tags)
+{
+    const char *version = dkim_tags_get(tags, "v"), *type = dkim_tags_get(tags, "k"), *hashes = dkim_tags_get(tags, "h");
+    const char *services = dkim_tags_get(tags, "s"), *flags = dkim_tags_get(tags, "t");
+
+    if (version != NULL && (strcmp(version, "DKIM1") != 0 || strcmp(dkim_tags_name(tags, 0), "v") != 0))
+        return "v= is not DKIM1 in front";
+    if (type == NULL || strcmp(type, "rsa") == 0)
+        key->type = DKIM_RSA;
+    else if (strcmp(type, "ed25519") == 0)
+        key->type = DKIM_ED25519;
+    else
+        return "k= is unknown";
+    if (hashes != NULL && !dkim_list_has(hashes, "sha256"))
+        return "h= does not allow sha256";
+    if (services != NULL && !dkim_list_has(services, "*") && !dkim_list_has(services, "email"))
+        return "s= is not for mail";
+    key->testing = flags != NULL && dkim_list_has(flags, "y");
+    key->strict = flags != NULL && dkim_list_has(flags, "s");
+    return NULL;
+}
+
+struct dkim_public_key *
+dkim_public_key_new(const char *record, gsize length, const char **why_r)
+{
+    struct dkim_tags *tags = dkim_tags_parse(record, length, DKIM_RECORD_BYTES_MAX, why_r);
+
+    if (tags == NULL)
+        return NULL;
+    struct dkim_public_key *key = g_new0(struct dkim_public_key, 1);
+    const char *p = dkim_tags_get(tags, "p");
+    *why_r = read_tags(key, tags);
+    if (*why_r == NULL)
+        *why_r = p == NULL ? "no p=" : *p == '\0' ? "revoked" : read_key(key, p);
+    dkim_tags_free(&tags);
+    if (*why_r != NULL)
+        dkim_public_key_free(&key);
+    return key;
+}
+
+void
+dkim_public_key_free(struct dkim_public_key **key)
+{
+    if (*key == NULL)
+        return;
+    EVP_PKEY_free((*key)->pkey);
+    g_clear_pointer(key, g_free);
+}
+
+enum dkim_key_type
+dkim_public_key_type(const struct dkim_public_key *key)
+{
+    return key->type;
+}
+
+guint
+dkim_public_key_bits(const struct dkim_public_key *key)
+{
+    return key->bits;
+}
+
+gboolean
+dkim_public_key_is_testing(const struct dkim_public_key *key)
+{
+    return key->testing;
+}
+
+gboolean
+dkim_public_key_is_strict(const struct dkim_public_key *key)
+{
+    return key->strict;
+}
+
+static gboolean
+verify_rsa(EVP_PKEY *pkey, const guint8 *digest, const guint8 *signature, gsize length)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(pkey, NULL);
+    gboolean good = context != NULL && EVP_PKEY_verify_init(context) == 1 &&
+                    EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1 &&
+                    EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1 &&
+                    EVP_PKEY_verify(context, signature, length, digest, DKIM_DIGEST_BYTES) == 1;
+
+    EVP_PKEY_CTX_free(context);
+    return good;
+}
+
+static gboolean
+verify_ed25519(EVP_PKEY *pkey, const guint8 *digest, const guint8 *signature, gsize length)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    gboolean good = context != NULL && EVP_DigestVerifyInit(context, NULL, NULL, NULL, pkey) == 1 &&
+                    EVP_DigestVerify(context, signature, length, digest, DKIM_DIGEST_BYTES) == 1;
+
+    EVP_MD_CTX_free(context);
+    return good;
+}
+
+gboolean
+dkim_public_key_verify(const struct dkim_public_key *key, const guint8 *digest, const guint8 *signature, gsize length)
+{
+    gboolean good = key->type == DKIM_ED25519 ? verify_ed25519(key->pkey, digest, signature, length)
+                                              : verify_rsa(key->pkey, digest, signature, length);
+
+    ERR_clear_error();
+    return good;
+}
