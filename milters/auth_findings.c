@@ -78,6 +78,19 @@ add_dkim(const struct auth_findings *f, struct auth_results *results)
         auth_results_add(results, "dkim", AUTH_NONE, NULL, NULL);
 }
 
+/* RFC 8617 10.2 */
+static void
+add_arc(const struct auth_findings *f, const struct capture *capture, struct auth_results *results)
+{
+    char oldest[12] = "";
+
+    if (f->arc == AUTH_PASS)
+        g_snprintf(oldest, sizeof oldest, "%u", arc_verify_oldest_pass(f->arc_verification));
+    auth_results_add(results, "arc", f->arc, f->arc_verification != NULL ? arc_verify_why(f->arc_verification) : NULL,
+                     "smtp.remote-ip", f->arc != AUTH_NONE ? capture->client_address : NULL, "header.oldest-pass",
+                     oldest[0] != '\0' ? oldest : NULL, NULL);
+}
+
 void
 auth_findings_render(struct auth_findings *f, const struct capture *capture, const char *authserv_id)
 {
@@ -93,8 +106,7 @@ auth_findings_render(struct auth_findings *f, const struct capture *capture, con
                          f->author.domain, "policy.dmarc",
                          dmarc->result == AUTH_FAIL ? dmarc_policy_name(dmarc->applied) : NULL, NULL);
     if (f->arc_asked)
-        auth_results_add(results, "arc", f->arc, arc_verify_why(f->arc_verification), "smtp.remote-ip",
-                         f->arc != AUTH_NONE ? capture->client_address : NULL, NULL);
+        add_arc(f, capture, results);
     f->header = auth_results_render(results);
     auth_results_free(&results);
 }

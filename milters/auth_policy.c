@@ -18,15 +18,18 @@ is_within(const char *name, const char *domain)
 static gboolean
 arc_vouches(const struct config_auth *config, const struct auth_findings *f)
 {
-    const struct arc_set *newest;
+    const struct arc_instance *newest;
     struct auth_results *results;
     gboolean trusted = FALSE, passed = FALSE;
 
-    if (f->arc != AUTH_PASS || (newest = arc_verify_newest(f->arc_verification)) == NULL || newest->seal_domain == NULL)
+    if (f->arc != AUTH_PASS)
+        return FALSE;
+    newest = arc_verify_get(f->arc_verification, arc_verify_count(f->arc_verification) - 1);
+    if (newest->domain == NULL || newest->payload_cut)
         return FALSE;
     for (char **domain = config->arc_trusted; *domain != NULL && !trusted; domain++)
-        trusted = is_within(newest->seal_domain, *domain);
-    if (!trusted || (results = auth_results_parse(newest->results, strlen(newest->results))) == NULL)
+        trusted = is_within(newest->domain, *domain);
+    if (!trusted || (results = auth_results_parse(newest->payload, strlen(newest->payload))) == NULL)
         return FALSE;
     for (guint i = 0; i < results->results->len; i++) {
         const struct auth_method_result *r = g_ptr_array_index(results->results, i);

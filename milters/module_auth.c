@@ -111,7 +111,7 @@ auth_look(gpointer data, struct transaction *tx)
     if (f->dkim_asked)
         f->dkim_verification = dkim_verify_start(state->dns, f->view, &limits);
     if (f->arc_asked)
-        f->arc_verification = arc_verify_start(state->dns, f->view);
+        f->arc_verification = arc_verify_start(state->dns, f->view, NULL);
 }
 
 /* ---- the end of the message ---- */

@@ -10,6 +10,7 @@
  * It runs after all modules that edit what is signed. What the module envelope adds later is never among the signed fields. */
 #include <string.h>
 #include "lib/base/networks.h"
+#include "lib/mail/accounts.h"
 #include "lib/mail/address.h"
 #include "lib/mail/auth/arc.h"
 #include "lib/mail/auth/dkim_sign.h"
@@ -208,6 +209,16 @@ sign(struct sign_state *state, struct transaction *tx)
 
 /* ---- sealing ---- */
 
+/* RSA before Ed25519, which few verifiers of seals know. */
+static const struct sign_key *
+sealing_key(const GPtrArray *keys)
+{
+    for (guint i = 0; i < keys->len; i++)
+        if (dkim_key_type(((const struct sign_key *)g_ptr_array_index(keys, i))->key) == DKIM_RSA)
+            return g_ptr_array_index(keys, i);
+    return g_ptr_array_index(keys, 0);
+}
+
 static void
 seal(struct sign_state *state, struct transaction *tx)
 {
@@ -215,18 +226,22 @@ seal(struct sign_state *state, struct transaction *tx)
     g_autofree char *address = g_strconcat("postmaster@", state->config->arc_domain, NULL);
     g_autoptr(GError) error = NULL;
     struct auth_message *view = auth_message_new(transaction_message(tx), tx->capture->verdict->edits);
-    struct arc_seal seal = {0};
+    struct arc_set set = {0};
 
     if (view != NULL && sign_source_find(state->source, address, keys, &error) && keys->len > 0) {
-        const struct sign_key *key = g_ptr_array_index(keys, 0);
-        const struct arc_sealer sealer = {.key = key->key, .domain = key->domain, .selector = key->selector,
-                                          .results = tx->auth->header, .chain = tx->auth->arc,
-                                          .now_s = tx->capture->received_us / G_USEC_PER_SEC};
-        if (arc_seal(view, &sealer, &seal, &error)) {
-            verdict_edit(tx->capture->verdict, EDIT_INSERT_HEADER, 0, "ARC-Authentication-Results", seal.results);
-            verdict_edit(tx->capture->verdict, EDIT_INSERT_HEADER, 0, "ARC-Message-Signature", seal.signature);
-            verdict_edit(tx->capture->verdict, EDIT_INSERT_HEADER, 0, "ARC-Seal", seal.seal);
-            arc_seal_clear(&seal);
+        const struct sign_key *key = sealing_key(keys);
+        const struct arc_seal_options options = {.key = key->key, .domain = key->domain, .selector = key->selector,
+                                                 .payload = tx->auth->header, .cv = tx->auth->arc,
+                                                 .now_s = tx->capture->received_us / G_USEC_PER_SEC,
+                                                 .fields = (const char *const *)state->headers,
+                                                 .oversigned = (const char *const *)state->oversigned};
+        if (arc_seal(view, &options, &set, &error)) {
+            verdict_edit(tx->capture->verdict, EDIT_INSERT_HEADER, 0, "ARC-Authentication-Results", set.results);
+            verdict_edit(tx->capture->verdict, EDIT_INSERT_HEADER, 0, "ARC-Message-Signature", set.signature);
+            verdict_edit(tx->capture->verdict, EDIT_INSERT_HEADER, 0, "ARC-Seal", set.seal);
+            arc_set_clear(&set);
+        } else if (g_error_matches(error, DKIM_SIGN_ERROR, ARC_SEAL_ERROR_CHAIN)) {
+            g_clear_error(&error); /* a chain that has failed before stays as it is (RFC 8617 5.1.2) */
         }
     }
     if (error != NULL)
@@ -241,7 +256,8 @@ sign_inspect(gpointer data, struct transaction *tx)
 
     if (is_ours(state, tx->capture))
         sign(state, tx);
-    else if (state->config->arc && tx->auth != NULL && tx->auth->header != NULL && tx->auth->arc_asked)
+    else if (state->config->arc && tx->auth != NULL && tx->auth->header != NULL && tx->auth->arc_asked &&
+             tx->auth->arc != AUTH_TEMPERROR) /* cv= can't be said */
         seal(state, tx);
 }
 

@@ -39,7 +39,7 @@ sign_key_load(const char *path, GError **error)
     struct dkim_key *key = dkim_key_load(path, &advice, error);
 
     if (key != NULL && advice != NULL)
-        log_text(LOG_SEV_WARNING, "sign", "%s: %s", path, advice);
+        log_text(LOG_SEV_WARNING, "sign", "%s", advice);
     return key;
 }
 

@@ -75,13 +75,14 @@ static GPtrArray *
 ask(struct sql_keys *s, const char *domain, GError **error)
 {
     struct reading reading = {.domain = domain};
+    const struct sql_value values[] = {SQL_T(domain)};
     struct sql *sql = sql_pool_take(s->pool, error);
     gboolean good;
 
     if (sql == NULL)
         return NULL;
     reading.keys = g_ptr_array_new_with_free_func((GDestroyNotify)sign_key_free);
-    good = sql_run(sql, "sign_keys", &SQL_T(domain), 1, take_row, &reading, NULL, error);
+    good = sql_run(sql, "sign_keys", values, 1, take_row, &reading, NULL, error);
     sql_pool_give(s->pool, sql);
     if (good && reading.error == NULL)
         return reading.keys;
