@@ -87,7 +87,7 @@ answer(GByteArray *out, const char *label, guint type, gboolean tcp)
 {
     guint number = (guint)g_ascii_strtoull(label + 1, NULL, 10);
     const guint8 numbered[] = {10, 0, (guint8)(number >> 8), (guint8)number};
-    static const guint8 mx[] = "\0\12\4MAIL\xc0\x0e", ptr[] = "\4host\4test";
+    static const guint8 mx[] = "\0\12\4MAIL\xc0\x0f", ptr[] = "\4host\4test";
 
     if (strcmp(label, "servfail") == 0)
         fail(out, 2);
