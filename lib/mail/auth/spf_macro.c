@@ -217,8 +217,8 @@ transform(const GString *value, const struct token *token, GString *out)
     guint first = parts->len > token->parts ? parts->len - token->parts : 0;
 
 #ifdef POSTERN_PLANTED_BUGS
-    if (token->parts > 127 && token->parts != PARTS_ALL)
-        first = parts->len - token->parts;
+    if (token->parts > parts->len && token->parts != PARTS_ALL) /* as CVE-2023-42118: reads before the parts */
+        first += (guint)((struct part *)parts->data)[(gint)parts->len - (gint)token->parts].start & 1u;
 #endif
     for (guint i = first; i < parts->len; i++) {
         const struct part *part = &g_array_index(parts, struct part, token->reverse ? parts->len - 1 - i : i);
