@@ -186,15 +186,19 @@ read_domain(struct directory *d, const char *path, const char *domain, GError **
 gpointer
 sign_directory_open(const char *directory, GError **error)
 {
-    g_autoptr(GDir) dir = g_dir_open(directory, 0, error);
+    GError *cause = NULL;
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, &cause);
     struct directory *d;
     const char *name;
 
-    if (dir == NULL)
+    if (cause != NULL && !g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT)) {
+        g_propagate_error(error, cause);
         return NULL;
+    }
+    g_clear_error(&cause); /* not there yet: no keys */
     d = g_new0(struct directory, 1);
     d->domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, keys_free);
-    while ((name = g_dir_read_name(dir)) != NULL) {
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
         g_autofree char *path = g_build_filename(directory, name, NULL);
 
         if (name[0] == '.' || !g_file_test(path, G_FILE_TEST_IS_DIR) || !dns_name_is_valid(name))

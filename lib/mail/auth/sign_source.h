@@ -2,7 +2,8 @@
  *
  * directory   DIRECTORY/DOMAIN/SELECTOR.pem, one folder a domain; every key in the folder signs (RSA and Ed25519 side by side).
  *             SELECTOR.pem.next and SELECTOR.pem.old are keys before and after their time (`postern dkim rotate`) and don't
- *             sign. A domain without a folder of its own is signed by its nearest parent that has one.
+ *             sign. A domain without a folder of its own is signed by its nearest parent that has one. A
+ *             directory that is not there has no keys.
  * opendkim    KeyTable and SigningTable as opendkim.conf(5) tells them: plain files, refile: for wildcards. All rows with the
  *             pattern that matched first sign, so that two rows of one pattern make two signatures.
  * sql         rows of postern_dkim(domain, selector, private_key, active) in the accounts database, asked per domain and kept

@@ -84,6 +84,7 @@ static void
 directory(void **state)
 {
     g_autofree char *keys = g_build_filename(dir, "keys", NULL), *absent = g_build_filename(dir, "absent", NULL);
+    g_autofree char *key_file = g_build_filename(dir, "key", NULL);
     struct config_sign config = {.source = CONFIG_SIGN_DIRECTORY, .directory = keys};
     struct sign_source *source;
 
@@ -109,7 +110,12 @@ directory(void **state)
     write_file("keys/bad.test/s.pem", "no key");
     assert_refused(&config, "bad.test/s.pem");
     config.directory = absent;
-    assert_refused(&config, "absent");
+    source = sign_source_open(&config, NULL, NULL);
+    assert_int_equal(sign_source_count(source), 0);
+    assert_found(source, "a@example.test", "");
+    sign_source_free(&source);
+    config.directory = key_file;
+    assert_refused(&config, "Not a directory");
 }
 
 static struct sign_source *
