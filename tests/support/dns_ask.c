@@ -1,7 +1,6 @@
 /* dns_ask.c: drives dns_unbound from tests: settings as arguments, questions "NAME TYPE" as lines of standard input.
  *
- * Prints "ready" when the resolver has started (or the error, and exits 1); then one JSON object per question, in the order of the answers'
- * questions: name, type, outcome, secure, bogus, truncated, ttl, why, seconds, records ([preference, text]; octets as Latin-1,
+ * Prints "ready" when the resolver has started (or the error, and exits 1); then one JSON object per question: name, type, outcome, secure, bogus, truncated, ttl, why, seconds, records ([preference, text]; octets as Latin-1,
  * addresses as text). Only for tests, never installed. */
 #include "lib/base/dns_unbound.h"
 #include "lib/base/log.h"
@@ -25,13 +24,15 @@ type_named(const char *name)
 }
 
 static char *
-record_text(const struct dns_record *record, enum dns_type type)
+record_text(const struct dns_record *record, enum dns_type type, gsize *length)
 {
     char address[INET6_ADDRSTRLEN];
 
-    if (type == DNS_A || type == DNS_AAAA)
-        return g_strdup(inet_ntop(type == DNS_A ? AF_INET : AF_INET6, record->data, address, sizeof address));
-    return g_convert((const char *)record->data, record->length, "UTF-8", "ISO-8859-1", NULL, NULL, NULL);
+    if (type != DNS_A && type != DNS_AAAA)
+        return g_convert((const char *)record->data, record->length, "UTF-8", "ISO-8859-1", NULL, length, NULL);
+    inet_ntop(type == DNS_A ? AF_INET : AF_INET6, record->data, address, sizeof address);
+    *length = strlen(address);
+    return g_strdup(address);
 }
 
 static json_t *
@@ -41,9 +42,10 @@ records_json(const struct dns_answer *answer, enum dns_type type)
 
     for (guint i = 0; i < answer->records->len; i++) {
         const struct dns_record *record = &g_array_index(answer->records, struct dns_record, i);
-        g_autofree char *text = record_text(record, type);
+        gsize length;
+        g_autofree char *text = record_text(record, type, &length);
 
-        json_array_append_new(list, json_pack("[i,s]", record->preference, text));
+        json_array_append_new(list, json_pack("[i,s%]", record->preference, text, length));
     }
     return list;
 }
