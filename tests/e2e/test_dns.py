@@ -1,4 +1,4 @@
-"""The resolver against real name servers: every mode with every way of treating DNSSEC, servers that strip it, die and come back."""
+"""The resolver against real name servers: every mode and way of treating DNSSEC, servers that strip it, die and come back."""
 import json
 import os
 import pathlib
@@ -47,7 +47,8 @@ class Asker:
     def __init__(self, log_path, *arguments):
         self.log_path = log_path
         with open(log_path, "wb") as log:
-            self.process = subprocess.Popen([PROGRAM, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+            self.process = subprocess.Popen([PROGRAM, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                                            text=True)
         self.started = self.process.stdout.readline().strip()
 
     def __call__(self, name, kind="A"):
@@ -82,7 +83,8 @@ def asker(dns, tmp_path):
         assert not found, asker.log()[found.start():]
 
 
-SECURE, INSECURE, FAILED, BOGUS = ("found", True, False), ("found", False, False), ("failed", False, False), ("failed", False, True)
+SECURE, INSECURE = ("found", True, False), ("found", False, False)
+FAILED, BOGUS = ("failed", False, False), ("failed", False, True)
 
 # Through which server, how: what becomes of a name in the signed, the unsigned and the broken zone.
 EXPECTED = [
@@ -161,7 +163,8 @@ def test_signatures_come_and_go(dns, asker):
 
 
 def test_one_of_two_forwarders_strips(dns, tmp_path):
-    ask = Asker(tmp_path / "log", "mode=forward", f"forwarder={dns.resolver}", f"forwarder={dns.stripping}", f"trust_anchor={dns.anchor}")
+    ask = Asker(tmp_path / "log", "mode=forward", f"forwarder={dns.resolver}", f"forwarder={dns.stripping}",
+                f"trust_anchor={dns.anchor}")
     assert all(ask(f"n{i}.test")["outcome"] == "found" for i in range(10))
     assert "strips DNSSEC" in ask.log()
     assert ask.close() == 0

@@ -8,8 +8,8 @@
     ... dns.forwarders, dns.anchor, dns.hints for the settings; dns.add(..); dns.restart() when something has changed
     dns.stop()
 
-Knot serves and signs the zones (dns.authority); one Unbound resolves and validates (dns.resolver), another resolves without validating
-but passes signatures on (dns.careless); a Stripper before the first does what routers do to DNSSEC (dns.stripping)."""
+Knot serves and signs the zones (dns.authority); one Unbound resolves and validates (dns.resolver), another resolves without
+validating but passes signatures on (dns.careless); a Stripper before the first does what routers do to DNSSEC (dns.stripping)."""
 import os
 import re
 import socket
@@ -17,7 +17,7 @@ import struct
 import subprocess
 import threading
 
-from .process import Daemon, wait_until
+from .process import Daemon
 
 KEY = ["algorithm=ECDSAP256SHA256", "ksk=yes", "zsk=yes"]
 
@@ -49,8 +49,8 @@ class Zone:
     def content(self, address, children):
         """The zone file; children: [(zone, its DS records)]."""
         ns = "ns." + self.name.lstrip(".")
-        lines = [f"$ORIGIN {self.name}", "$TTL 60", f"@ 60 SOA {ns} admin.{self.name.lstrip('.')} 1 3600 600 86400 2", f"@ 60 NS {ns}",
-                 f"{ns} 60 A {address}", self.text]
+        lines = [f"$ORIGIN {self.name}", "$TTL 60", f"@ 60 SOA {ns} admin.{self.name.lstrip('.')} 1 3600 600 86400 2",
+                 f"@ 60 NS {ns}", f"{ns} 60 A {address}", self.text]
         lines += [f"{name} {ttl} {kind} {value}" for name, ttl, kind, value in self.records]
         for child, ds in children:
             lines += [f"{child.name} 60 NS ns.{child.name}", f"ns.{child.name} 60 A {address}", *ds]
@@ -90,7 +90,7 @@ class Dns:
         return next(z for z in (self.zones.get(".".join(labels[i:]) or ".") for i in range(len(labels))) if z)
 
     def add(self, name, kind, value, ttl=60):
-        """Adds a record to the zone that the name is in; value as people write it (TXT unquoted, of any length; MX "10 host")."""
+        """Adds a record to the zone that the name is in; value as people write it (TXT unquoted, any length; MX "10 host")."""
         self.zone_of(name).records.append((fqdn(name), ttl, kind, rdata(kind, value)))
         return self
 
@@ -112,9 +112,11 @@ class Dns:
 
     def knot_config(self, zones, sync):
         """sync: signed zones are written back to their files."""
-        lines = ["server:", f"    rundir: {self.directory}", f"    listen: {self.authority}@{self.port}", "log:", "  - target: stderr",
-                 "    any: info", "database:", f"    storage: {self.directory}/db", "control:", f"    listen: {self.directory}/knot.sock",
-                 "policy:", "  - id: test", "    algorithm: ecdsap256sha256", "    single-type-signing: on", "    manual: on", "zone:"]
+        lines = ["server:", f"    rundir: {self.directory}", f"    listen: {self.authority}@{self.port}",
+                 "log:", "  - target: stderr", "    any: info", "database:", f"    storage: {self.directory}/db",
+                 "control:", f"    listen: {self.directory}/knot.sock",
+                 "policy:", "  - id: test", "    algorithm: ecdsap256sha256", "    single-type-signing: on", "    manual: on",
+                 "zone:"]
         for zone in zones:
             sign = zone.signed and (sync or not zone.broken)
             lines += [f"  - domain: {zone.name}", f"    file: {self.file_of(zone)}", f"    zonefile-sync: {0 if sync else -1}",
@@ -160,18 +162,19 @@ class Dns:
         for zone in broken:
             with open(self.file_of(zone), encoding="ascii") as f:
                 lines = f.read().splitlines()
-            spoilt = [re.sub(r"\S{8}$", "AAAAAA==", line) if re.search(r"\sRRSIG\s+(?!DNSKEY)", line) else line for line in lines]
+            spoilt = [re.sub(r"\S{8}$", "AAAAAA==", line) if re.search(r"\sRRSIG\s+(?!DNSKEY)", line) else line
+                      for line in lines]
             assert spoilt != lines
             self.write(os.path.basename(self.file_of(zone)), "\n".join(spoilt) + "\n")
         self.knot_config(self.zones.values(), sync=False)
 
     def unbound(self, address, modules):
         config = self.write(f"unbound-{address}.conf", "\n".join([
-            "server:", f"  interface: {address}", f"  port: {self.port}", f"  outgoing-interface: {address}", "  access-control: 127.0.0.0/8 allow",
-            "  do-ip6: no", "  do-daemonize: no", '  username: ""', '  chroot: ""', f'  directory: "{self.directory}"', '  pidfile: ""',
-            "  use-syslog: no", '  logfile: ""', "  do-not-query-localhost: no", '  local-zone: "test." nodefault',
-            "  unblock-lan-zones: yes", "  insecure-lan-zones: yes", f'  module-config: "{modules}"', f'  root-hints: "{self.hints}"',
-            "  val-log-level: 2", "  infra-host-ttl: 1", "  infra-keep-probing: yes"]
+            "server:", f"  interface: {address}", f"  port: {self.port}", f"  outgoing-interface: {address}",
+            "  access-control: 127.0.0.0/8 allow", "  do-ip6: no", "  do-daemonize: no", '  username: ""', '  chroot: ""',
+            f'  directory: "{self.directory}"', '  pidfile: ""', "  use-syslog: no", '  logfile: ""',
+            "  do-not-query-localhost: no", '  local-zone: "test." nodefault', "  unblock-lan-zones: yes",
+            "  insecure-lan-zones: yes", f'  module-config: "{modules}"', f'  root-hints: "{self.hints}"', "  val-log-level: 2", "  infra-host-ttl: 1", "  infra-keep-probing: yes"]
             + ([f'  trust-anchor-file: "{self.anchor}"'] if "validator" in modules else [])
             + ["remote-control:", "  control-enable: no"]) + "\n")
         return Daemon(["unbound", "-c", config], f"{self.directory}/unbound-{address}.log")
@@ -311,7 +314,3 @@ class Stripper:
                 up.sendall(struct.pack("!H", len(query)) + query)
                 head = replies.read(2)
                 client.sendall(head + replies.read(struct.unpack("!H", head)[0]))
-
-
-def wait_for_answers(address, name="test"):
-    wait_until(lambda: answers(address, name), what=f"{address} answers")

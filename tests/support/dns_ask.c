@@ -1,7 +1,8 @@
 /* dns_ask.c: drives dns_unbound from tests: settings as arguments, questions "NAME TYPE" as lines of standard input.
  *
- * Prints "ready" when the resolver has started (or the error, and exits 1); then one JSON object per question: name, type, outcome, secure, bogus, truncated, ttl, why, seconds, records ([preference, text]; octets as Latin-1,
- * addresses as text). Only for tests, never installed. */
+ * Prints "ready" when the resolver has started (or the error, and exits 1); then one JSON object per question: name, type,
+ * outcome, secure, bogus, truncated, ttl, why, seconds, records ([preference, text]; octets as Latin-1, addresses as text).
+ * Only for tests, never installed. */
 #include "lib/base/dns_unbound.h"
 #include "lib/base/log.h"
 #include <arpa/inet.h>
@@ -83,7 +84,8 @@ choice(const char *value, const char *const *choices)
 static void
 take_argument(struct dns_unbound_options *options, GPtrArray *forwarders, char *argument)
 {
-    static const char *const modes[] = {"system", "forward", "recursive", NULL}, *const dnssec[] = {"auto", "strict", "off", NULL};
+    static const char *const modes[] = {"system", "forward", "recursive", NULL};
+    static const char *const dnssec[] = {"auto", "strict", "off", NULL};
     char *value = strchr(argument, '=');
 
     if (value == NULL)
