@@ -9,7 +9,7 @@
     dns.stop()
 
 Knot serves and signs the zones (dns.authority); one Unbound resolves and validates (dns.resolver), another resolves without
-validating but passes signatures on (dns.careless); a Stripper before the first does what routers do to DNSSEC (dns.stripping)."""
+validating but passes signatures on (dns.careless); a Stripper before the first does to DNSSEC what routers do (dns.stripping)."""
 import os
 import re
 import socket
@@ -174,7 +174,8 @@ class Dns:
             "  access-control: 127.0.0.0/8 allow", "  do-ip6: no", "  do-daemonize: no", '  username: ""', '  chroot: ""',
             f'  directory: "{self.directory}"', '  pidfile: ""', "  use-syslog: no", '  logfile: ""',
             "  do-not-query-localhost: no", '  local-zone: "test." nodefault', "  unblock-lan-zones: yes",
-            "  insecure-lan-zones: yes", f'  module-config: "{modules}"', f'  root-hints: "{self.hints}"', "  val-log-level: 2", "  infra-host-ttl: 1", "  infra-keep-probing: yes"]
+            "  insecure-lan-zones: yes", f'  module-config: "{modules}"', f'  root-hints: "{self.hints}"', "  val-log-level: 2",
+            "  infra-host-ttl: 1", "  infra-keep-probing: yes"]
             + ([f'  trust-anchor-file: "{self.anchor}"'] if "validator" in modules else [])
             + ["remote-control:", "  control-enable: no"]) + "\n")
         return Daemon(["unbound", "-c", config], f"{self.directory}/unbound-{address}.log")
