@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -192,7 +193,7 @@ def test_server_silent_and_back(dns, asker):
     """The server is there but says nothing (stopped): each lookup ends by its own deadline, and all is well soon after."""
     ask = asker(mode="forward", forwarder=dns.resolver, timeout_ms=700)
     assert ask("n1.test")["secure"]
-    dns.unbounds[0].signal(19)  # SIGSTOP
+    dns.unbounds[0].signal(signal.SIGSTOP)
     try:
         begun = time.monotonic()
         for i in range(10, 16):
@@ -200,7 +201,7 @@ def test_server_silent_and_back(dns, asker):
             assert answer["outcome"] == "failed" and answer["seconds"] < 1.5, answer
         assert time.monotonic() - begun > 0.7
     finally:
-        dns.unbounds[0].signal(18)  # SIGCONT
+        dns.unbounds[0].signal(signal.SIGCONT)
     wait_until(lambda: ask("n16.test")["secure"], timeout=15)
 
 
@@ -215,14 +216,25 @@ def test_started_before_the_server(dns, asker):
 
 
 def test_resolv_conf_changes(dns, asker, tmp_path):
+    """From a server that strips to one that doesn't, then to another such while the one before is silent."""
     path = tmp_path / "resolv.conf"
     path.write_text(f"nameserver {dns.stripping}\n")
     ask = asker(mode="system", resolv_conf=path)
+
+    def change(server):
+        (tmp_path / "new").write_text(f"nameserver {server}\n")
+        os.rename(tmp_path / "new", path)
+        wait_until(lambda: f"name servers: {server}" in ask.log())
+
     assert ask("n1.test")["secure"] is False
-    (tmp_path / "new").write_text(f"nameserver {dns.resolver}\n")
-    os.rename(tmp_path / "new", path)
-    wait_until(lambda: f"name servers: {dns.resolver}" in ask.log())
+    change(dns.resolver)
     wait_until(lambda: ask("n2.test")["secure"])
+    change(dns.careless)
+    dns.unbounds[0].signal(signal.SIGSTOP)
+    try:
+        assert ask("n3.test")["secure"]
+    finally:
+        dns.unbounds[0].signal(signal.SIGCONT)
 
 
 def test_hosts_file_is_not_read(dns, asker, tmp_path):
