@@ -1,4 +1,5 @@
-/* test_spf.c: identities, mechanisms, modifiers and what a result says. The RFC's own suite is tests/parity/auth_spf.py. */
+/* test_spf.c: identities, mechanisms, modifiers and what a result says. The RFC's own suite is
+ * tests/parity/auth_spf.py. */
 #include "tests/unit/auth/spf_zone.h"
 
 static void
@@ -32,9 +33,16 @@ static void
 test_no_domain(void **state)
 {
     static const char *const bad[][2] = {
-        {"a@", "no valid domain"}, {"a@b", "a domain of one label"}, {"a@b..test", "no valid domain"}, {"a@.test", "no valid domain"},
-        {"a@[192.0.2.1]", "an address literal"}, {"a@192.0.2.1", "an address in place of a domain"}, {"a@b c.test", "no valid domain"},
-        {"a@\xc3\xa9.test", "no valid domain"}, {".", "no valid domain"}, {"a@..", "no valid domain"},
+        {"a@", "no valid domain"},
+        {"a@b", "a domain of one label"},
+        {"a@b..test", "no valid domain"},
+        {"a@.test", "no valid domain"},
+        {"a@[192.0.2.1]", "an address literal"},
+        {"a@192.0.2.1", "an address in place of a domain"},
+        {"a@b c.test", "no valid domain"},
+        {"a@\xc3\xa9.test", "no valid domain"},
+        {".", "no valid domain"},
+        {"a@..", "no valid domain"},
     };
     struct zone *zone = zone_new("");
     g_autofree char *label = g_strnfill(64, 'x'), *long_label = g_strconcat("a@", label, ".test", NULL);
@@ -63,10 +71,11 @@ test_no_domain(void **state)
 static void
 test_records(void **state)
 {
-    struct zone *zone = zone_new("none.test TXT hello\nnone.test TXT v=spf10\ntwo.test TXT v=spf1 -all\ntwo.test TXT V=SPF1\n"
-                                 "a.test TXT \xc3\xa9\na.test TXT v=spf1 ~all\nfail.test FAIL\n"
-                                 "bad.test TXT v=spf1 ip4:192.0.2.1 \xc3\xa9\nempty.test TXT v=spf1\n"
-                                 "odd.test TXT v=spf1 ip4:192.0.2.1 \x1b[2J -all");
+    struct zone *zone =
+        zone_new("none.test TXT hello\nnone.test TXT v=spf10\ntwo.test TXT v=spf1 -all\ntwo.test TXT V=SPF1\n"
+                 "a.test TXT \xc3\xa9\na.test TXT v=spf1 ~all\nfail.test FAIL\n"
+                 "bad.test TXT v=spf1 ip4:192.0.2.1 \xc3\xa9\nempty.test TXT v=spf1\n"
+                 "odd.test TXT v=spf1 ip4:192.0.2.1 \x1b[2J -all");
 
     (void)state;
     assert_int_equal(zone_check(zone, "192.0.2.1", "x@none.test"), AUTH_NONE);
@@ -92,11 +101,13 @@ test_addresses(void **state)
 {
     struct zone *zone = zone_new("a.test TXT v=spf1 ip4:192.0.2.0/25 ip6:2001:db8::/33 a:host.test/31//127 mx -all\n"
                                  "host.test A 198.51.100.6\nhost.test AAAA 2001:db8:ffff::6\na.test MX mx.test\n"
-                                 "mx.test A 203.0.113.5\nmx.test AAAA 2001:db8:ffff::ff\na.test MX \nall.test TXT v=spf1 ip6:::/0");
-    static const char *const pass[] = {"192.0.2.127", "::ffff:192.0.2.1", "2001:db8:7fff::1", "198.51.100.7", "2001:db8:ffff::7",
-                                       "203.0.113.5", "2001:db8:ffff::ff", "::ffff:203.0.113.5"};
-    static const char *const fail[] = {"192.0.2.128", "::ffff:192.0.2.128", "2001:db8:8000::1", "198.51.100.8", "2001:db8:ffff::8",
-                                       "203.0.113.4"};
+                                 "mx.test A 203.0.113.5\nmx.test AAAA 2001:db8:ffff::ff\na.test MX \n"
+                                 "all.test TXT v=spf1 ip6:::/0");
+    static const char *const pass[] = {"192.0.2.127",       "::ffff:192.0.2.1",  "2001:db8:7fff::1",
+                                       "198.51.100.7",      "2001:db8:ffff::7",  "203.0.113.5",
+                                       "2001:db8:ffff::ff", "::ffff:203.0.113.5"};
+    static const char *const fail[] = {"192.0.2.128",  "::ffff:192.0.2.128", "2001:db8:8000::1",
+                                       "198.51.100.8", "2001:db8:ffff::8",   "203.0.113.4"};
 
     (void)state;
     for (guint i = 0; i < G_N_ELEMENTS(pass); i++)
@@ -115,19 +126,22 @@ test_addresses(void **state)
 static void
 test_include_and_redirect(void **state)
 {
-    static const struct { const char *target; enum auth_result include, redirect; } cases[] = {
-        {"pass.test", AUTH_PASS, AUTH_PASS},          {"fail.test", AUTH_SOFTFAIL, AUTH_FAIL},
-        {"soft.test", AUTH_SOFTFAIL, AUTH_SOFTFAIL},  {"neutral.test", AUTH_SOFTFAIL, AUTH_NEUTRAL},
-        {"temp.test", AUTH_TEMPERROR, AUTH_TEMPERROR}, {"perm.test", AUTH_PERMERROR, AUTH_PERMERROR},
-        {"none.test", AUTH_PERMERROR, AUTH_PERMERROR}, {"bad..test", AUTH_PERMERROR, AUTH_PERMERROR}};
+    static const struct {
+        const char *target;
+        enum auth_result include, redirect;
+    } cases[] = {{"pass.test", AUTH_PASS, AUTH_PASS},           {"fail.test", AUTH_SOFTFAIL, AUTH_FAIL},
+                 {"soft.test", AUTH_SOFTFAIL, AUTH_SOFTFAIL},   {"neutral.test", AUTH_SOFTFAIL, AUTH_NEUTRAL},
+                 {"temp.test", AUTH_TEMPERROR, AUTH_TEMPERROR}, {"perm.test", AUTH_PERMERROR, AUTH_PERMERROR},
+                 {"none.test", AUTH_PERMERROR, AUTH_PERMERROR}, {"bad..test", AUTH_PERMERROR, AUTH_PERMERROR}};
     struct zone *zone = zone_new("pass.test TXT v=spf1 +all\nfail.test TXT v=spf1 -all exp=e.test\ntemp.test FAIL\n"
                                  "soft.test TXT v=spf1 ~all\nneutral.test TXT v=spf1\nperm.test TXT v=spf1 foo\n"
                                  "e.test TXT by %{d}");
 
     (void)state;
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autofree char *lines = g_strdup_printf("i%u.test TXT v=spf1 include:%s ~all\nr%u.test TXT v=spf1 redirect=%s exp=no.test", i,
-                                                 cases[i].target, i, cases[i].target);
+        g_autofree char *lines = g_strdup_printf("i%u.test TXT v=spf1 include:%s ~all\n"
+                                                 "r%u.test TXT v=spf1 redirect=%s exp=no.test",
+                                                 i, cases[i].target, i, cases[i].target);
         g_autofree char *include = g_strdup_printf("x@i%u.test", i), *redirect = g_strdup_printf("x@r%u.test", i);
         zone_add(zone, lines);
         assert_int_equal(zone_check(zone, "192.0.2.1", include), cases[i].include);
@@ -147,7 +161,8 @@ test_include_and_redirect(void **state)
 static void
 test_current_domain(void **state)
 {
-    struct zone *zone = zone_new("a.test TXT v=spf1 include:b.test exists:%{d}.x.test -all\nb.test TXT v=spf1 exists:%{d}.y.test\n"
+    struct zone *zone = zone_new("a.test TXT v=spf1 include:b.test exists:%{d}.x.test -all\n"
+                                 "b.test TXT v=spf1 exists:%{d}.y.test\n"
                                  "a.test.x.test A 127.0.0.2");
 
     (void)state;
@@ -161,10 +176,12 @@ test_current_domain(void **state)
 static void
 test_ptr(void **state)
 {
-    struct zone *zone = zone_new("a.test TXT v=spf1 ptr -all\nb.test TXT v=spf1 ptr:A.Test -all\nst.test TXT v=spf1 ptr -all\n"
-                                 "1.2.0.192.in-addr.arpa PTR fail.test\n1.2.0.192.in-addr.arpa PTR Host.a.test\nfail.test FAIL\n"
-                                 "host.a.test A 192.0.2.9\nhost.a.test A 192.0.2.1\n2.2.0.192.in-addr.arpa PTR host.a.test\n"
-                                 "3.2.0.192.in-addr.arpa FAIL");
+    struct zone *zone =
+        zone_new("a.test TXT v=spf1 ptr -all\nb.test TXT v=spf1 ptr:A.Test -all\nst.test TXT v=spf1 ptr -all\n"
+                 "1.2.0.192.in-addr.arpa PTR fail.test\n1.2.0.192.in-addr.arpa PTR Host.a.test\n"
+                 "fail.test FAIL\n"
+                 "host.a.test A 192.0.2.9\nhost.a.test A 192.0.2.1\n2.2.0.192.in-addr.arpa PTR host.a.test\n"
+                 "3.2.0.192.in-addr.arpa FAIL");
 
     (void)state;
     assert_int_equal(zone_check(zone, "192.0.2.1", "x@a.test"), AUTH_PASS);
@@ -183,10 +200,13 @@ test_validated_name(void **state)
 {
     struct zone *zone = zone_new("a.test TXT v=spf1 exists:%{p}.1.test exists:%{p}.2.test -all exp=e.%{p}\n"
                                  "1.2.0.192.in-addr.arpa PTR other.test\n1.2.0.192.in-addr.arpa PTR x.a.test\n"
-                                 "1.2.0.192.in-addr.arpa PTR a.test\nother.test A 192.0.2.1\nx.a.test A 192.0.2.1\na.test A 192.0.2.1\n"
-                                 "2.2.0.192.in-addr.arpa PTR other.test\n2.2.0.192.in-addr.arpa PTR x.a.test\nother.test A 192.0.2.2\n"
+                                 "1.2.0.192.in-addr.arpa PTR a.test\nother.test A 192.0.2.1\nx.a.test A 192.0.2.1\n"
+                                 "a.test A 192.0.2.1\n"
+                                 "2.2.0.192.in-addr.arpa PTR other.test\n2.2.0.192.in-addr.arpa PTR x.a.test\n"
+                                 "other.test A 192.0.2.2\n"
                                  "x.a.test A 192.0.2.2\n3.2.0.192.in-addr.arpa PTR other.test\nother.test A 192.0.2.3\n"
-                                 "e.a.test TXT is %{p}\ne.x.a.test TXT is %{p}\ne.other.test TXT is %{p}\ne.unknown TXT is %{p}");
+                                 "e.a.test TXT is %{p}\ne.x.a.test TXT is %{p}\ne.other.test TXT is %{p}\n"
+                                 "e.unknown TXT is %{p}");
 
     (void)state;
     assert_int_equal(zone_check(zone, "192.0.2.1", "x@a.test"), AUTH_FAIL);
@@ -204,11 +224,14 @@ test_validated_name(void **state)
 static void
 test_failures_are_no_absence(void **state)
 {
-    struct zone *zone = zone_new("fail.test FAIL\na.test TXT v=spf1 a:fail.test -all\nmx.test TXT v=spf1 mx:fail.test -all\n"
-                                 "host.test TXT v=spf1 mx -all\nhost.test MX fail.test\nexists.test TXT v=spf1 exists:fail.test -all\n"
-                                 "i.test TXT v=spf1 include:fail.test -all\nr.test TXT v=spf1 redirect=fail.test\n"
-                                 "e.test TXT v=spf1 -all exp=fail.test");
-    static const char *const senders[] = {"x@a.test", "x@mx.test", "x@host.test", "x@exists.test", "x@i.test", "x@r.test"};
+    struct zone *zone =
+        zone_new("fail.test FAIL\na.test TXT v=spf1 a:fail.test -all\nmx.test TXT v=spf1 mx:fail.test -all\n"
+                 "host.test TXT v=spf1 mx -all\nhost.test MX fail.test\n"
+                 "exists.test TXT v=spf1 exists:fail.test -all\n"
+                 "i.test TXT v=spf1 include:fail.test -all\nr.test TXT v=spf1 redirect=fail.test\n"
+                 "e.test TXT v=spf1 -all exp=fail.test");
+    static const char *const senders[] = {"x@a.test",      "x@mx.test", "x@host.test",
+                                          "x@exists.test", "x@i.test",  "x@r.test"};
 
     (void)state;
     for (guint i = 0; i < G_N_ELEMENTS(senders); i++) {
@@ -226,8 +249,10 @@ static void
 test_explanation(void **state)
 {
     g_autofree char *lengthy = g_strnfill(2000, 'x'), *line = g_strconcat("long.test TXT ", lengthy, NULL);
-    struct zone *zone = zone_new("a.test TXT v=spf1 ip4:192.0.2.1 ~ip4:192.0.2.2 -all exp=%{l}.test\ngood.test TXT No, %{l}  at %{r}%%.\n"
-                                 "two.test TXT a\ntwo.test TXT b\nbad.test TXT %{x}\nhigh.test TXT \xc3\xa9\ntab.test TXT a\tb\n"
+    struct zone *zone = zone_new("a.test TXT v=spf1 ip4:192.0.2.1 ~ip4:192.0.2.2 -all exp=%{l}.test\n"
+                                 "good.test TXT No, %{l}  at %{r}%%.\n"
+                                 "two.test TXT a\ntwo.test TXT b\nbad.test TXT %{x}\nhigh.test TXT \xc3\xa9\n"
+                                 "tab.test TXT a\tb\n"
                                  "empty.test TXT \n\xc3\xa9\x1b.test TXT no");
 
     (void)state;
@@ -239,8 +264,8 @@ test_explanation(void **state)
     assert_null(zone->result.explanation);
     assert_int_equal(zone_check(zone, "192.0.2.2", "good@a.test"), AUTH_SOFTFAIL);
     assert_null(zone->result.explanation);
-    static const char *const none[] = {"two@a.test", "bad@a.test", "high@a.test", "tab@a.test", "empty@a.test", "gone@a.test",
-                                       "\xc3\xa9\x1b@a.test"};
+    static const char *const none[] = {"two@a.test",   "bad@a.test",  "high@a.test",        "tab@a.test",
+                                       "empty@a.test", "gone@a.test", "\xc3\xa9\x1b@a.test"};
     for (guint i = 0; i < G_N_ELEMENTS(none); i++) {
         assert_int_equal(zone_check(zone, "192.0.2.9", none[i]), AUTH_FAIL);
         assert_null(zone->result.explanation);
@@ -272,11 +297,16 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_identities),     cmocka_unit_test(test_no_domain),
-        cmocka_unit_test(test_records),        cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_current_domain), cmocka_unit_test(test_include_and_redirect),
-        cmocka_unit_test(test_ptr),            cmocka_unit_test(test_validated_name),
-        cmocka_unit_test(test_explanation),    cmocka_unit_test(test_failures_are_no_absence),
+        cmocka_unit_test(test_identities),
+        cmocka_unit_test(test_no_domain),
+        cmocka_unit_test(test_records),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_current_domain),
+        cmocka_unit_test(test_include_and_redirect),
+        cmocka_unit_test(test_ptr),
+        cmocka_unit_test(test_validated_name),
+        cmocka_unit_test(test_explanation),
+        cmocka_unit_test(test_failures_are_no_absence),
         cmocka_unit_test(test_reasons_are_printable),
     };
 
