@@ -34,8 +34,8 @@ struct spf_query {
 struct spf_result {
     enum auth_result result;    /* none, pass, fail, softfail, neutral, temperror, permerror */
     enum spf_identity identity; /* as asked for */
-    char *domain;               /* the identity's domain as the client gave it, no final dot; any bytes: escape it before it is
-                                   shown. Never NULL, may be "" */
+    char *domain;               /* the identity's domain as the client gave it, U-labels as A-labels, no final dot. A
+                                   malformed one holds any bytes: escape it before it is shown. Never NULL, may be "" */
     char *explanation;          /* fail: the domain's text of exp=, printable ASCII, at most SPF_EXPLANATION_MAX; else NULL. It
                                    is the sender's text and no word of ours (11.5.2) */
     char *mechanism;            /* what decided, as "include:x.test", printable ASCII; NULL: nothing matched */
