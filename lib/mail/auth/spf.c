@@ -93,7 +93,7 @@ explain(struct spf_evaluation *e, const struct spf_decision *decision)
 {
     g_autoptr(GString) text = g_string_new(NULL);
 
-    if (decision->result != AUTH_FAIL || decision->exp == NULL)
+    if (decision->exp == NULL)
         return NULL;
     e->explaining = TRUE;
     e->values.domain = decision->exp_domain;
@@ -112,13 +112,13 @@ explain(struct spf_evaluation *e, const struct spf_decision *decision)
 static void
 evaluate(struct spf_evaluation *e, const char *domain, struct spf_result *result)
 {
-    struct spf_decision decision = {.result = AUTH_NONE};
+    struct spf_decision decision = {.mechanism = NULL};
 
     e->questions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, lookup_free);
     e->values.validated_name = spf_validated_name;
     e->values.data = e;
     e->values.now = g_get_real_time() / G_USEC_PER_SEC;
-    result->result = decision.result = spf_check_host(e, domain, &decision);
+    result->result = spf_check_host(e, domain, &decision);
     result->why = e->error == AUTH_NONE && result->result == AUTH_NONE ? g_strdup("no SPF record")
                                                                       : printable(e->why, SPF_LOG_TEXT_MAX);
     result->mechanism = printable(decision.mechanism, SPF_LOG_TEXT_MAX);

@@ -132,6 +132,10 @@ test_voids(void **state)
     (void)state;
     assert_int_equal(zone_check(zone, "192.0.2.1", "x@a.test"), AUTH_FAIL);
     assert_int_equal(zone->result.voids, SPF_VOIDS_MAX);
+    zone_add(zone, "c.test A 198.51.100.1\nc.test TXT v=spf1 a:n1.test a:n2.test a -all exp=e.%{p}\ne.unknown TXT from %{p}");
+    assert_int_equal(zone_check(zone, "192.0.2.1", "x@c.test"), AUTH_FAIL);
+    assert_int_equal(zone->result.voids, SPF_VOIDS_MAX);
+    assert_string_equal(zone->result.explanation, "from unknown");
     assert_int_equal(zone_check(zone, "192.0.2.1", "x@b.test"), AUTH_PERMERROR);
     assert_string_equal(zone->result.why, "more than 2 terms that lead nowhere");
     assert_int_equal(zone_check(zone, "192.0.2.1", "x@same.test"), AUTH_PERMERROR);
@@ -253,6 +257,11 @@ test_early_questions(void **state)
         assert_int_equal(zone->result.lookups, cases[i].lookups);
         assert_int_equal(zone->result.voids, 0);
     }
+    /* Beyond the tenth term nothing is asked for, as it can't be reached. */
+    add_record(zone, "w.test", "a:k%u.test", 0, 14, "-all");
+    zone_add(zone, "k0.test A 192.0.2.1");
+    assert_int_equal(zone_check(zone, "192.0.2.1", "x@w.test"), AUTH_PASS);
+    assert_int_equal(zone->result.questions, 1 + SPF_LOOKUPS_MAX);
     /* An include chain, each record with nine more terms: guesses end at the cap. */
     for (guint i = 0; i < 5; i++) {
         g_autofree char *name = g_strdup_printf("l%u.test", i), *first = g_strdup_printf("include:l%u.test", i + 1);
