@@ -33,14 +33,14 @@ soon(void)
 
 /* RFC 6376 A.2 */
 #define RFC6376_SIGNATURE                                                                                      \
-    "DKIM-Signature: v=1; a=rsa-sha256; s=brisbane; d=example.com;\r\n     c=simple/simple; q=dns/txt; "       \
-    "i=joe@football.example.com;\r\n     h=Received : From : To : Subject : Date : Message-ID;\r\n"            \
-    "     bh=" BODY_HASH ";\r\n     b=AuUoFEfDxTDkHlLXSZEpZj79LICEps6eda7W3deTVFOk4yAUoqOB\r\n"                \
-    "     4nujc7YopdG5dWLSdNg6xNAZpOPr+kHxt1IrE+NahM6L/LbvaHut\r\n"                                            \
-    "     KVdkLLkpVaVVQPzeRDI009SO2Il5Lu7rDNH6mZckBdrIx0orEtZV\r\n     4bmp/YzhwvcubU4=;\r\n"
+    "DKIM-Signature: v=1; a=rsa-sha256; s=brisbane; d=example.com;\r\n      c=simple/simple; q=dns/txt; "        \
+    "i=joe@football.example.com;\r\n      h=Received : From : To : Subject : Date : Message-ID;\r\n"             \
+    "      bh=" BODY_HASH ";\r\n      b=AuUoFEfDxTDkHlLXSZEpZj79LICEps6eda7W3deTVFOk4yAUoqOB\r\n"                 \
+    "      4nujc7YopdG5dWLSdNg6xNAZpOPr+kHxt1IrE+NahM6L/LbvaHut\r\n"                                             \
+    "      KVdkLLkpVaVVQPzeRDI009SO2Il5Lu7rDNH6mZckBdrIx0orEtZV\r\n      4bmp/YzhwvcubU4=;\r\n"
 #define RFC6376_RECEIVED                                                                                       \
-    "Received: from client1.football.example.com  [192.0.2.1]\r\n     by submitserver.example.com with "       \
-    "SUBMISSION;\r\n     Fri, 11 Jul 2003 21:01:54 -0700 (PDT)\r\n"
+    "Received: from client1.football.example.com  [192.0.2.1]\r\n      by submitserver.example.com with "        \
+    "SUBMISSION;\r\n      Fri, 11 Jul 2003 21:01:54 -0700 (PDT)\r\n"
 #define RFC6376_KEY                                                                                            \
     "v=DKIM1; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDwIRP/UC3SBsEmGqZ9ZJW3/DkMoGeLnQg1fWn7/zYt"              \
     "IxN2SnFCjxOCKG9v3b4jYfcTNh5ijSsq631uBItLa7od+v/RtdC2UzJ1lWT947qR+Rcac2gbto/NMqJ0fzfVjH4OuKhi"             \
