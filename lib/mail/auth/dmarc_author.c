@@ -44,6 +44,10 @@ walk_quoted(struct walker *w)
             return;
         }
     }
+#ifdef POSTERN_PLANTED_BUGS
+    if (w->in_group && *w->end == '"') /* reads the byte after the field */
+        return;
+#endif
     w->why = "From: a quote is not closed";
 }
 

@@ -222,6 +222,7 @@ test_parse(void **state)
         {"a;;; spf=pass ;", "a|spf=pass"},
         {"a; none; spf=pass", "a|spf=pass"},
         {"a; spf pass; dkim=pass", "a|dkim=pass BROKEN"},
+        {"a; spf=pass .x=y; dkim=pass x.=y; arc=pass smtp . helo = h;", "a|arc=pass smtp.helo:h BROKEN"},
         {"a; spf=pass x; dkim=pass", "a|dkim=pass BROKEN"},
         {"a; spf=pass (open; dkim=pass", "a BROKEN"},
         {"a; spf=pass smtp.mailfrom=\"open; dkim=pass", "a BROKEN"},
