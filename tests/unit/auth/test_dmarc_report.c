@@ -94,24 +94,24 @@ test_xml(void **state)
     GString *xml = dmarc_report_xml(report, 0, 1, "id-1");
 
     (void)state;
-    assert_string_equal(xml->str,
-                        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<feedback>\n  <version>1.0</version>\n  <report_metadata>\n"
-                        "    <org_name>R &amp; D &lt;x&gt;</org_name>\n    <email>r@receiver.example</email>\n"
-                        "    <report_id>id-1</report_id>\n    <date_range>\n      <begin>1700000000</begin>\n"
-                        "      <end>1700086399</end>\n    </date_range>\n  </report_metadata>\n  <policy_published>\n"
-                        "    <domain>example.com</domain>\n    <adkim>r</adkim>\n    <p>reject</p>\n    <pct>100</pct>\n"
-                        "  </policy_published>\n  <record>\n    <row>\n      <source_ip>2001:db8::0</source_ip>\n"
-                        "      <count>1</count>\n      <policy_evaluated>\n        <disposition>none</disposition>\n"
-                        "        <dkim>pass</dkim>\n        <spf>fail</spf>\n        <reason>\n"
-                        "          <type>local_policy</type>\n"
-                        "          <comment>arc=&quot;pass&quot; &apos;x&apos;</comment>\n        </reason>\n"
-                        "      </policy_evaluated>\n    </row>\n    <identifiers>\n"
-                        "      <header_from>example.com</header_from>\n    </identifiers>\n    <auth_results>\n      <dkim>\n"
-                        "        <domain>example.com</domain>\n        <selector>s0</selector>\n"
-                        "        <result>pass</result>\n      </dkim>\n      <dkim>\n"
-                        "        <domain>second.example</domain>\n      </dkim>\n      <spf>\n"
-                        "        <domain>bounce.example</domain>\n        <scope>mfrom</scope>\n"
-                        "        <result>softfail</result>\n      </spf>\n    </auth_results>\n  </record>\n</feedback>\n");
+    assert_string_equal(
+        xml->str, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<feedback>\n  <version>1.0</version>\n  <report_metadata>\n"
+                  "    <org_name>R &amp; D &lt;x&gt;</org_name>\n    <email>r@receiver.example</email>\n"
+                  "    <report_id>id-1</report_id>\n    <date_range>\n      <begin>1700000000</begin>\n"
+                  "      <end>1700086399</end>\n    </date_range>\n  </report_metadata>\n  <policy_published>\n"
+                  "    <domain>example.com</domain>\n    <adkim>r</adkim>\n    <p>reject</p>\n    <pct>100</pct>\n"
+                  "  </policy_published>\n  <record>\n    <row>\n      <source_ip>2001:db8::0</source_ip>\n"
+                  "      <count>1</count>\n      <policy_evaluated>\n        <disposition>none</disposition>\n"
+                  "        <dkim>pass</dkim>\n        <spf>fail</spf>\n        <reason>\n"
+                  "          <type>local_policy</type>\n"
+                  "          <comment>arc=&quot;pass&quot; &apos;x&apos;</comment>\n        </reason>\n"
+                  "      </policy_evaluated>\n    </row>\n    <identifiers>\n"
+                  "      <header_from>example.com</header_from>\n    </identifiers>\n    <auth_results>\n      <dkim>\n"
+                  "        <domain>example.com</domain>\n        <selector>s0</selector>\n"
+                  "        <result>pass</result>\n      </dkim>\n      <dkim>\n"
+                  "        <domain>second.example</domain>\n      </dkim>\n      <spf>\n"
+                  "        <domain>bounce.example</domain>\n        <scope>mfrom</scope>\n"
+                  "        <result>softfail</result>\n      </spf>\n    </auth_results>\n  </record>\n</feedback>\n");
     g_string_free(xml, TRUE);
     dmarc_report_free(&report);
     dmarc_report_free(&report);
@@ -135,7 +135,8 @@ test_round_trip(void **state)
     assert_string_equal(again->org_name, "R & D <x>");
     assert_int_equal(again->end, 1700086399);
     assert_int_equal(row(again, 2)->count, 3);
-    assert_string_equal(((struct dmarc_report_reason *)g_ptr_array_index(row(again, 2)->reasons, 0))->comment, "arc=\"pass\" 'x'");
+    assert_string_equal(((struct dmarc_report_reason *)g_ptr_array_index(row(again, 2)->reasons, 0))->comment,
+                        "arc=\"pass\" 'x'");
     assert_int_equal(row(again, 2)->dkim_results->len, 2);
     g_autoptr(GString) first = dmarc_report_xml(report, 0, 3, "x"), second = dmarc_report_xml(again, 0, 3, "x");
     assert_string_equal(first->str, second->str);
@@ -209,11 +210,12 @@ test_size_limit(void **state)
 static void
 test_what_others_write(void **state)
 {
-    struct dmarc_report *r = read_text("\xef\xbb\xbf\r\n <n:feedback xmlns:n='u'><n:report_metadata><n:org_name> a\n b </n:org_name>"
-                                       "<n:org_name>second</n:org_name><email/><date_range><begin> 17 </begin><end>x</end>"
-                                       "</date_range></n:report_metadata><unknown><domain>no</domain><record/></unknown>"
-                                       "<policy_published><domain>a<![CDATA[<b>]]>&#99;&amp;</domain></policy_published>"
-                                       "<record><row><count>-1</count><x><count>5</count></x></row></record></n:feedback>");
+    struct dmarc_report *r =
+        read_text("\xef\xbb\xbf\r\n <n:feedback xmlns:n='u'><n:report_metadata><n:org_name> a\n b </n:org_name>"
+                  "<n:org_name>second</n:org_name><email/><date_range><begin> 17 </begin><end>x</end>"
+                  "</date_range></n:report_metadata><unknown><domain>no</domain><record/></unknown>"
+                  "<policy_published><domain>a<![CDATA[<b>]]>&#99;&amp;</domain></policy_published>"
+                  "<record><row><count>-1</count><x><count>5</count></x></row></record></n:feedback>");
 
     (void)state;
     assert_string_equal(r->org_name, "a  b");
@@ -292,8 +294,9 @@ static void
 test_no_entities(void **state)
 {
     (void)state;
-    assert_refused("<!DOCTYPE feedback [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><feedback><version>&b;</version></feedback>", -1,
-                   "a document type is not allowed");
+    assert_refused(
+        "<!DOCTYPE feedback [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]><feedback><version>&b;</version></feedback>", -1,
+        "a document type is not allowed");
     assert_refused("<!DOCTYPE feedback SYSTEM \"file:///etc/passwd\"><feedback/>", -1, "a document type is not allowed");
     assert_refused("<!DOCTYPE feedback><feedback/>", -1, "a document type is not allowed");
     assert_refused("<feedback><version>&x;</version></feedback>", -1, "undefined entity");
@@ -415,8 +418,10 @@ static void
 test_long_texts(void **state)
 {
     g_autofree char *just = g_strnfill(DMARC_REPORT_TEXT_MAX, 'x'), *huge = g_strnfill(1 << 20, 'y');
-    g_autofree char *xml = g_strdup_printf(HEAD "<version>%s</version><%s>z</%s><report_metadata><email>%s</email></report_metadata>"
-                                                "</feedback>", just, huge, huge, huge);
+    g_autofree char *xml =
+        g_strdup_printf(HEAD "<version>%s</version><%s>z</%s><report_metadata><email>%s</email></report_metadata>"
+                             "</feedback>",
+                        just, huge, huge, huge);
     struct dmarc_report *r = read_text(xml);
 
     (void)state;
@@ -432,16 +437,19 @@ test_mail(void **state)
 {
     g_autoptr(GBytes) gz = gzip_of(HEAD "<version>7</version></feedback>", strlen(HEAD "<version>7</version></feedback>"));
     g_autofree char *base64 = g_base64_encode(g_bytes_get_data(gz, NULL), g_bytes_get_size(gz));
-    g_autofree char *mail = g_strdup_printf("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n"
-                                            "<html>x</html>\r\n--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n"
-                                            "\r\n%s\r\n--b--\r\n", base64);
+    g_autofree char *mail =
+        g_strdup_printf("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n"
+                        "<html>x</html>\r\n--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n"
+                        "\r\n%s\r\n--b--\r\n",
+                        base64);
     struct dmarc_report *r = read_text(mail);
     GString *many = g_string_new("Content-Type: multipart/mixed; boundary=b\r\n");
 
     (void)state;
     assert_string_equal(r->version, "7");
     dmarc_report_free(&r);
-    g_autofree char *single = g_strdup_printf("Content-Type: application/gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n%s\r\n", base64);
+    g_autofree char *single =
+        g_strdup_printf("Content-Type: application/gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n%s\r\n", base64);
     r = read_text(single);
     assert_string_equal(r->version, "7");
     dmarc_report_free(&r);
@@ -551,11 +559,20 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_xml),        cmocka_unit_test(test_round_trip),        cmocka_unit_test(test_hostile_texts),
-        cmocka_unit_test(test_size_limit), cmocka_unit_test(test_what_others_write), cmocka_unit_test(test_charsets),
-        cmocka_unit_test(test_refused),    cmocka_unit_test(test_no_entities),       cmocka_unit_test(test_bombs),
-        cmocka_unit_test(test_depth),      cmocka_unit_test(test_counts),            cmocka_unit_test(test_long_texts),
-        cmocka_unit_test(test_mail),       cmocka_unit_test(test_corpus),
+        cmocka_unit_test(test_xml),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_hostile_texts),
+        cmocka_unit_test(test_size_limit),
+        cmocka_unit_test(test_what_others_write),
+        cmocka_unit_test(test_charsets),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_no_entities),
+        cmocka_unit_test(test_bombs),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_mail),
+        cmocka_unit_test(test_corpus),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
