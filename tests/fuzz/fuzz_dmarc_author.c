@@ -22,7 +22,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
         g_error("outcome and domain do not agree");
     if (author.domain != NULL) {
         g_autofree char *again = psl_dns_name(author.domain, -1);
-        g_autofree char *lower = g_malloc(size + 1);
+        g_autofree char *lower = g_malloc0(size + 1);
         gboolean is_ascii = TRUE;
 
         for (size_t i = 0; i < size; i++) {
@@ -31,8 +31,10 @@ LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
         }
         if (g_strcmp0(again, author.domain) != 0)
             g_error("%s is not in the form that is compared", author.domain);
-        if (is_ascii && memmem(lower, size, author.domain, strlen(author.domain)) == NULL)
-            g_error("%s does not stand in the field", author.domain);
+        if (is_ascii && memmem(lower, size, author.domain, strlen(author.domain)) == NULL) {
+            g_autofree char *shown = g_strescape(lower, NULL);
+            g_error("%s does not stand in the field: %s", author.domain, shown);
+        }
     }
     dmarc_author_clear(&author);
     message_free(&message);

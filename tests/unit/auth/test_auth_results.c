@@ -102,6 +102,9 @@ test_cve_2020_12272_no_injection(void **state)
         auth_results_free(&r);
     }
     assert_rendered(auth_results_new("example.net(.example.com"), "\"example.net(.example.com\"; none");
+    struct auth_results *r = auth_results_new("a@b"); /* only a property may be a mailbox */
+    auth_results_add(r, "spf", AUTH_PASS, "c@d", "smtp.mailfrom", "e@f", NULL);
+    assert_rendered(r, "\"a@b\";\n\tspf=pass reason=\"c@d\" smtp.mailfrom=e@f");
 }
 
 /* A method or a property name that is no keyword does not break out either. */
@@ -158,6 +161,16 @@ test_folds(void **state)
             assert_true(i == 0 || lines[i][0] == '\t');
         }
         assert_non_null(strstr(text, ";\n\tspf=pass"));
+        auth_results_free(&r);
+    }
+    for (guint n = 58; n <= 59; n++) { /* "\tspf=pass policy.a=VV..;" in 78 columns, and in 79 */
+        struct auth_results *r = auth_results_new("a");
+        g_autofree char *value = g_strnfill(n, 'v');
+
+        auth_results_add(r, "spf", AUTH_PASS, NULL, "policy.a", value, NULL);
+        auth_results_add(r, "arc", AUTH_PASS, NULL, NULL);
+        g_autofree char *text = auth_results_render(r);
+        assert_true((strstr(text, "pass policy") != NULL) == (n == 58));
         auth_results_free(&r);
     }
 }

@@ -66,6 +66,8 @@ test_no_names(void **state)
                                       "\xff.test",
                                       "\xe2\x80\x8b",
                                       "a\nb",
+                                      "a`b",
+                                      "*.b",
                                       "\xef\xbf\xbd.test"};
     g_autofree char *label = g_strnfill(64, 'x'), *huge = g_strnfill(PSL_NAME_INPUT_MAX, 'x'), *accents = NULL;
     GString *wide = g_string_new(NULL);
