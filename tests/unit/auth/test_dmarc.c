@@ -73,6 +73,7 @@ test_alignment(void **state)
         {"example.com", "xexample.com", FALSE, FALSE},
         {"example.com", "com", FALSE, FALSE},
         {"com", "com", TRUE, TRUE},
+        {"com", "net", FALSE, FALSE}, /* neither has an organisational domain: they do not share it */
         {"a.github.io", "b.github.io", FALSE, FALSE},
         {"co.uk", "a.co.uk", FALSE, FALSE},
         {"b\xc3\xbc"
