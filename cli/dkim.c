@@ -160,7 +160,8 @@ dkim_keygen(int argc, char **argv, const char *config_path)
     g_autofree char *selector = NULL, *type = NULL;
     gint bits = 2048;
     const GOptionEntry options[] = {
-        {"selector", 's', 0, G_OPTION_ARG_STRING, &selector, "Name of the key in the DNS (default: type and month)", "SELECTOR"},
+        {"selector", 's', 0, G_OPTION_ARG_STRING, &selector, "Name of the key in the DNS (default: type and month)",
+         "SELECTOR"},
         {"type", 't', 0, G_OPTION_ARG_STRING, &type, "rsa, ed25519 or both (default: both)", "TYPE"},
         {"bits", 'b', 0, G_OPTION_ARG_INT, &bits, "Size of an RSA key: 2048 (default), 3072 or 4096", "BITS"},
         G_OPTION_ENTRY_NULL};
@@ -392,7 +393,8 @@ rotate_switch(const struct dkim_cli *cli, GPtrArray *files, gboolean force)
     if (!force && !next_is_published(cli, files, &error)) {
         if (error != NULL)
             return failed(error);
-        cli_error("the new keys don't sign yet: publish the records (`postern dkim dns %s` shows them) and try again", cli->domain);
+        cli_error("the new keys don't sign yet: publish the records (`postern dkim dns %s` shows them) and try again",
+                  cli->domain);
         return CLI_FAILED;
     }
     g_autoptr(GPtrArray) old = g_ptr_array_new();
