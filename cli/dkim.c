@@ -222,8 +222,8 @@ dkim_dns(int argc, char **argv, const char *config_path)
 {
     struct dkim_cli cli;
     int done = cli_parse(&argc, &argv, "DOMAIN",
-                         "Prints the records of a domain's keys, as lines of a zone file. Records longer than 255 bytes are in\n"
-                         "several strings; a web form for DNS records wants them put together.", NULL, 1, 1);
+                         "Prints the records of a domain's keys, as lines of a zone file. Records longer than 255 bytes are\n"
+                         "in several strings; a web form for DNS records wants them put together.", NULL, 1, 1);
 
     if (done >= 0)
         return done;
@@ -474,8 +474,8 @@ dkim_rotate(int argc, char **argv, const char *config_path)
         G_OPTION_ENTRY_NULL};
     struct dkim_cli cli;
     int done = cli_parse(&argc, &argv, "DOMAIN",
-                         "Replaces the keys of a domain in three steps, one each time it is run: makes new keys to publish; when\n"
-                         "the DNS has them, lets them sign instead of the old ones; a week later, deletes the old ones.",
+                         "Replaces the keys of a domain in three steps, one each time it is run: makes new keys to publish;\n"
+                         "when the DNS has them, lets them sign instead of the old ones; a week later, deletes the old ones.",
                          options, 1, 1);
 
     if (done >= 0)
