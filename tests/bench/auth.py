@@ -53,11 +53,11 @@ class Bench:
     def start(self):
         self.name_server.start()
         self.daemon("null", [str(BUILD / "tests/bench/null_milter"), f"unix:{self.socket('null')}"])
-        self.postern("verify", "auth", "auth { checks = {dkim} authserv_id = \"mx.bench.test\" }")
-        self.postern("verify-all", "auth", "auth { authserv_id = \"mx.bench.test\" }")
+        self.postern("verify", "auth", "auth { checks = {dkim} authserv_id = \"mx.bench.example\" }")
+        self.postern("verify-all", "auth", "auth { authserv_id = \"mx.bench.example\" }")
         self.postern("sign", "sign", self.key_directory("sign", "rsa"))
         self.postern("sign-both", "sign", self.key_directory("sign-both", "rsa", "ed25519"))
-        self.opendkim("verify-peer", "Mode v\nAuthservID mx.bench.test\n")
+        self.opendkim("verify-peer", "Mode v\nAuthservID mx.bench.example\n")
         self.opendkim("sign-peer", f"Mode s\nDomain {auth_mail.DOMAIN}\nSelector {auth_mail.SELECTORS['rsa']}\n"
                       f"KeyFile {self.keys.files['rsa']}\nRequireSafeKeys no\nCanonicalization relaxed/relaxed\nOversignHeaders From\n")
 
