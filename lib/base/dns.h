@@ -63,9 +63,9 @@ struct dns *dns_new(const struct dns_source *source, gpointer data);
 struct dns *dns_ref(struct dns *dns);
 void dns_unref(struct dns *dns); /* NULL-safe */
 
-/* Asks; never blocks. The name may end in a dot, and hold spaces although dns_name_is_valid takes none: SPF's macros can
- * make some (RFC 7208 7.2: "%_"), and such a name may exist. The lookup is the caller's: free it with dns_lookup_free at any time,
- * answered or not. Thread-safe. */
+/* Asks; never blocks. The name may end in a dot, and hold spaces although dns_name_is_valid takes none: SPF's macros
+ * can make some (RFC 7208 7.1: "%_"), and such a name may exist. The lookup is the caller's: free it with dns_lookup_free
+ * at any time, answered or not. Thread-safe. */
 struct dns_lookup *dns_start(struct dns *dns, const char *name, enum dns_type type);
 /* Waits until the answer is there or deadline (g_get_monotonic_time; microseconds) has passed. The answer belongs to the
  * lookup; when the deadline passed it is FAILED, "no answer in time", and stays so. Never NULL. One thread at a time. */

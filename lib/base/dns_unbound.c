@@ -1,8 +1,8 @@
 /* dns_unbound.c: the questions in libunbound and who waits for them. Everything here runs on the loop's thread.
  *
  * Lookups of the same name and type share a question. Whoever has waited for timeout_ms is told so, but the question stays
- * until libunbound answers it (the next one to ask may have the answer at once), so what libunbound has in work is always known and
- * capped. When the context changes, what is open is asked again in the new one. */
+ * until libunbound answers it (the next one to ask may have the answer at once), so what libunbound has in work is always known
+ * and capped. When the context changes, what is open is asked again in the new one. */
 #include "lib/base/dns_unbound_private.h"
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
@@ -14,8 +14,8 @@
 
 enum held {
     HELD_NOT,
-    HELD_ASK,    /* to be asked when it is known how */
-    HELD_ANSWER  /* failed; to be asked again if signatures turn out to be stripped, else to be answered so */
+    HELD_ASK,  /* to be asked when it is known how */
+    HELD_BOGUS /* to be asked again if signatures turn out to be stripped, else to be answered so */
 };
 struct question {
     struct dns_unbound *u;
@@ -28,8 +28,7 @@ struct question {
     gboolean asking;     /* inside ub_resolve_event, which may answer at once */
     gboolean answered;   /* .. and did */
     gint64 asked;        /* g_get_monotonic_time */
-    gboolean bogus;      /* HELD_ANSWER: what it is to be answered with */
-    char *why;
+    char *why;           /* HELD_BOGUS */
     GPtrArray *waiters;  /* struct waiter */
 };
 
@@ -119,19 +118,19 @@ note_answered(struct dns_unbound *u, gboolean answered)
         log_text(LOG_SEV_INFO, "dns", "name servers answer again");
     u->unanswered = answered ? 0 : u->unanswered + 1;
     if (u->unanswered == UNANSWERED_WARNING)
-        log_text(LOG_SEV_WARNING, "dns", "the last %u lookups have all failed; is the network up, do the name servers answer?", UNANSWERED_WARNING);
+        log_text(LOG_SEV_WARNING, "dns", "the last %u lookups have all failed; is the network up, do the name servers answer?",
+                 UNANSWERED_WARNING);
 }
 
-/* A failure that may only mean that signatures are stripped is held until that has been looked at. */
+/* Bogus may only mean that signatures are stripped: it is held until that has been looked at. */
 static gboolean
-hold_failure(struct question *question, const struct given *given)
+hold_bogus(struct question *question, const struct given *given)
 {
     struct dns_unbound *u = question->u;
 
-    if (u->anchor == NULL || !u->validating || (given->packet != NULL && !given->bogus) || !dns_unbound_probe(u))
+    if (u->anchor == NULL || !given->bogus || !dns_unbound_probe(u))
         return FALSE;
-    question->held = HELD_ANSWER;
-    question->bogus = given->bogus;
+    question->held = HELD_BOGUS;
     g_free(question->why);
     question->why = g_strdup(given->why);
     return TRUE;
@@ -152,7 +151,7 @@ on_answer(void *data, int rcode, void *packet, int length, int security, char *w
     }
     given.why = given.bogus && why != NULL ? why : given.bogus ? "DNSSEC says bogus" : dns_rcode_name((guint)rcode);
     note_answered(u, given.packet != NULL);
-    if (hold_failure(question, &given))
+    if (hold_bogus(question, &given))
         return;
     question_complete(question, &given);
     question->answered = TRUE;
@@ -299,7 +298,7 @@ dns_unbound_switch(struct dns_unbound *u, struct ub_ctx *ctx, gboolean validatin
             ub_cancel(u->ctx, question->id);
             question->in_context = FALSE;
             g_ptr_array_add(open, question);
-        } else if (question->held == HELD_ANSWER) {
+        } else if (question->held == HELD_BOGUS) {
             question->held = HELD_ASK; /* what the old context said doesn't count */
         }
     }
@@ -323,8 +322,8 @@ dns_unbound_release(struct dns_unbound *u)
 
         if (question->held == HELD_ASK) {
             g_ptr_array_add(ask, question);
-        } else if (question->held == HELD_ANSWER) {
-            question_complete(question, &(struct given){.why = question->why, .bogus = question->bogus});
+        } else if (question->held == HELD_BOGUS) {
+            question_complete(question, &(struct given){.why = question->why, .bogus = TRUE});
             g_hash_table_iter_remove(&iter);
         }
     }

@@ -265,7 +265,7 @@ ignore(void *data, int rcode, void *packet, int length, int security, char *why,
 }
 
 /* libunbound answers for some names itself (RFC 6303, RFC 6761), test. among them, which tests and private roots do have.
- * localhost is another, and asking for it makes libunbound read its files and open its sockets now: what is wrong shows here. */
+ * localhost is another, and asking for it makes libunbound read its files and open its sockets: what is wrong shows here. */
 static gboolean
 finish(struct ub_ctx *ctx, GError **error)
 {

@@ -1,7 +1,7 @@
 /* dns_unbound_loop.c: the resolver's thread: its inbox, its timers, and when the context has to change.
  *
  * Others put lookups into the inbox and write to an eventfd. On the loop a tick looks at resolv.conf; what a probe finds about
- * signatures decides between a validating context and a plain one, always fresh, so that nothing remembered from before counts. */
+ * signatures decides between a validating context and a plain one, always a fresh one, so that nothing remembered counts. */
 #include "lib/base/dns_unbound_private.h"
 #include "lib/base/log.h"
 #include <errno.h>
@@ -33,8 +33,8 @@ say_decision(gboolean validating)
     if (validating)
         log_text(LOG_SEV_INFO, "dns", "DNSSEC signatures come through: answers are validated");
     else
-        log_text(LOG_SEV_WARNING, "dns", "a name server strips DNSSEC signatures: answers are used unvalidated; name servers that "
-                 "pass them on, or resolving from the root, would change that");
+        log_text(LOG_SEV_WARNING, "dns", "a name server strips DNSSEC signatures: answers are used unvalidated; name servers "
+                 "that pass them on, or resolving from the root, would change that");
 }
 
 static void
@@ -270,8 +270,8 @@ make_events(struct dns_unbound *u, GError **error)
     u->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     u->base = event_base_new();
     if (u->wake < 0 || u->base == NULL) {
-        g_set_error(error, DNS_UNBOUND_ERROR, DNS_UNBOUND_ERROR_SYSTEM, "no event loop: %s; is the limit of open files too low?",
-                    g_strerror(errno));
+        g_set_error(error, DNS_UNBOUND_ERROR, DNS_UNBOUND_ERROR_SYSTEM,
+                    "no event loop: %s; is the limit of open files too low?", g_strerror(errno));
         return FALSE;
     }
     u->on_wake = event_new(u->base, u->wake, EV_READ | EV_PERSIST, on_wake, u);

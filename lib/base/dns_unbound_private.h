@@ -20,8 +20,8 @@ enum dns_context_kind {
     DNS_CONTEXT_PLAIN,
     DNS_CONTEXT_PROBE /* plain, for a single question */
 };
-/* A context over base. forwarders: NULL-terminated, empty: recursive. NULL and error. Free with ub_ctx_delete, never from a callback of
- * the context. */
+/* A context over base. forwarders: NULL-terminated, empty: recursive. NULL and error. Free with ub_ctx_delete, never from a
+ * callback of the context. */
 struct ub_ctx *dns_unbound_context(const struct dns_unbound_options *options, char *const *forwarders,
                                    enum dns_context_kind kind, struct event_base *base, GError **error);
 

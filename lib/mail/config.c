@@ -65,7 +65,7 @@ static const struct setting milter_settings[] = {
         .doc = "Where Prometheus reads /metrics; empty for none."),
     ROW(config_milter, user, SETTING_STRING, "postern", .max = 64,
         .doc = "Account that the milter runs as when it is started by root."),
-    ROW(config_milter, modules, SETTING_LIST, "archive, envelope", .choices = milter_modules,
+    ROW(config_milter, modules, SETTING_LIST, "auth, sign, archive, envelope", .choices = milter_modules,
         .doc = "The modules that are in use. Their order is fixed by the program; the order here has no meaning."),
     ROW(config_milter, max_message, SETTING_SIZE, "200M", .min = 64 * K, .max = 224 * M, /* a frame holds 256M */
         .doc = "Largest message; a larger one gets a permanent error, so keep it above Postfix's "

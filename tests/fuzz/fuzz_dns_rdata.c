@@ -26,7 +26,8 @@ LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
     }
     if (sum > DNS_ANSWER_MAX || answer->records->len > DNS_RECORDS_MAX)
         g_error("over the caps");
-    if ((answer->outcome == DNS_FOUND) != (answer->records->len > 0) || (answer->outcome == DNS_FAILED) != (answer->why != NULL))
+    if ((answer->outcome == DNS_FOUND) != (answer->records->len > 0) ||
+        (answer->outcome == DNS_FAILED) != (answer->why != NULL))
         g_error("outcome and content differ");
     dns_answer_free(&answer);
     dns_rdata_signatures(data + 1, size - 1);

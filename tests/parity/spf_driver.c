@@ -2,8 +2,9 @@
  *
  * A line of stdin is one case, a line of stdout its result; both are JSON objects. Octets are given in hexadecimal, as
  * JSON can't hold all of them.
- *   {"records": [["name", TYPE, PREFERENCE, "hex of the data: address octets, host name, text"], ..], "cnames": [["name", "target"], ..],
- *    "fail": [["name", TYPE], ..], "client": "hex", "helo": "..", "mail_from": "..", "identity": "mailfrom" or "helo"}
+ *   {"records": [["name", TYPE, PREFERENCE, "hex of the data: address octets, host name, text"], ..], "cnames":
+ * [["name", "target"], ..], "fail": [["name", TYPE], ..], "client": "hex", "helo": "..", "mail_from": "..", "identity":
+ * "mailfrom" or "helo"}
  *   {"result": "..", "explanation": "..", "mechanism": "..", "why": "..", "lookups": N, "voids": N, "questions": N} */
 #include <arpa/inet.h>
 #include <jansson.h>
@@ -38,7 +39,8 @@ add_record(struct dns_table *table, const json_t *entry)
     if (type == DNS_A || type == DNS_AAAA)
         text = inet_ntop(type == DNS_A ? AF_INET : AF_INET6, data->data, address, sizeof address);
     dns_table_add(table, json_string_value(json_array_get(entry, 0)), type,
-                  (guint16)json_integer_value(json_array_get(entry, 2)), text, type == DNS_TXT ? (gssize)data->len - 1 : -1);
+                  (guint16)json_integer_value(json_array_get(entry, 2)), text,
+                  type == DNS_TXT ? (gssize)data->len - 1 : -1);
 }
 
 static struct dns *
@@ -48,12 +50,11 @@ make_dns(const json_t *item)
     const json_t *entry;
     size_t i;
 
-    json_array_foreach(json_object_get(item, "records"), i, entry)
-        add_record(table, entry);
-    json_array_foreach(json_object_get(item, "cnames"), i, entry)
-        dns_table_cname(table, json_string_value(json_array_get(entry, 0)), json_string_value(json_array_get(entry, 1)));
-    json_array_foreach(json_object_get(item, "fail"), i, entry)
-        dns_table_fail(table, json_string_value(json_array_get(entry, 0)), (guint)json_integer_value(json_array_get(entry, 1)));
+    json_array_foreach(json_object_get(item, "records"), i, entry) add_record(table, entry);
+    json_array_foreach(json_object_get(item, "cnames"), i, entry) dns_table_cname(
+        table, json_string_value(json_array_get(entry, 0)), json_string_value(json_array_get(entry, 1)));
+    json_array_foreach(json_object_get(item, "fail"), i, entry) dns_table_fail(
+        table, json_string_value(json_array_get(entry, 0)), (guint)json_integer_value(json_array_get(entry, 1)));
     return dns_table_dns(table);
 }
 
@@ -75,9 +76,10 @@ check(const json_t *item)
     struct spf_result result;
 
     spf_check(&query, strcmp(identity, "helo") == 0 ? SPF_HELO : SPF_MAIL_FROM, &result);
-    json_t *out = json_pack("{s:s, s:s?, s:s?, s:s?, s:i, s:i, s:i}", "result", auth_result_name(result.result), "explanation",
-                            result.explanation, "mechanism", result.mechanism, "why", result.why, "lookups",
-                            (int)result.lookups, "voids", (int)result.voids, "questions", (int)result.questions);
+    json_t *out =
+        json_pack("{s:s, s:s?, s:s?, s:s?, s:i, s:i, s:i}", "result", auth_result_name(result.result), "explanation",
+                  result.explanation, "mechanism", result.mechanism, "why", result.why, "lookups", (int)result.lookups,
+                  "voids", (int)result.voids, "questions", (int)result.questions);
     json_dumpf(out, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(out);

@@ -199,7 +199,8 @@ serve_connection(struct name_server *server, int fd)
 
     if (recv(fd, head, 2, MSG_WAITALL) == 2) {
         gsize length = (gsize)head[0] << 8 | head[1];
-        GByteArray *out = recv(fd, message, length, MSG_WAITALL) == (ssize_t)length ? respond(server, message, length, TRUE) : NULL;
+        gboolean whole = recv(fd, message, length, MSG_WAITALL) == (ssize_t)length;
+        GByteArray *out = whole ? respond(server, message, length, TRUE) : NULL;
 
         if (out != NULL) {
             head[0] = (guint8)(out->len >> 8);

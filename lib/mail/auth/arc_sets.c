@@ -15,6 +15,9 @@ instance_of(const char *text, gsize length)
             return 0;
         n = n * 10 + (guint)(text[i] - '0');
     }
+#ifdef POSTERN_PLANTED_BUGS
+    return n;
+#endif
     return n <= ARC_INSTANCES_MAX ? n : 0;
 }
 

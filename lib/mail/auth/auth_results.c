@@ -5,7 +5,6 @@
 #include "lib/mail/auth/auth_results.h"
 #include <string.h>
 
-#define FIRST_COLUMN 34u  /* "ARC-Authentication-Results: i=50; " */
 #define TSPECIALS "()<>@,;:\\\"/[]?=" /* RFC 2045 5.1 */
 
 static void
@@ -167,13 +166,14 @@ is_plain_mailbox(const char *text)
     return at[1] != '\0';
 }
 
+/* A mailbox may stand without quotes only where the grammar has pvalue: in properties. */
 static void
-append_value(GString *out, const char *value)
+append_value(GString *out, const char *value, gboolean is_property)
 {
     g_autoptr(GString) clean = g_string_new(NULL);
 
     auth_results_clean(value, strlen(value), AUTH_RESULTS_VALUE_MAX, clean);
-    if (is_token(clean->str, clean->len) || is_plain_mailbox(clean->str)) {
+    if (is_token(clean->str, clean->len) || (is_property && is_plain_mailbox(clean->str))) {
         g_string_append(out, clean->str);
         return;
     }
@@ -222,7 +222,7 @@ render_result(struct line *line, const struct auth_method_result *result)
     put(line, piece, 1);
     if (result->reason != NULL) {
         g_string_assign(piece, "reason=");
-        append_value(piece, result->reason);
+        append_value(piece, result->reason, FALSE);
         put(line, piece, 1);
     }
     for (guint i = 0; i < result->properties->len; i++) {
@@ -234,7 +234,7 @@ render_result(struct line *line, const struct auth_method_result *result)
             g_string_append_c(piece, '.');
         append_keyword(piece, property->property);
         g_string_append_c(piece, '=');
-        append_value(piece, property->value);
+        append_value(piece, property->value, TRUE);
         put(line, piece, 1);
     }
 }
@@ -245,9 +245,8 @@ auth_results_render(const struct auth_results *results)
     struct line line = {g_string_new(NULL), 1};
     g_autoptr(GString) id = g_string_new(NULL);
 
-    append_value(id, results->authserv_id);
+    append_value(id, results->authserv_id, FALSE);
     put(&line, id, 0);
-    line.column += FIRST_COLUMN;
     if (results->results->len == 0)
         g_string_append(line.out, "; none");
     for (guint i = 0; i < results->results->len; i++)

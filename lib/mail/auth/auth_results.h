@@ -44,7 +44,7 @@ void auth_results_free(struct auth_results **results); /* NULL-safe */
 void auth_results_add(struct auth_results *results, const char *method, enum auth_result result, const char *reason, ...)
     G_GNUC_NULL_TERMINATED;
 /* The value of the header field, without its name and without a final line end; lines parted by "\n\t". "id; none" without
- * results. The first line leaves room for "ARC-Authentication-Results: i=50; ". Caller frees. */
+ * results, else the first line is "id;" alone. Caller frees. */
 char *auth_results_render(const struct auth_results *results);
 
 /* The authserv-id that a field value (after the colon) begins with, quotes resolved, as written; NULL when it has none, or

@@ -84,12 +84,15 @@ canon_of(const char *name, gsize length, enum dkim_canon *canon)
 }
 
 static const char *
-read_canon(struct dkim_parsed *parsed)
+read_canon(enum dkim_kind kind, struct dkim_parsed *parsed)
 {
     const char *c = dkim_tags_get(parsed->tags, "c");
 
-    if (c == NULL)
-        return NULL; /* simple/simple */
+    if (c == NULL) {
+        /* RFC 6376 3.5: simple/simple. ARC is read as all of ARC's verifiers and its public suite read it. */
+        parsed->header_canon = parsed->body_canon = kind == DKIM_SIGNATURE ? DKIM_SIMPLE : DKIM_RELAXED;
+        return NULL;
+    }
     gsize length = strcspn(c, "/");
     if (!canon_of(c, length, &parsed->header_canon) ||
         (c[length] == '/' && !canon_of(c + length + 1, strlen(c + length + 1), &parsed->body_canon)))
@@ -210,7 +213,7 @@ read_all(enum dkim_kind kind, struct dkim_parsed *parsed)
     if (why == NULL)
         why = read_body(parsed);
     if (why == NULL)
-        why = read_canon(parsed);
+        why = read_canon(kind, parsed);
     if (why == NULL)
         why = read_fields(kind, parsed);
     if (why == NULL)

@@ -152,10 +152,12 @@ check_signature(struct dkim_verification *v, struct entry *entry, gint64 deadlin
         entry->public.key_bits = dkim_public_key_bits(answer.key);
         entry->public.testing = dkim_public_key_is_testing(answer.key);
     }
-    if (entry->decided) /* the body was changed: no key helps, none need be known */
+    if (answer.key == NULL && !answer.failed)
+        decide(entry, AUTH_PERMERROR, answer.why);
+    if (entry->decided) /* if the body was changed, no key need be known */
         return;
     if (answer.key == NULL) {
-        decide(entry, answer.failed ? AUTH_TEMPERROR : AUTH_PERMERROR, answer.why);
+        decide(entry, AUTH_TEMPERROR, answer.why);
         return;
     }
     if (dkim_public_key_is_strict(answer.key) &&

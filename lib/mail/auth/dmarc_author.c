@@ -19,6 +19,7 @@ struct walker {
     gboolean is_split;   /* white space or a comment after its words */
     gboolean is_joined;  /* words after that */
     gboolean has_words, has_encoded_word;
+    gboolean has_quoted_at; /* an "@" in quotes */
     gboolean in_group, has_group;
     const char *why;     /* first thing wrong */
 };
@@ -40,10 +41,15 @@ walk_quoted(struct walker *w)
             w->at++;
         else if (*w->at == '"') {
             w->at++;
+            w->has_quoted_at = w->has_quoted_at || memchr(begin, '@', (gsize)(w->at - begin)) != NULL;
             w->has_encoded_word = w->has_encoded_word || g_strstr_len(begin, w->at - begin, "=?") != NULL;
             return;
         }
     }
+#ifdef POSTERN_PLANTED_BUGS
+    if (w->in_group && *w->end == '"') /* reads the byte after the field */
+        return;
+#endif
     w->why = "From: a quote is not closed";
 }
 
@@ -122,7 +128,9 @@ end_element(struct walker *w)
         check_address(w, w->begin, w->has_encoded_word);
     else if (!w->has_route && w->has_encoded_word)
         w->why = "From: an encoded word in place of an address";
-    w->has_route = w->has_at = w->is_split = w->is_joined = w->has_words = w->has_encoded_word = FALSE;
+    else if (!w->has_route && w->has_quoted_at)
+        w->why = "From: a quoted text in place of an address";
+    w->has_route = w->has_at = w->is_split = w->is_joined = w->has_words = w->has_encoded_word = w->has_quoted_at = FALSE;
 }
 
 /* At a byte of a display name or a bare address. */
@@ -187,7 +195,7 @@ walk(struct walker *w)
 
             walk_quoted(w);
             w->why = has_route ? "From: text after an address" : w->why;
-            w->is_joined = w->is_joined || w->is_split;
+            w->is_joined = w->is_joined || w->is_split || w->has_at; /* no domain has quotes */
             w->has_words = TRUE;
         } else if (c == ',' || c == ';' || c == ':')
             walk_separator(w);

@@ -67,9 +67,9 @@ psl_dns_name(const char *name, gssize length)
     gsize end = strlen(plain);
     if (end > 0 && plain[end - 1] == '.')
         plain[end - 1] = '\0';
-    /* What separates things in header fields is valid in a DNS question, but in no domain that mail comes from. */
-    if (!dns_name_is_valid(plain) || g_str_has_suffix(plain, ".") || strpbrk(plain, "()<>@,;:[]?=/'%") != NULL ||
-        ends_in_number(plain))
+    /* A DNS question may hold nearly anything; a domain that mail comes from does not (RFC 5321 4.1.2, and "_"). */
+    if (!dns_name_is_valid(plain) || g_str_has_suffix(plain, ".") ||
+        plain[strspn(plain, "abcdefghijklmnopqrstuvwxyz0123456789-_.")] != '\0' || ends_in_number(plain))
         return NULL;
     return g_steal_pointer(&plain);
 }

@@ -1,5 +1,6 @@
 /* spf.c: one check: the identity's parts, the evaluation, and the explanation of a fail. */
 #include "lib/mail/auth/spf.h"
+#include "lib/mail/address.h"
 #include "lib/mail/auth/spf_evaluation.h"
 #include <string.h>
 
@@ -53,7 +54,8 @@ set_client(const struct spf_query *query, struct spf_macro_values *values)
     }
 }
 
-/* 4.1, 4.3: sender, its local part (postmaster when it has none) and domain, which lives in sender */
+/* 4.1, 4.3: sender, its local part (postmaster when it has none) and domain, which lives in sender. A domain with U-labels is
+ * looked at as its A-labels (RFC 8616). */
 static char *
 make_sender(const struct spf_query *query, enum spf_identity identity, char **local_part_r, const char **domain_r)
 {
@@ -63,7 +65,8 @@ make_sender(const struct spf_query *query, enum spf_identity identity, char **lo
     const char *domain = by_helo ? query->helo : at != NULL ? at + 1 : mail_from;
 
     *local_part_r = at != NULL && at > mail_from ? g_strndup(mail_from, (gsize)(at - mail_from)) : g_strdup("postmaster");
-    char *sender = g_strdup_printf("%s@%s", *local_part_r, domain);
+    g_autofree char *ascii = g_str_is_ascii(domain) ? NULL : address_normalise_domain(domain);
+    char *sender = g_strdup_printf("%s@%s", *local_part_r, ascii != NULL ? ascii : domain);
     gsize length = strlen(sender);
     if (sender[length - 1] == '.')
         sender[length - 1] = '\0';
@@ -90,7 +93,7 @@ explain(struct spf_evaluation *e, const struct spf_decision *decision)
 {
     g_autoptr(GString) text = g_string_new(NULL);
 
-    if (decision->result != AUTH_FAIL || decision->exp == NULL)
+    if (decision->exp == NULL)
         return NULL;
     e->explaining = TRUE;
     e->values.domain = decision->exp_domain;
@@ -109,13 +112,13 @@ explain(struct spf_evaluation *e, const struct spf_decision *decision)
 static void
 evaluate(struct spf_evaluation *e, const char *domain, struct spf_result *result)
 {
-    struct spf_decision decision = {.result = AUTH_NONE};
+    struct spf_decision decision = {.mechanism = NULL};
 
     e->questions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, lookup_free);
     e->values.validated_name = spf_validated_name;
     e->values.data = e;
     e->values.now = g_get_real_time() / G_USEC_PER_SEC;
-    result->result = decision.result = spf_check_host(e, domain, &decision);
+    result->result = spf_check_host(e, domain, &decision);
     result->why = e->error == AUTH_NONE && result->result == AUTH_NONE ? g_strdup("no SPF record")
                                                                       : printable(e->why, SPF_LOG_TEXT_MAX);
     result->mechanism = printable(decision.mechanism, SPF_LOG_TEXT_MAX);

@@ -25,7 +25,7 @@ struct spf_query {
     struct dns *dns;
     const guint8 *client;  /* network byte order */
     gsize client_length;   /* 4 or 16 octets; an IPv4-mapped IPv6 address counts as IPv4 (section 5) */
-    const char *helo;      /* as the client gave it */
+    const char *helo;      /* as the client gave it; not NULL */
     const char *mail_from; /* without <>; "" = null sender: postmaster@helo (2.4). NULL counts as "" */
     const char *receiver;  /* our host name, for %{r} in explanations; NULL: "unknown" */
     gint64 deadline_us;    /* g_get_monotonic_time; passed: temperror */
@@ -34,13 +34,13 @@ struct spf_query {
 struct spf_result {
     enum auth_result result;    /* none, pass, fail, softfail, neutral, temperror, permerror */
     enum spf_identity identity; /* as asked for */
-    char *domain;               /* the identity's domain as the client gave it, no final dot; any bytes: escape it before it is
-                                   shown. Never NULL, may be "" */
+    char *domain;               /* the identity's domain as the client gave it, U-labels as A-labels, no final dot. A
+                                   malformed one holds any bytes: escape it before it is shown. Never NULL, may be "" */
     char *explanation;          /* fail: the domain's text of exp=, printable ASCII, at most SPF_EXPLANATION_MAX; else NULL. It
-                                   is the sender's text and no word of ours (11.4) */
+                                   is the sender's text and no word of ours (11.5.2) */
     char *mechanism;            /* what decided, as "include:x.test", printable ASCII; NULL: nothing matched */
     guint lookups, voids;       /* as counted against SPF_LOOKUPS_MAX and SPF_VOIDS_MAX */
-    guint questions;            /* questions to the DNS, at most SPF_QUESTIONS_MAX */
+    guint questions;            /* names looked up, each once; at most SPF_QUESTIONS_MAX */
     char *why;                  /* none, temperror, permerror: for the log, one line of printable ASCII; else NULL */
     gboolean secure;            /* every DNS answer that the result rests on was validated by DNSSEC */
 };

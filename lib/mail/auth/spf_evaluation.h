@@ -20,9 +20,8 @@ struct spf_evaluation {
 
 /* What the last record of a chain of redirects said. */
 struct spf_decision {
-    enum auth_result result;
-    char *mechanism;             /* NULL: nothing matched */
-    char *exp, *exp_domain;      /* fail: the domain-spec of exp= and the domain of its record; NULL: none */
+    char *mechanism;        /* NULL: nothing matched */
+    char *exp, *exp_domain; /* fail only: the domain-spec of exp= and the domain of its record; NULL: none */
 };
 
 /* spf_host.c: check_host() for a domain. decision may be NULL (include). Returns e->error once there is one. */

@@ -1,7 +1,8 @@
-/* spf_host.c: check_host() itself (RFC 7208 sections 4 to 6): a domain's record, its directives from left to right, its redirect.
+/* spf_host.c: check_host() itself (RFC 7208 sections 4 to 6): a domain's record, its directives from left to
+ * right, its redirect.
  *
- * It calls itself for include and redirect; each such call is one of the SPF_LOOKUPS_MAX, which bounds the depth. What a record
- * certainly or probably needs is asked for before the first wait; evaluation then takes the answers in order. */
+ * It calls itself for include and redirect; each such call is one of the SPF_LOOKUPS_MAX, which bounds the depth. What a
+ * record certainly or probably needs is asked for before the first wait; evaluation then takes the answers in order. */
 #include "lib/mail/auth/spf_evaluation.h"
 #include <string.h>
 
@@ -91,7 +92,8 @@ ask_term_early(struct spf_evaluation *e, const char *spec, gsize length, enum dn
 static void
 ask_early(struct spf_evaluation *e, const struct spf_record *record)
 {
-    static const enum dns_type types[] = {[SPF_INCLUDE] = DNS_TXT, [SPF_MX] = DNS_MX, [SPF_PTR] = DNS_PTR, [SPF_EXISTS] = DNS_A};
+    static const enum dns_type types[] = {
+        [SPF_INCLUDE] = DNS_TXT, [SPF_MX] = DNS_MX, [SPF_PTR] = DNS_PTR, [SPF_EXISTS] = DNS_A};
     guint lookups = e->lookups;
 
     for (guint i = 0; i < record->directives->len; i++) {

@@ -43,7 +43,7 @@ scan_macro(const char *text, gsize length, enum spf_macro_place place, struct to
     for (; at < length && g_ascii_isdigit(text[at]); at++)
         token->parts = MIN(token->parts * 10 + (guint)(text[at] - '0'), SPF_EXPANSION_MAX);
     if (at > digits && token->parts == 0)
-        return FALSE; /* 7.1: "If a DIGIT is specified, it MUST be nonzero" */
+        return FALSE; /* 7.3: "If a DIGIT is specified, the value MUST be nonzero" */
     if (at == digits)
         token->parts = PARTS_ALL;
     if (at < length && g_ascii_tolower(text[at]) == 'r') {

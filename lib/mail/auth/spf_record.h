@@ -1,5 +1,5 @@
-/* spf_record.h: the text of an SPF record (RFC 7208 sections 4.5, 4.6.1, 5, 6, 12), parsed as a whole: an error anywhere in it makes
- * all of it wrong (4.6), whichever term would have matched. */
+/* spf_record.h: the text of an SPF record (RFC 7208 sections 4.5, 4.6.1, 5, 6, 12), parsed as a whole: an error
+ * anywhere in it makes all of it wrong (4.6), whichever term would have matched. */
 #pragma once
 #include "lib/mail/auth/auth.h"
 

@@ -14,8 +14,10 @@ struct zone {
 static inline void
 zone_line(struct dns_table *table, const char *line)
 {
-    static const struct { const char *name; enum dns_type type; } types[] = {
-        {"A", DNS_A}, {"AAAA", DNS_AAAA}, {"MX", DNS_MX}, {"PTR", DNS_PTR}, {"TXT", DNS_TXT}};
+    static const struct {
+        const char *name;
+        enum dns_type type;
+    } types[] = {{"A", DNS_A}, {"AAAA", DNS_AAAA}, {"MX", DNS_MX}, {"PTR", DNS_PTR}, {"TXT", DNS_TXT}};
     g_auto(GStrv) words = g_strsplit(line, " ", 3);
     const char *data = words[1] != NULL && words[2] != NULL ? words[2] : "";
 
@@ -65,9 +67,13 @@ zone_check_until(struct zone *zone, enum spf_identity identity, const char *ip, 
 {
     guint8 client[16];
     gsize length = strchr(ip, ':') != NULL ? 16 : 4;
-    struct spf_query query = {
-        .dns = zone->dns, .client = client, .client_length = length, .helo = helo, .mail_from = mail_from,
-        .deadline_us = deadline_us != 0 ? deadline_us : g_get_monotonic_time() + 60 * G_USEC_PER_SEC};
+    struct spf_query query = {.dns = zone->dns,
+                              .client = client,
+                              .client_length = length,
+                              .helo = helo,
+                              .mail_from = mail_from,
+                              .deadline_us =
+                                  deadline_us != 0 ? deadline_us : g_get_monotonic_time() + 60 * G_USEC_PER_SEC};
 
     assert_int_equal(inet_pton(length == 16 ? AF_INET6 : AF_INET, ip, client), 1);
     spf_result_clear(&zone->result);

@@ -248,8 +248,8 @@ sql_keys(const struct sqltest *test)
     struct sign_source *source;
 
     assert_refused(&config, "accounts.driver");
-    sqltest_script(sql, "CREATE TABLE postern_dkim (domain VARCHAR(253) NOT NULL, selector VARCHAR(63) NOT NULL,\n"
-                        "private_key TEXT NOT NULL, active INTEGER NOT NULL DEFAULT 1, PRIMARY KEY (domain, selector));\n");
+    g_autofree char *table = g_strdup_printf("%s/tests/sql/postern_dkim.sql", g_getenv("POSTERN_SOURCE"));
+    sqltest_script_file(sql, table);
     insert(sql, "a.test", "s1", key_pem, 1);
     insert(sql, "a.test", "s2", key_pem, 0);
     insert(sql, "a.test", "s3", key_pem, 1);

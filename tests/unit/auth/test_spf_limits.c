@@ -32,9 +32,10 @@ add_hosts(struct zone *zone, const char *format, const char *type, guint count, 
 static void
 test_lookups(void **state)
 {
-    struct zone *zone = zone_new("a.test A 198.51.100.1\nb.test A 198.51.100.1\nr.test A 198.51.100.1\np.test A 198.51.100.1\n"
-                                 "1.2.0.192.in-addr.arpa PTR q.test\nq.test A 192.0.2.1\nq.test.p.test A 127.0.0.2\n"
-                                 "ip.test TXT v=spf1 ip4:192.0.2.1");
+    struct zone *zone =
+        zone_new("a.test A 198.51.100.1\nb.test A 198.51.100.1\nr.test A 198.51.100.1\np.test A 198.51.100.1\n"
+                 "1.2.0.192.in-addr.arpa PTR q.test\nq.test A 192.0.2.1\nq.test.p.test A 127.0.0.2\n"
+                 "ip.test TXT v=spf1 ip4:192.0.2.1");
 
     (void)state;
     add_record(zone, "a.test", "a", 0, 10, "-all");
@@ -57,7 +58,8 @@ test_lookups(void **state)
     assert_int_equal(zone_check(zone, "192.0.2.2", "x@t.test"), AUTH_FAIL);
     assert_int_equal(zone_check(zone, "192.0.2.1", "x@t.test"), AUTH_FAIL);
     assert_string_equal(zone->result.explanation, "of q.test");
-    zone_add(zone, "u.test TXT v=spf1 a:a.test a:a.test a:a.test a:a.test a:a.test a:a.test a:a.test a:a.test a:a.test exists:%{p}.p.test");
+    zone_add(zone, "u.test TXT v=spf1 a:a.test a:a.test a:a.test a:a.test a:a.test a:a.test a:a.test a:a.test a:a.test "
+                   "exists:%{p}.p.test");
     assert_int_equal(zone_check(zone, "192.0.2.1", "x@u.test"), AUTH_PERMERROR);
     zone_free(zone);
 }
@@ -65,7 +67,8 @@ test_lookups(void **state)
 static void
 test_loops(void **state)
 {
-    struct zone *zone = zone_new("a.test TXT v=spf1 include:b.test\nb.test TXT v=spf1 include:a.test\nr.test TXT v=spf1 redirect=r.test\n"
+    struct zone *zone = zone_new("a.test TXT v=spf1 include:b.test\nb.test TXT v=spf1 include:a.test\n"
+                                 "r.test TXT v=spf1 redirect=r.test\n"
                                  "self.test TXT v=spf1 include:self.test include:self.test");
     static const char *const senders[] = {"x@a.test", "x@r.test", "x@self.test"};
 
@@ -81,13 +84,15 @@ test_loops(void **state)
 static void
 test_mx_and_ptr(void **state)
 {
-    struct zone *zone = zone_new("a.test TXT v=spf1 mx -all\nb.test TXT v=spf1 mx -all\nh0.test A 192.0.2.1\nh9.test A 192.0.2.9\n"
+    struct zone *zone = zone_new("a.test TXT v=spf1 mx -all\nb.test TXT v=spf1 mx -all\nh0.test A 192.0.2.1\n"
+                                 "h9.test A 192.0.2.9\n"
                                  "p.test TXT v=spf1 ptr -all");
 
     (void)state;
     add_hosts(zone, "h%u.test", "A", 10, "198.51.100.1");
     for (guint i = 0; i < 11; i++) {
-        g_autofree char *lines = g_strdup_printf("%s MX h%u.test\nb.test MX h%u.test", i < 10 ? "a.test" : "c.test", i, i);
+        g_autofree char *lines =
+            g_strdup_printf("%s MX h%u.test\nb.test MX h%u.test", i < 10 ? "a.test" : "c.test", i, i);
         zone_add(zone, lines);
     }
     assert_int_equal(zone_check(zone, "192.0.2.9", "x@a.test"), AUTH_PASS);
@@ -101,7 +106,8 @@ test_mx_and_ptr(void **state)
         g_autofree char *lines = g_strdup_printf("1.2.0.192.in-addr.arpa PTR n%u.p.test", i);
         zone_add(zone, lines);
     }
-    zone_add(zone, "1.2.0.192.in-addr.arpa PTR z.p.test\nz.p.test A 192.0.2.1\n3.2.0.192.in-addr.arpa PTR z.p.test\nz.p.test A 192.0.2.3");
+    zone_add(zone, "1.2.0.192.in-addr.arpa PTR z.p.test\nz.p.test A 192.0.2.1\n3.2.0.192.in-addr.arpa PTR z.p.test\n"
+                   "z.p.test A 192.0.2.3");
     assert_int_equal(zone_check(zone, "192.0.2.1", "x@p.test"), AUTH_FAIL);
     assert_int_equal(zone->result.questions, 2 + SPF_PTR_MAX);
     assert_int_equal(zone_check(zone, "192.0.2.3", "x@p.test"), AUTH_PASS);
@@ -112,15 +118,24 @@ test_mx_and_ptr(void **state)
 static void
 test_voids(void **state)
 {
-    struct zone *zone = zone_new("a.test TXT v=spf1 a:n1.test exists:n2.test -all exp=n3.test\nb.test TXT v=spf1 a:n1.test a:n2.test a:n3.test -all\n"
-                                 "same.test TXT v=spf1 a:n.test a:n.test a:n.test -all\nmx.test TXT v=spf1 mx a:n1.test -all\n"
-                                 "mx.test MX n1.test\nmx.test MX n2.test\nmx.test MX n3.test\nin.test TXT v=spf1 a:n1.test include:b.test\n"
-                                 "data.test TXT v=spf1 a a//1 mx:data.test ?all\nbad.test TXT v=spf1 a:a..b.test a:a..c.test a:a..d.test ?all\n"
-                                 "p.test TXT v=spf1 ptr exists:n.test exists:n.test ?all\nq.test TXT v=spf1 exists:%{p}.test a:n1.test a:n2.test ?all");
+    struct zone *zone =
+        zone_new("a.test TXT v=spf1 a:n1.test exists:n2.test -all exp=n3.test\n"
+                 "b.test TXT v=spf1 a:n1.test a:n2.test a:n3.test -all\n"
+                 "same.test TXT v=spf1 a:n.test a:n.test a:n.test -all\nmx.test TXT v=spf1 mx a:n1.test -all\n"
+                 "mx.test MX n1.test\nmx.test MX n2.test\nmx.test MX n3.test\n"
+                 "in.test TXT v=spf1 a:n1.test include:b.test\n"
+                 "data.test TXT v=spf1 a a//1 mx:data.test ?all\n"
+                 "bad.test TXT v=spf1 a:a..b.test a:a..c.test a:a..d.test ?all\n"
+                 "p.test TXT v=spf1 ptr exists:n.test exists:n.test ?all\n"
+                 "q.test TXT v=spf1 exists:%{p}.test a:n1.test a:n2.test ?all");
 
     (void)state;
     assert_int_equal(zone_check(zone, "192.0.2.1", "x@a.test"), AUTH_FAIL);
     assert_int_equal(zone->result.voids, SPF_VOIDS_MAX);
+    zone_add(zone, "c.test A 198.51.100.1\nc.test TXT v=spf1 a:n1.test a:n2.test a -all exp=e.%{p}\ne.unknown TXT from %{p}");
+    assert_int_equal(zone_check(zone, "192.0.2.1", "x@c.test"), AUTH_FAIL);
+    assert_int_equal(zone->result.voids, SPF_VOIDS_MAX);
+    assert_string_equal(zone->result.explanation, "from unknown");
     assert_int_equal(zone_check(zone, "192.0.2.1", "x@b.test"), AUTH_PERMERROR);
     assert_string_equal(zone->result.why, "more than 2 terms that lead nowhere");
     assert_int_equal(zone_check(zone, "192.0.2.1", "x@same.test"), AUTH_PERMERROR);
@@ -138,8 +153,10 @@ test_voids(void **state)
 static void
 test_terms(void **state)
 {
-    struct zone *zone = zone_new("max.test TXT v=spf1 include:t0.test include:t1.test include:t2.test include:t3.test all\n"
-                                 "over.test TXT v=spf1 include:t0.test include:t1.test include:t2.test include:t3.test all all");
+    struct zone *zone =
+        zone_new("max.test TXT v=spf1 include:t0.test include:t1.test include:t2.test include:t3.test all\n"
+                 "over.test TXT v=spf1 include:t0.test include:t1.test include:t2.test include:t3.test "
+                 "all all");
 
     (void)state;
     add_record(zone, "thousand.test", "ip4:1.1.1.1", 0, 1000, "~all");
@@ -170,7 +187,10 @@ test_hostile_text(void **state)
     for (guint i = 0; i < 3000; i++)
         g_string_append(grow, "%{S}");
     dns_table_add(zone->table, "grow.test", DNS_TXT, 0, grow->str, -1);
-    dns_table_add(zone->table, "digits.test", DNS_TXT, 0, "v=spf1 exists:%{d4294967297}.x.test exists:%{d18446744073709551617r}.y.test -all", -1);
+    dns_table_add(zone->table, "digits.test", DNS_TXT, 0,
+                  "v=spf1 exists:%{d4294967297}.x.test "
+                  "exists:%{d18446744073709551617r}.y.test -all",
+                  -1);
     zone_add(zone, "digits.test.x.test A 127.0.0.2");
     assert_int_equal(zone_check(zone, "192.0.2.1", "x@big.test"), AUTH_PERMERROR);
     assert_int_equal(zone_check(zone, "192.0.2.1", "x@nul.test"), AUTH_PERMERROR);
@@ -190,13 +210,15 @@ test_hostile_text(void **state)
 static void
 test_questions(void **state)
 {
-    struct zone *zone = zone_new("a.test TXT v=spf1 mx:m0.test mx:m1.test mx:m2.test mx:m3.test mx:m4.test mx:m5.test mx:m6.test mx:m7.test "
+    struct zone *zone = zone_new("a.test TXT v=spf1 mx:m0.test mx:m1.test mx:m2.test mx:m3.test mx:m4.test mx:m5.test "
+                                 "mx:m6.test mx:m7.test "
                                  "mx:m8.test mx:m9.test -all exp=%{p}.test");
 
     (void)state;
     for (guint i = 0; i < 100; i++) {
-        g_autofree char *lines = g_strdup_printf("m%u.test MX h%u.test\nh%u.test A 198.51.100.1\n1.2.0.192.in-addr.arpa PTR p%u.test", i / 10,
-                                                 i, i, i);
+        g_autofree char *lines = g_strdup_printf("m%u.test MX h%u.test\nh%u.test A 198.51.100.1\n"
+                                                 "1.2.0.192.in-addr.arpa PTR p%u.test",
+                                                 i / 10, i, i, i);
         zone_add(zone, lines);
     }
     assert_int_equal(zone_check(zone, "192.0.2.1", "x@a.test"), AUTH_FAIL);
@@ -210,13 +232,22 @@ test_questions(void **state)
 static void
 test_early_questions(void **state)
 {
-    struct zone *zone = zone_new("a.test A 192.0.2.1\na.test TXT v=spf1 a mx exists:x.test include:i.test ptr a:%{p}.x.test -all\n"
-                                 "b.test TXT v=spf1 ip4:192.0.2.0/24 a mx\nc.test TXT v=spf1 all a mx\nb.test A 192.0.2.1\n"
-                                 "d.test TXT v=spf1 a:a.test ip4:192.0.2.1 mx include:x.test\ne.test TXT v=spf1 a:a.test redirect=r.test\n"
-                                 "f.test TXT v=spf1 include:g.test include:h.test ~all\ng.test TXT v=spf1 a:g1 a:g2 a:g3 a:g4 a:g5 a:g6\n");
-    static const struct { const char *sender; guint asked, lookups; } cases[] = {
-        {"x@a.test", 1 + 5, 1}, /* the two with a PTR ask the same */
-        {"x@b.test", 1, 0}, {"x@c.test", 1, 0}, {"x@d.test", 1 + 1, 1}, {"x@e.test", 1 + 2, 1}};
+    struct zone *zone =
+        zone_new("a.test A 192.0.2.1\n"
+                 "a.test TXT v=spf1 a mx exists:x.test include:i.test ptr a:%{p}.x.test -all\n"
+                 "b.test TXT v=spf1 ip4:192.0.2.0/24 a mx\nc.test TXT v=spf1 all a mx\nb.test A 192.0.2.1\n"
+                 "d.test TXT v=spf1 a:a.test ip4:192.0.2.1 mx include:x.test\n"
+                 "e.test TXT v=spf1 a:a.test redirect=r.test\n"
+                 "f.test TXT v=spf1 include:g.test include:h.test ~all\n"
+                 "g.test TXT v=spf1 a:g1 a:g2 a:g3 a:g4 a:g5 a:g6\n");
+    static const struct {
+        const char *sender;
+        guint asked, lookups;
+    } cases[] = {{"x@a.test", 1 + 5, 1}, /* the two with a PTR ask the same */
+                 {"x@b.test", 1, 0},
+                 {"x@c.test", 1, 0},
+                 {"x@d.test", 1 + 1, 1},
+                 {"x@e.test", 1 + 2, 1}};
 
     (void)state;
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -226,6 +257,11 @@ test_early_questions(void **state)
         assert_int_equal(zone->result.lookups, cases[i].lookups);
         assert_int_equal(zone->result.voids, 0);
     }
+    /* Beyond the tenth term nothing is asked for, as it can't be reached. */
+    add_record(zone, "w.test", "a:k%u.test", 0, 14, "-all");
+    zone_add(zone, "k0.test A 192.0.2.1");
+    assert_int_equal(zone_check(zone, "192.0.2.1", "x@w.test"), AUTH_PASS);
+    assert_int_equal(zone->result.questions, 1 + SPF_LOOKUPS_MAX);
     /* An include chain, each record with nine more terms: guesses end at the cap. */
     for (guint i = 0; i < 5; i++) {
         g_autofree char *name = g_strdup_printf("l%u.test", i), *first = g_strdup_printf("include:l%u.test", i + 1);
@@ -259,7 +295,8 @@ crowd_ask(gpointer data, const char *name, enum dns_type type, struct dns_lookup
 
     (void)type;
     if (g_str_equal(name, "a.test")) {
-        static const char text[] = "v=spf1 include:0.b.test include:1.b.test include:2.b.test include:3.b.test include:4.b.test "
+        static const char text[] = "v=spf1 include:0.b.test include:1.b.test include:2.b.test include:3.b.test "
+                                   "include:4.b.test "
                                    "include:5.b.test include:6.b.test include:7.b.test -all";
         dns_answer_add(answer, 0, text, strlen(text));
         dns_complete(lookup, answer);
@@ -283,7 +320,8 @@ test_includes_travel_together(void **state)
 
     (void)state;
     assert_int_equal(zone_check_until(&zone, SPF_MAIL_FROM, "192.0.2.1", "helo.test", "x@a.test",
-                                      g_get_monotonic_time() + 5 * G_USEC_PER_SEC), AUTH_FAIL);
+                                      g_get_monotonic_time() + 5 * G_USEC_PER_SEC),
+                     AUTH_FAIL);
     assert_int_equal(crowd.count, INCLUDES);
     spf_result_clear(&zone.result);
     dns_unref(zone.dns);
@@ -336,25 +374,32 @@ test_secure_and_cut_answers(void **state)
 static void
 test_deadline(void **state)
 {
-    struct zone *zone = zone_new("slow.test SILENT\na.test TXT v=spf1 a:slow.test -all\nmx.test TXT v=spf1 mx -all\nmx.test MX slow.test\n"
-                                 "i.test TXT v=spf1 include:slow.test -all\nr.test TXT v=spf1 redirect=slow.test\np.test TXT v=spf1 ptr -all\n"
-                                 "1.2.0.192.in-addr.arpa SILENT\nq.test TXT v=spf1 exists:%{p}.x.test -all\n2.2.0.192.in-addr.arpa PTR slow.test\n"
-                                 "e.test TXT v=spf1 -all exp=slow.test\nf.test TXT v=spf1 -all exp=%{p}.test\nunknown.test TXT late\n"
+    struct zone *zone = zone_new("slow.test SILENT\na.test TXT v=spf1 a:slow.test -all\nmx.test TXT v=spf1 mx -all\n"
+                                 "mx.test MX slow.test\n"
+                                 "i.test TXT v=spf1 include:slow.test -all\nr.test TXT v=spf1 redirect=slow.test\n"
+                                 "p.test TXT v=spf1 ptr -all\n"
+                                 "1.2.0.192.in-addr.arpa SILENT\nq.test TXT v=spf1 exists:%{p}.x.test -all\n"
+                                 "2.2.0.192.in-addr.arpa PTR slow.test\n"
+                                 "e.test TXT v=spf1 -all exp=slow.test\nf.test TXT v=spf1 -all exp=%{p}.test\n"
+                                 "unknown.test TXT late\n"
                                  "early.test TXT v=spf1 ip4:192.0.2.1 a:slow.test");
     static const char *const slow[][2] = {
-        {"x@slow.test", "192.0.2.3"}, {"x@a.test", "192.0.2.3"}, {"x@mx.test", "192.0.2.3"}, {"x@i.test", "192.0.2.3"}, {"x@r.test", "192.0.2.3"},
-        {"x@p.test", "192.0.2.1"}, {"x@p.test", "192.0.2.2"}, {"x@q.test", "192.0.2.1"}, {"x@q.test", "192.0.2.2"}};
+        {"x@slow.test", "192.0.2.3"}, {"x@a.test", "192.0.2.3"}, {"x@mx.test", "192.0.2.3"},
+        {"x@i.test", "192.0.2.3"},    {"x@r.test", "192.0.2.3"}, {"x@p.test", "192.0.2.1"},
+        {"x@p.test", "192.0.2.2"},    {"x@q.test", "192.0.2.1"}, {"x@q.test", "192.0.2.2"}};
 
     (void)state;
     for (guint i = 0; i < G_N_ELEMENTS(slow); i++) {
         gint64 begun = g_get_monotonic_time();
-        assert_int_equal(zone_check_until(zone, SPF_MAIL_FROM, slow[i][1], "helo.test", slow[i][0], begun + 20000), AUTH_TEMPERROR);
+        assert_int_equal(zone_check_until(zone, SPF_MAIL_FROM, slow[i][1], "helo.test", slow[i][0], begun + 20000),
+                         AUTH_TEMPERROR);
         assert_true(g_str_has_prefix(zone->result.why, "no time is left: "));
         assert_true(g_get_monotonic_time() - begun < 10 * G_USEC_PER_SEC);
     }
     static const char *const explained[] = {"x@e.test", "x@f.test"};
     for (guint i = 0; i < G_N_ELEMENTS(explained); i++) {
-        assert_int_equal(zone_check_until(zone, SPF_MAIL_FROM, "192.0.2.1", "helo.test", explained[i], g_get_monotonic_time() + 20000),
+        assert_int_equal(zone_check_until(zone, SPF_MAIL_FROM, "192.0.2.1", "helo.test", explained[i],
+                                          g_get_monotonic_time() + 20000),
                          AUTH_FAIL);
         assert_null(zone->result.why);
     }
@@ -367,11 +412,16 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lookups),         cmocka_unit_test(test_loops),
-        cmocka_unit_test(test_mx_and_ptr),      cmocka_unit_test(test_voids),
-        cmocka_unit_test(test_terms),           cmocka_unit_test(test_hostile_text),
-        cmocka_unit_test(test_questions),       cmocka_unit_test(test_early_questions),
-        cmocka_unit_test(test_deadline),        cmocka_unit_test(test_includes_travel_together),
+        cmocka_unit_test(test_lookups),
+        cmocka_unit_test(test_loops),
+        cmocka_unit_test(test_mx_and_ptr),
+        cmocka_unit_test(test_voids),
+        cmocka_unit_test(test_terms),
+        cmocka_unit_test(test_hostile_text),
+        cmocka_unit_test(test_questions),
+        cmocka_unit_test(test_early_questions),
+        cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_includes_travel_together),
         cmocka_unit_test(test_secure_and_cut_answers),
     };
 

@@ -15,9 +15,17 @@ values(void)
     static const guint8 client[4] = {192, 0, 2, 3};
 
     return (struct spf_macro_values){
-        .sender = "strong-bad@email.example.com", .local_part = "strong-bad", .sender_domain = "email.example.com",
-        .domain = "email.example.com", .helo = "mx.example.org", .receiver = "mx.receiver.test", .client = client,
-        .client_length = 4, .now = 1790000000, .validated_name = nobody, .data = (gpointer)"mx.example.org",
+        .sender = "strong-bad@email.example.com",
+        .local_part = "strong-bad",
+        .sender_domain = "email.example.com",
+        .domain = "email.example.com",
+        .helo = "mx.example.org",
+        .receiver = "mx.receiver.test",
+        .client = client,
+        .client_length = 4,
+        .now = 1790000000,
+        .validated_name = nobody,
+        .data = (gpointer) "mx.example.org",
     };
 }
 
@@ -32,20 +40,30 @@ expanded(const char *text, enum spf_macro_place place, const struct spf_macro_va
     return g_string_free(out, FALSE);
 }
 
-#define assert_expands(text, place, v, expected)                                                               \
-    do {                                                                                                       \
-        g_autofree char *got = expanded(text, place, v);                                                       \
-        assert_string_equal(got, expected);                                                                    \
+#define assert_expands(text, place, v, expected)                                                                       \
+    do {                                                                                                               \
+        g_autofree char *got = expanded(text, place, v);                                                               \
+        assert_string_equal(got, expected);                                                                            \
     } while (0)
 
 static void
 test_examples_of_the_rfc(void **state)
 {
     static const char *const examples[][2] = {
-        {"%{s}", "strong-bad@email.example.com"}, {"%{o}", "email.example.com"}, {"%{d}", "email.example.com"},
-        {"%{d4}", "email.example.com"}, {"%{d3}", "email.example.com"}, {"%{d2}", "example.com"}, {"%{d1}", "com"},
-        {"%{dr}", "com.example.email"}, {"%{d2r}", "example.email"}, {"%{l}", "strong-bad"}, {"%{l-}", "strong.bad"},
-        {"%{lr}", "strong-bad"}, {"%{lr-}", "bad.strong"}, {"%{l1r-}", "strong"},
+        {"%{s}", "strong-bad@email.example.com"},
+        {"%{o}", "email.example.com"},
+        {"%{d}", "email.example.com"},
+        {"%{d4}", "email.example.com"},
+        {"%{d3}", "email.example.com"},
+        {"%{d2}", "example.com"},
+        {"%{d1}", "com"},
+        {"%{dr}", "com.example.email"},
+        {"%{d2r}", "example.email"},
+        {"%{l}", "strong-bad"},
+        {"%{l-}", "strong.bad"},
+        {"%{lr}", "strong-bad"},
+        {"%{lr-}", "bad.strong"},
+        {"%{l1r-}", "strong"},
         {"%{ir}.%{v}._spf.%{d2}", "3.2.0.192.in-addr._spf.example.com"},
         {"%{lr-}.lp._spf.%{d2}", "bad.strong.lp._spf.example.com"},
         {"%{lr-}.lp.%{ir}.%{v}._spf.%{d2}", "bad.strong.lp.3.2.0.192.in-addr._spf.example.com"},
@@ -87,9 +105,11 @@ test_other_letters(void **state)
 static void
 test_syntax(void **state)
 {
-    static const char *const good[] = {"", "a", "%%", "%{d}", "%{D127r.-+,/_=}", "%{d99999999999999999999r}", "a%{s}b", "~!"};
-    static const char *const bad[] = {"%", "%a", "a%", "%{", "%{d", "%{}", "%{dd}", "%{d0}", "%{d00r}", "%{r2}x%", "%{dr2}", "%{d:}",
-                                      "%{a}", "%{1}", "%{c}", "%{r}", "%{t}", "a b", "a\tb", "\x7f", "\xc3\xa9", "%{drr}", "%(d)"};
+    static const char *const good[] = {"",       "a", "%%", "%{d}", "%{D127r.-+,/_=}", "%{d99999999999999999999r}",
+                                       "a%{s}b", "~!"};
+    static const char *const bad[] = {"%",       "%a",      "a%",     "%{",    "%{d",      "%{}",    "%{dd}", "%{d0}",
+                                      "%{d00r}", "%{r2}x%", "%{dr2}", "%{d:}", "%{a}",     "%{1}",   "%{c}",  "%{r}",
+                                      "%{t}",    "a b",     "a\tb",   "\x7f",  "\xc3\xa9", "%{drr}", "%(d)"};
 
     (void)state;
     for (guint i = 0; i < G_N_ELEMENTS(good); i++)
@@ -108,10 +128,11 @@ test_syntax(void **state)
 static void
 test_domain_specs(void **state)
 {
-    static const char *const good[] = {"a.b", "a.b.", ".b", "%{d}", "a%{d}", "%{d}.com", "a%%", "a%_", "x.xn--p1ai", "x.a1", "x.1-2",
-                                       "a:b/c.d", "..d", "_spf.a.b", "%{d}%{i}"};
-    static const char *const bad[] = {"", "a", "a.", ".", "..", "a..", "a.1", "a.-b", "a.b-", "a.b_c", "%{d}com", "%{d}.", "a.b:1",
-                                      "a.b/24", "%{c}", "a b.c", "a.b\x80", "%{d}.1"};
+    static const char *const good[] = {"a.b",        "a.b.", ".b",    "%{d}",    "a%{d}", "%{d}.com", "a%%",     "a%_",
+                                       "x.xn--p1ai", "x.a1", "x.1-2", "a:b/c.d", "..d",   "_spf.a.b", "%{d}%{i}"};
+    static const char *const bad[] = {"",      "a",      "a.",   ".",     "..",      "a..",
+                                      "a.1",   "a.-b",   "a.b-", "a.b_c", "%{d}com", "%{d}.",
+                                      "a.b:1", "a.b/24", "%{c}", "a b.c", "a.b\x80", "%{d}.1"};
 
     (void)state;
     for (guint i = 0; i < G_N_ELEMENTS(good); i++)
@@ -179,9 +200,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples_of_the_rfc), cmocka_unit_test(test_other_letters),
-        cmocka_unit_test(test_syntax),              cmocka_unit_test(test_domain_specs),
-        cmocka_unit_test(test_output_is_capped),    cmocka_unit_test(test_names_are_cut_from_the_left),
+        cmocka_unit_test(test_examples_of_the_rfc),
+        cmocka_unit_test(test_other_letters),
+        cmocka_unit_test(test_syntax),
+        cmocka_unit_test(test_domain_specs),
+        cmocka_unit_test(test_output_is_capped),
+        cmocka_unit_test(test_names_are_cut_from_the_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,17 +19,104 @@ static void
 test_terms(void **state)
 {
     static const char *const good[] = {
-        "", " ", "a", "A", "+a", "-a ", "a  mx", "a/0", "a/32", "a//0", "a//128", "a/24//64", "a:b.c/24//64", "a:b/c.d", "a:%{d}/1",
-        "mx:b.c", "Include:b.c", "exists:%{i}", "ptr", "ptr:b.c", "all", "ip4:1.2.3.4", "ip4:1.2.3.4/0", "IP6:::1", "ip6:::/0",
-        "ip6:::ffff:1.2.3.4/96", "redirect=a.b", "EXP=a.b", "x=", "x.-_1=a/b:c", "x=%{c}", "v=spf1", "all=x",
+        "",
+        " ",
+        "a",
+        "A",
+        "+a",
+        "-a ",
+        "a  mx",
+        "a/0",
+        "a/32",
+        "a//0",
+        "a//128",
+        "a/24//64",
+        "a:b.c/24//64",
+        "a:b/c.d",
+        "a:%{d}/1",
+        "mx:b.c",
+        "Include:b.c",
+        "exists:%{i}",
+        "ptr",
+        "ptr:b.c",
+        "all",
+        "ip4:1.2.3.4",
+        "ip4:1.2.3.4/0",
+        "IP6:::1",
+        "ip6:::/0",
+        "ip6:::ffff:1.2.3.4/96",
+        "redirect=a.b",
+        "EXP=a.b",
+        "x=",
+        "x.-_1=a/b:c",
+        "x=%{c}",
+        "v=spf1",
+        "all=x",
     };
     static const char *const bad[] = {
-        "b", "a a.", "++a", "+", "a=%", "1=a", "=a", "a/", "a//", "a/33", "a//129", "a/032", "a/1/2", "a//1/2", "a/24/64", "a:", "a:b",
-        "a:/24", "a.b", "a,", "a/99999999999", "mx:", "include", "include:", "include:b.c/24", "include:b", "exists", "exists:b.c/1", "ptr/0",
-        "ptr:", "all:", "all/8", "all.", "ip4", "ip4:", "ip4:1.2.3", "ip4:1.2.3.4/33", "ip4:1.2.3.4/", "ip4:1.2.3.4//1", "ip4:01.2.3.4",
-        "ip4:1.2.3.4/08", "ip4:::1", "ip4:b.c", "ip6", "ip6:", "ip6:1.2.3.4", "ip6:::1/129", "ip6:::1//1", "ip6:::1%eth0",
-        "ip6:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000", "redirect=", "redirect=b", "redirect=a.b redirect=a.b", "exp=",
-        "exp=a.b EXP=a.b", "exp=%{c}", "redirect:a.b", "a\tb", "a\nb", "\x7f", "\xc3\xa9=a", "a:b.c\x80", "x=\x01",
+        "b",
+        "a a.",
+        "++a",
+        "+",
+        "a=%",
+        "1=a",
+        "=a",
+        "a/",
+        "a//",
+        "a/33",
+        "a//129",
+        "a/032",
+        "a/1/2",
+        "a//1/2",
+        "a/24/64",
+        "a:",
+        "a:b",
+        "a:/24",
+        "a.b",
+        "a,",
+        "a/99999999999",
+        "mx:",
+        "include",
+        "include:",
+        "include:b.c/24",
+        "include:b",
+        "exists",
+        "exists:b.c/1",
+        "ptr/0",
+        "ptr:",
+        "all:",
+        "all/8",
+        "all.",
+        "ip4",
+        "ip4:",
+        "ip4:1.2.3",
+        "ip4:1.2.3.4/33",
+        "ip4:1.2.3.4/",
+        "ip4:1.2.3.4//1",
+        "ip4:01.2.3.4",
+        "ip4:1.2.3.4/08",
+        "ip4:::1",
+        "ip4:b.c",
+        "ip6",
+        "ip6:",
+        "ip6:1.2.3.4",
+        "ip6:::1/129",
+        "ip6:::1//1",
+        "ip6:::1%eth0",
+        "ip6:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000",
+        "redirect=",
+        "redirect=b",
+        "redirect=a.b redirect=a.b",
+        "exp=",
+        "exp=a.b EXP=a.b",
+        "exp=%{c}",
+        "redirect:a.b",
+        "a\tb",
+        "a\nb",
+        "\x7f",
+        "\xc3\xa9=a",
+        "a:b.c\x80",
+        "x=\x01",
     };
 
     (void)state;
@@ -51,7 +138,8 @@ assert_text(const char *text, gsize length, const char *expected)
 static void
 test_what_is_parsed(void **state)
 {
-    static const char text[] = "V=SPF1 -a:b.c/8//16 ~ip4:192.0.2.0/24  ?ip6:2001:db8::/32 exp=e.f all redirect=r.s mx/9";
+    static const char text[] =
+        "V=SPF1 -a:b.c/8//16 ~ip4:192.0.2.0/24  ?ip6:2001:db8::/32 exp=e.f all redirect=r.s mx/9";
     g_autofree char *why = NULL;
     struct spf_record *record = spf_record_parse(text, strlen(text), &why);
 
@@ -77,7 +165,8 @@ static void
 test_selection(void **state)
 {
     static const char *const good[] = {"v=spf1", "V=SPF1", "v=spf1 ", "v=spf1 \xff"};
-    static const char *const bad[] = {"", "v", "v=spf", "v=spf10", "v=spf1\t", "v=spf1-all", " v=spf1", "v=spf2.0/pra", "v=spf1,"};
+    static const char *const bad[] = {"",           "v",       "v=spf",        "v=spf10", "v=spf1\t",
+                                      "v=spf1-all", " v=spf1", "v=spf2.0/pra", "v=spf1,"};
 
     (void)state;
     for (guint i = 0; i < G_N_ELEMENTS(good); i++)
@@ -105,7 +194,8 @@ test_record_is_capped(void **state)
 static void
 test_reasons(void **state)
 {
-    g_autofree char *nul = NULL, *term = NULL, *filler = g_strnfill(200, 'x'), *text = g_strconcat("v=spf1 ", filler, NULL);
+    g_autofree char *nul = NULL, *term = NULL, *filler = g_strnfill(200, 'x'),
+                    *text = g_strconcat("v=spf1 ", filler, NULL);
 
     (void)state;
     assert_null(spf_record_parse("v=spf1 a\0b -all", 15, &nul));
@@ -134,8 +224,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_terms),            cmocka_unit_test(test_what_is_parsed), cmocka_unit_test(test_selection),
-        cmocka_unit_test(test_record_is_capped), cmocka_unit_test(test_reasons),        cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_terms),     cmocka_unit_test(test_what_is_parsed),
+        cmocka_unit_test(test_selection), cmocka_unit_test(test_record_is_capped),
+        cmocka_unit_test(test_reasons),   cmocka_unit_test(test_prefixes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,6 +93,9 @@ test_answers(void **state)
     assert_int_equal(answer->outcome, DNS_FAILED);
     assert_non_null(answer->why);
     assert_int_equal(ask(dns, "loop.test", DNS_A, &lookup)->outcome, DNS_FAILED);
+    dns_table_add(table, "a b.test", DNS_A, 0, "192.0.2.2", -1); /* not valid, but may be asked for */
+    assert_int_equal(ask(dns, "A b.test", DNS_A, &lookup)->outcome, DNS_FOUND);
+    assert_true(ask(dns, "a\tb.test", DNS_A, &lookup)->malformed);
     guint asked = dns_table_asked(table);
     answer = ask(dns, "a..b", DNS_A, &lookup);
     assert_true(answer->outcome == DNS_NO_NAME && answer->malformed);

@@ -25,10 +25,11 @@ put(GByteArray *out, const void *data, gsize length)
 
 /* Adds a record to the section whose count is at that offset; owner as wire name. */
 static void
-add_owned(GByteArray *out, guint section, const char *owner, gsize owner_length, guint type, guint32 ttl, const void *data, gsize length)
+add_owned(GByteArray *out, guint section, const char *owner, gsize owner_length, guint type, guint32 ttl, const void *data,
+          gsize length)
 {
-    const guint8 fixed[] = {(guint8)(type >> 8), (guint8)type, 0, 1, (guint8)(ttl >> 24), (guint8)(ttl >> 16), (guint8)(ttl >> 8),
-                            (guint8)ttl, (guint8)(length >> 8), (guint8)length};
+    const guint8 fixed[] = {(guint8)(type >> 8), (guint8)type, 0, 1, (guint8)(ttl >> 24), (guint8)(ttl >> 16),
+                            (guint8)(ttl >> 8), (guint8)ttl, (guint8)(length >> 8), (guint8)length};
     guint count = ((guint)out->data[section] << 8 | out->data[section + 1]) + 1;
 
     out->data[section] = (guint8)(count >> 8);

@@ -261,7 +261,8 @@ test_server_dead_and_back(void **state)
 {
     struct name_server *own = name_server_new(0);
     guint16 port = name_server_port(own);
-    struct dns *dns = forward_to(name_server_address(own), (struct dns_unbound_options){.dnssec = DNS_DNSSEC_OFF, .timeout_ms = 500});
+    struct dns *dns = forward_to(name_server_address(own),
+                                 (struct dns_unbound_options){.dnssec = DNS_DNSSEC_OFF, .timeout_ms = 500});
     struct dns_lookup *lookup = NULL;
 
     (void)state;
@@ -275,7 +276,7 @@ test_server_dead_and_back(void **state)
     }
     own = name_server_new(port);
     gint64 begun = g_get_monotonic_time();
-    for (guint i = 100; ask(dns, "a100.test", DNS_A, &lookup)->outcome != DNS_FOUND; i++) {
+    while (ask(dns, "a100.test", DNS_A, &lookup)->outcome != DNS_FOUND) {
         assert_true(g_get_monotonic_time() - begun < 15 * G_USEC_PER_SEC);
         g_usleep(100000);
     }
@@ -303,11 +304,12 @@ test_resolv_conf(void **state)
         const char *text, *servers;
     } cases[] = {
         {"nameserver 192.0.2.1\n", "192.0.2.1"},
-        {"# x\nsearch test\nnameserver\t192.0.2.1 # first\n  nameserver fe80::1%lo\r\nnameserver 127.0.0.1@53000", "192.0.2.1 fe80::1%lo 127.0.0.1@53000"},
+        {"# x\nsearch test\nnameserver\t192.0.2.1 # first\n  nameserver fe80::1%lo\r\nnameserver 127.0.0.1@53000",
+         "192.0.2.1 fe80::1%lo 127.0.0.1@53000"},
         {"nameserver name\nnameserver\nnameservers 1.2.3.4\n;nameserver 1.2.3.4\n", "127.0.0.1"},
         {"", "127.0.0.1"},
-        {"nameserver 1.1.1.1\nnameserver 1.1.1.2\nnameserver 1.1.1.3\nnameserver 1.1.1.4\nnameserver 1.1.1.5\nnameserver 1.1.1.6\n"
-         "nameserver 1.1.1.7\nnameserver 1.1.1.8\nnameserver 1.1.1.9\n",
+        {"nameserver 1.1.1.1\nnameserver 1.1.1.2\nnameserver 1.1.1.3\nnameserver 1.1.1.4\nnameserver 1.1.1.5\n"
+         "nameserver 1.1.1.6\nnameserver 1.1.1.7\nnameserver 1.1.1.8\nnameserver 1.1.1.9\n",
          "1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7 1.1.1.8"},
     };
 
@@ -339,8 +341,8 @@ test_resolv_conf_changes(void **state)
     g_autofree char *after = g_strdup_printf("nameserver %s\n", name_server_address(other));
     g_autofree char *path = file_with(before);
     struct dns_lookup *lookup = NULL, *open;
-    struct dns *dns = dns_unbound_new(&(struct dns_unbound_options){.mode = DNS_MODE_SYSTEM, .resolv_conf = path, .check_ms = 50,
-                                                                     .dnssec = DNS_DNSSEC_OFF}, NULL);
+    const struct dns_unbound_options options = {.resolv_conf = path, .check_ms = 50, .dnssec = DNS_DNSSEC_OFF};
+    struct dns *dns = dns_unbound_new(&options, NULL);
 
     (void)state;
     assert_non_null(dns);
@@ -430,8 +432,8 @@ test_start_errors(void **state)
     assert_no_start(&(struct dns_unbound_options){.mode = DNS_MODE_FORWARD, .forwarders = none}, "not 0");
     assert_no_start(&(struct dns_unbound_options){.mode = DNS_MODE_FORWARD, .forwarders = nine}, "not 9");
     assert_no_start(&(struct dns_unbound_options){.mode = DNS_MODE_FORWARD, .forwarders = name}, "dns.test");
-    assert_no_start(&(struct dns_unbound_options){.resolv_conf = "/nonexistent/resolv.conf"}, "/nonexistent/resolv.conf: No such");
-    assert_no_start(&(struct dns_unbound_options){.mode = DNS_MODE_RECURSIVE, .trust_anchor = "/nonexistent/a"}, "dns-root-data");
+    assert_no_start(&(struct dns_unbound_options){.resolv_conf = "/nonexistent/conf"}, "/nonexistent/conf: No such file");
+    assert_no_start(&(struct dns_unbound_options){.mode = DNS_MODE_RECURSIVE, .trust_anchor = "/none"}, "dns-root-data");
     assert_no_start(&(struct dns_unbound_options){.mode = DNS_MODE_RECURSIVE, .trust_anchor = empty}, "no trust anchor in it");
     assert_no_start(&(struct dns_unbound_options){.mode = DNS_MODE_RECURSIVE, .trust_anchor = broken}, "trust anchor");
     assert_no_start(&(struct dns_unbound_options){.mode = DNS_MODE_RECURSIVE, .root_hints = "/nonexistent/h"}, "root hints");
