@@ -30,20 +30,58 @@ dkim_algorithm_name(enum dkim_key_type type)
     return type == DKIM_ED25519 ? "ed25519-sha256" : "rsa-sha256";
 }
 
-/* SubjectPublicKeyInfo as all publish it; the bare RSAPublicKey that RFC 6376 3.6.1 speaks of is read too. */
+/* Steps into a DER element of that kind which reaches up to end; FALSE when it is another, or ends elsewhere. */
+static gboolean
+enter(const guint8 **at, const guint8 *end, gint form, gint tag)
+{
+    gint found_tag, class;
+    long length;
+    gint found_form = ASN1_get_object(at, &length, &found_tag, &class, (long)(end - *at));
+
+    return found_form == form && found_tag == tag && class == V_ASN1_UNIVERSAL && length == (long)(end - *at);
+}
+
+/* What is in the usual SubjectPublicKeyInfo of an RSA key (RFC 3279 2.3.1), or NULL. */
+static const guint8 *
+rsa_inside(const guint8 *der, const guint8 *end)
+{
+    /* AlgorithmIdentifier: rsaEncryption, NULL */
+    static const guint8 algorithm[] = {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
+
+    if (!enter(&der, end, V_ASN1_CONSTRUCTED, V_ASN1_SEQUENCE) || (gsize)(end - der) < sizeof algorithm ||
+        memcmp(der, algorithm, sizeof algorithm) != 0)
+        return NULL;
+    der += sizeof algorithm;
+    if (!enter(&der, end, 0, V_ASN1_BIT_STRING) || der == end || *der != 0) /* bits that don't count */
+        return NULL;
+    return der + 1;
+}
+
+/* An RSAPublicKey that reaches up to end, else NULL. */
+static EVP_PKEY *
+rsa_bare(const guint8 *at, const guint8 *end)
+{
+    EVP_PKEY *pkey = d2i_PublicKey(EVP_PKEY_RSA, NULL, &at, (long)(end - at));
+
+    if (pkey != NULL && at != end)
+        g_clear_pointer(&pkey, EVP_PKEY_free);
+    return pkey;
+}
+
+/* SubjectPublicKeyInfo as all publish it; the bare RSAPublicKey that RFC 6376 3.6.1 speaks of is read too. OpenSSL 3 reads the
+ * former by asking all decoders that it has, which costs twice what verifying does: so the usual form is opened here. */
 static EVP_PKEY *
 rsa_from_der(const guint8 *der, gsize length)
 {
-    const guint8 *at = der;
-    EVP_PKEY *pkey = d2i_PUBKEY(NULL, &at, (long)length);
+    const guint8 *end = der + length, *inside = rsa_inside(der, end), *at = der;
+    EVP_PKEY *pkey = inside != NULL ? rsa_bare(inside, end) : NULL;
 
-    if (pkey == NULL) {
-        at = der;
-        pkey = d2i_PublicKey(EVP_PKEY_RSA, NULL, &at, (long)length);
-    }
-    if (pkey != NULL && at != der + length)
+    if (pkey != NULL)
+        return pkey;
+    pkey = d2i_PUBKEY(NULL, &at, (long)length);
+    if (pkey != NULL && at != end)
         g_clear_pointer(&pkey, EVP_PKEY_free);
-    return pkey;
+    return pkey != NULL ? pkey : rsa_bare(der, end);
 }
 
 /* An exponent of 1 makes every signature good, an even one is none at all; long ones and long keys cost time. */
