@@ -1,10 +1,10 @@
 /* dkim_key.c: public keys out of key records, and what they verify. */
 #include "lib/mail/auth/dkim_key.h"
 #include "lib/mail/auth/dkim_tags.h"
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <string.h>
@@ -84,27 +84,30 @@ rsa_from_der(const guint8 *der, gsize length)
     return pkey != NULL ? pkey : rsa_bare(der, end);
 }
 
-/* An exponent of 1 makes every signature good, an even one is none at all; long ones and long keys cost time. */
+/* An exponent of 1 makes every signature good, an even one is none at all; long ones and long keys cost time. (OpenSSL writes
+ * numbers in the machine's order over the whole of the room it is given, so that is no larger than needed.) */
 static const char *
 check_rsa(const EVP_PKEY *pkey)
 {
-    BIGNUM *exponent = NULL, *modulus = NULL;
-    const char *why = NULL;
+    guint8 modulus[DKIM_RSA_BITS_MAX / 8];
+    guint64 exponent = 0;
+    gint bits = EVP_PKEY_get_bits(pkey);
+    gsize size = (gsize)(bits + 7) / 8;
 
     if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA)
         return "p= is not an RSA key";
-    if (EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &exponent) != 1 ||
-        EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &modulus) != 1)
-        why = "p= is not an RSA key";
-    else if (BN_num_bits(modulus) > (gint)DKIM_RSA_BITS_MAX)
-        why = "the RSA key is too long";
-    else if (!BN_is_odd(modulus) || BN_num_bits(modulus) < 16)
-        why = "the RSA modulus is none";
-    else if (!BN_is_odd(exponent) || BN_is_one(exponent) || BN_num_bits(exponent) > (gint)DKIM_RSA_EXPONENT_BITS_MAX)
-        why = "the RSA exponent is unfit";
-    BN_free(exponent);
-    BN_free(modulus);
-    return why;
+    if (bits > (gint)DKIM_RSA_BITS_MAX)
+        return "the RSA key is too long";
+    if (bits < 16)
+        return "the RSA modulus is none";
+    OSSL_PARAM n[] = {OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, modulus, size), OSSL_PARAM_construct_end()};
+    OSSL_PARAM e[] = {OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_E, (guint8 *)&exponent, sizeof exponent),
+                      OSSL_PARAM_construct_end()};
+    if (EVP_PKEY_get_params(pkey, n) != 1 || (modulus[G_BYTE_ORDER == G_LITTLE_ENDIAN ? 0 : size - 1] & 1) == 0)
+        return "the RSA modulus is none";
+    if (EVP_PKEY_get_params(pkey, e) != 1 || exponent % 2 == 0 || exponent == 1 || exponent >> DKIM_RSA_EXPONENT_BITS_MAX != 0)
+        return "the RSA exponent is unfit"; /* the first: it has more than 64 bits */
+    return NULL;
 }
 
 static const char *

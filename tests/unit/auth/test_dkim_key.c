@@ -99,6 +99,10 @@ test_hostile_keys(void **state)
     assert_rsa(1024, "65536", FALSE, "the RSA exponent is unfit");
     assert_rsa(1024, "8589934591", FALSE, "good");                       /* 33 bits */
     assert_rsa(1024, "17179869183", FALSE, "the RSA exponent is unfit"); /* 34 */
+    assert_rsa(1024, "36893488147419103233", FALSE, "the RSA exponent is unfit"); /* 2^65 and 1 */
+    assert_rsa(1024, "18446744073709551617", FALSE, "the RSA exponent is unfit"); /* 2^64 and 1 */
+    assert_rsa(1023, "65537", FALSE, "good");
+    assert_rsa(1023, "65537", TRUE, "the RSA modulus is none");
     assert_rsa(1024, "65537", TRUE, "the RSA modulus is none");
     assert_rsa(DKIM_RSA_BITS_MAX, "65537", FALSE, "good");
     assert_rsa(DKIM_RSA_BITS_MAX + 8, "65537", FALSE, "the RSA key is too long");
