@@ -11,6 +11,8 @@
 #define SOCKETS_MIN 64                         /* UDP sockets of a context, see outgoing-range in unbound.conf(5) */
 #define SOCKETS_MAX 512
 #define TCP_MAX 32
+#define FORGET_FORWARDER 10                    /* seconds until it counts no more that a server was dead (infra-host-ttl, by */
+#define FORGET_SERVER 60                       /* default 15 minutes); there are few forwarders, so they are tried soon */
 #define PROBE_CACHE_BYTES (64 * 1024)
 
 G_DEFINE_QUARK(dns_unbound_error_quark, dns_unbound_error)
@@ -192,14 +194,14 @@ set_number(struct ub_ctx *ctx, const char *option, gint64 value, GError **error)
     return check(ub_ctx_set_option(ctx, option, text), option, text, error);
 }
 
-/* What is the same in every context; see unbound.conf(5). A forwarder that was dead is asked again at once when it is back:
- * without infra-keep-probing libunbound would leave it alone for infra-host-ttl, 15 minutes by default. */
+/* What is the same in every context; see unbound.conf(5). Without infra-keep-probing libunbound would leave a server that
+ * was dead alone for infra-host-ttl. */
 static gboolean
 set_fixed(struct ub_ctx *ctx, GError **error)
 {
     static const char *const fixed[][2] = {
         {"qname-minimisation:", "yes"}, {"use-caps-for-id:", "no"},      {"edns-buffer-size:", "1232"},
-        {"infra-keep-probing:", "yes"}, {"infra-host-ttl:", "60"},       {"infra-cache-max-rtt:", "4000"},
+        {"infra-keep-probing:", "yes"}, {"infra-cache-max-rtt:", "4000"},
         {"unblock-lan-zones:", "yes"},  {"insecure-lan-zones:", "yes"},  {"cache-max-ttl:", "86400"},
         {"val-log-level:", "2"},        {"minimal-responses:", "yes"},   {"harden-dnssec-stripped:", "yes"},
         {"harden-glue:", "yes"},        {"harden-below-nxdomain:", "yes"}, {"trust-anchor-signaling:", "no"},
@@ -233,6 +235,7 @@ set_servers(struct ub_ctx *ctx, const struct dns_unbound_options *options, char 
     gboolean local = forwarders[0] != NULL || options->root_hints != NULL;
 
     if (!check(ub_ctx_set_option(ctx, "do-not-query-localhost:", local ? "no" : "yes"), "do-not-query-localhost", "", error) ||
+        !set_number(ctx, "infra-host-ttl:", forwarders[0] != NULL ? FORGET_FORWARDER : FORGET_SERVER, error) ||
         !check(ub_ctx_set_option(ctx, "do-ip6:", wants_ipv6(forwarders) ? "yes" : "no"), "do-ip6", "", error))
         return FALSE;
     for (guint i = 0; forwarders[i] != NULL; i++)

@@ -13,6 +13,8 @@ BUILD = os.path.abspath(os.environ.get("POSTERN_BUILD", os.path.join(ROOT, "buil
 CORPUS = os.path.abspath(os.environ.get("POSTERN_CORPUS", os.path.join(ROOT, "..", "shared", "corpus")))
 # module -> {suite: cases}, so that a suite that lost its cases is no success
 SUITES = {
+    "auth_arc": {"arc-validate": 171, "arc-sign": 17},
+    "auth_dkim": {"dkim-vectors": 120},
     "auth_spf": {"spf-rfc7208": 203, "spf-pyspf": 14},
 }
 

@@ -41,7 +41,8 @@ def records(keys):
 
 
 def line(random_):
-    words = [random_.choice([b"word", b"\xe4\xbd\xa0", b"\xff\xfe", b"a=b;", b"x" * 300, b"."]) for _ in range(random_.randrange(8))]
+    pieces = [b"word", b"\xe4\xbd\xa0", b"\xff\xfe", b"a=b;", b"x" * 300, b"."]
+    words = [random_.choice(pieces) for _ in range(random_.randrange(8))]
     text = random_.choice([b" ", b"  ", b"\t", b" \t "]).join(words)
     return random_.choice([b"", b" "]) + text + random_.choice([b"", b" ", b"\t\t"])
 
@@ -78,7 +79,8 @@ def our_results(keys, texts):
 
 def old_form(path):
     """The same key in PKCS#1, which is all that Mail::DKIM reads."""
-    subprocess.run(["openssl", "rsa", "-traditional", "-in", path, "-out", path + ".old"], stderr=subprocess.DEVNULL, check=True)
+    subprocess.run(["openssl", "rsa", "-traditional", "-in", path, "-out", path + ".old"], stderr=subprocess.DEVNULL,
+                   check=True)
     return path + ".old"
 
 

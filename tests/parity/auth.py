@@ -5,10 +5,12 @@ Each module in MODULES has run(build, corpus) -> [(suite name, passed, total, fa
 import os
 import sys
 
+import auth_arc
+import auth_dkim
 import auth_spf
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-MODULES = [auth_spf]
+MODULES = [auth_spf, auth_arc, auth_dkim]
 SHOWN_MAX = 50  # failing cases that are listed, of each suite
 
 

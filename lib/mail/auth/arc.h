@@ -23,7 +23,8 @@ struct arc_instance {
 struct arc_verification;
 /* Borrows message, which must outlive it; takes a reference on dns. limits NULL = defaults (signatures is not used). Never
  * NULL. One thread at a time. */
-struct arc_verification *arc_verify_start(struct dns *dns, const struct auth_message *message, const struct dkim_limits *limits);
+struct arc_verification *arc_verify_start(struct dns *dns, const struct auth_message *message,
+                                          const struct dkim_limits *limits);
 /* Waits for keys until deadline (g_get_monotonic_time, microseconds), checks, and returns the result: NONE: no chain; PASS;
  * FAIL; TEMPERROR: nothing is known to be wrong, but a key is not known. now_s: seconds since the epoch. When called again
  * returns the same. */

@@ -193,7 +193,7 @@ finish_form(struct form *form)
 static void
 run_forms(struct form *forms, guint n, const char *body, gsize length)
 {
-    const char *end = body + length;
+    const char *end = length > 0 ? body + length : body; /* body may be NULL */
 
     while (body < end) {
         const char *stop = end;

@@ -259,7 +259,8 @@ test_caps(void **state)
     g_autofree char *long_one = replaced(one, "i=1; mx", payload), *bad = replaced(long_one, payload, "i=1; \a mx");
     g_autofree char *cut = g_strconcat("ARC-Authentication-Results: i=1;", payload, "\r\n", strstr(one, "ARC-Message"), NULL);
     struct dns *dns = dns_table_dns(our_key());
-    g_autofree char *whole = g_strconcat("ARC-Seal: i=1; cv=none\r\nARC-Message-Signature: i=1\r\nARC-Authentication-Results: i=1;",
+    g_autofree char *whole = g_strconcat("ARC-Seal: i=1; cv=none\r\nARC-Message-Signature: i=1\r\n"
+                                         "ARC-Authentication-Results: i=1;",
                                          payload, "\a\r\nFrom: x\r\n\r\n", NULL);
     struct auth_message *m = message_of(whole, -1);
     struct arc_verification *v = arc_verify_start(dns, m, NULL);

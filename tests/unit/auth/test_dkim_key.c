@@ -30,8 +30,10 @@ test_records(void **state)
     static const struct {
         const char *record, *why;
     } cases[] = {
-        {RFC6376_KEY, "good"}, {RFC8463_RSA_KEY, "good"}, {"k=ed25519;" P, "good"}, {"k=ed25519; v=DKIM1;" P, "v= is not DKIM1 in front"},
-        {"v=DKIM2; k=ed25519;" P, "v= is not DKIM1 in front"}, {"v=DKIM1; k=dsa;" P, "k= is unknown"}, {"k=ed25519; p=", "revoked"},
+        {RFC6376_KEY, "good"}, {RFC8463_RSA_KEY, "good"}, {"k=ed25519;" P, "good"},
+        {"k=ed25519; v=DKIM1;" P, "v= is not DKIM1 in front"},
+        {"v=DKIM2; k=ed25519;" P, "v= is not DKIM1 in front"}, {"v=DKIM1; k=dsa;" P, "k= is unknown"},
+        {"k=ed25519; p=", "revoked"},
         {"k=ed25519", "no p="}, {"", "empty"}, {"v=spf1 -all", "v= is not DKIM1 in front"}, {"hello", "a tag without ="},
         {"k=ed25519; h=sha1;" P, "h= does not allow sha256"}, {"k=ed25519; h=sha1 : sha256;" P, "good"},
         {"k=ed25519; s=chat;" P, "s= is not for mail"}, {"k=ed25519; s=chat:email;" P, "good"}, {"k=ed25519; s=*;" P, "good"},

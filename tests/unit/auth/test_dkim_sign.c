@@ -23,7 +23,8 @@ our_keys(void)
 static GPtrArray *
 sign(const char *text, const struct dkim_sign_options *options, GError **error)
 {
-    const struct dkim_signer signers[] = {{rsa, "example.com", "r", "J=\xc3\xb6@sub.example.com"}, {ed25519, "example.com", "e", NULL}};
+    const struct dkim_signer signers[] = {{rsa, "example.com", "r", "J=\xc3\xb6@sub.example.com"},
+                                          {ed25519, "example.com", "e", NULL}};
     struct auth_message *m = message_of(text, -1);
     GPtrArray *values = dkim_sign(m, signers, G_N_ELEMENTS(signers), options, error);
 
@@ -60,7 +61,8 @@ passes(const GPtrArray *values, const char *text)
 static void
 test_round_trip(void **state)
 {
-    static const char *const bodies[] = {"", "\r\n", "\r\n\r\n\r\n", "a", "a\r\n\r\n", " \t \r\nx  y\t\r\n", "\xff\x80\r\nb\rc\r\n", "l\nf\n\n",
+    static const char *const bodies[] = {"", "\r\n", "\r\n\r\n\r\n", "a", "a\r\n\r\n", " \t \r\nx  y\t\r\n",
+                                         "\xff\x80\r\nb\rc\r\n", "l\nf\n\n",
                                          BODY};
     (void)state;
     for (guint i = 0; i < G_N_ELEMENTS(bodies) * 4; i++) {
@@ -80,7 +82,8 @@ test_round_trip(void **state)
 static void
 test_form(void **state)
 {
-    struct dkim_sign_options options = {.header_canon = DKIM_RELAXED, .body_canon = DKIM_SIMPLE, .now_s = NOW, .lifetime_s = 60};
+    struct dkim_sign_options options = {.header_canon = DKIM_RELAXED, .body_canon = DKIM_SIMPLE, .now_s = NOW,
+                                        .lifetime_s = 60};
     g_autoptr(GPtrArray) values = sign(FIELDS "To: 2\r\n\r\n" BODY, &options, NULL);
 
     (void)state;
@@ -143,13 +146,16 @@ test_errors(void **state)
     assert_error("From: x\r\n\r\n", &(struct dkim_sign_options){.fields = bad}, DKIM_SIGN_ERROR_ARGUMENT);
     assert_error("From: x\r\n\r\n", &(struct dkim_sign_options){.oversigned = semicolon}, DKIM_SIGN_ERROR_ARGUMENT);
     assert_error("From: x\r\n\r\n", &(struct dkim_sign_options){.now_s = -1}, DKIM_SIGN_ERROR_ARGUMENT);
-    assert_error("From: x\r\n\r\n", &(struct dkim_sign_options){.now_s = 9, .lifetime_s = G_MAXINT64}, DKIM_SIGN_ERROR_ARGUMENT);
+    assert_error("From: x\r\n\r\n", &(struct dkim_sign_options){.now_s = 9, .lifetime_s = G_MAXINT64},
+                 DKIM_SIGN_ERROR_ARGUMENT);
     for (guint i = 0; i < DKIM_SIGNED_NAMES_MAX; i++)
         g_string_append(many, "Cc: x\r\n");
     g_string_append(many, "\r\n");
     assert_error(many->str, &(struct dkim_sign_options){0}, DKIM_SIGN_ERROR_TOO_MANY);
-    static const struct dkim_signer signers[] = {{.domain = "example.com", .selector = "a;b"}, {.domain = "com", .selector = "a"},
-                                                 {.domain = "example.com.", .selector = "a"}, {.domain = "example.com", .selector = ""},
+    static const struct dkim_signer signers[] = {{.domain = "example.com", .selector = "a;b"},
+                                                 {.domain = "com", .selector = "a"},
+                                                 {.domain = "example.com.", .selector = "a"},
+                                                 {.domain = "example.com", .selector = ""},
                                                  {.domain = "example.com", .selector = "a", .identity = "x@example.org"},
                                                  {.domain = "example.com", .selector = "a", .identity = "x"}};
     for (guint i = 0; i < G_N_ELEMENTS(signers); i++) {
