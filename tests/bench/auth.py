@@ -5,7 +5,8 @@ Both are whole milter processes that one client, which writes as Postfix does, b
 over their milter sockets: one message a session, bodies of about 2 kB and 10 kB, rounds interleaved, caches warm. Both ask
 the same name server (Debian's unbound with the keys, on loopback) through a resolver library with a cache. Counted is all
 CPU time of each milter's processes; not that of the client and the name server. The messages to verify were signed with
-RSA-2048 by a third (dkimpy). Neither logs to a syslog: OpenDKIM says nothing, postern-milter writes its line a message to a file.
+RSA-2048 by a third (dkimpy). Neither logs to a syslog: OpenDKIM says nothing, postern-milter writes its line a message to
+a file.
 
 Checked: every message to verify came out as dkim=pass, and every signature made by one is verified by the other.
 
@@ -60,7 +61,8 @@ class Bench:
         self.opendkim("verify-peer", f"Mode v\nAuthservID mx.bench.example\nNameservers 127.0.0.1\n"
                       f"ResolverConfiguration {self.resolver_file()}\n")
         self.opendkim("sign-peer", f"Mode s\nDomain {auth_mail.DOMAIN}\nSelector {auth_mail.SELECTORS['rsa']}\n"
-                      f"KeyFile {self.keys.files['rsa']}\nRequireSafeKeys no\nCanonicalization relaxed/relaxed\nOversignHeaders From\n")
+                      f"KeyFile {self.keys.files['rsa']}\nRequireSafeKeys no\nCanonicalization relaxed/relaxed\n"
+                      "OversignHeaders From\n")
 
     def key_directory(self, kind, *keys):
         """Ours: keys in a directory."""

@@ -1,4 +1,4 @@
-"""Mail and keys for the bench auth: real messages of two sizes, signed by a third party (dkimpy), and the DNS that has the keys."""
+"""Mail and keys for the bench auth: real messages of two sizes, signed by a third (dkimpy), and the DNS that has the keys."""
 import base64
 import glob
 import os
@@ -19,7 +19,8 @@ DOMAIN, AUTHOR = "bench.example", b"author@bench.example"  # for .test libunboun
 SIZES = {"2 kB": (1500, 3000), "10 kB": (8000, 13000)}  # bytes of the body
 SELECTORS = {"rsa": "r2048", "ed25519": "ed"}
 # Not to be had in mail that is new: what earlier hosts signed or found, and the author, who is made ours.
-REPLACED = re.compile(rb"(from|sender|dkim-signature|domainkey-signature|authentication-results|arc-[a-z-]+|received-spf)\s*:", re.I)
+REPLACED = re.compile(rb"(from|sender|dkim-signature|domainkey-signature|authentication-results|arc-[a-z-]+|received-spf)\s*:",
+                      re.I)
 FIELD = re.compile(rb"[!-9;-~]+:")
 TXT_STRING = 255  # RFC 1035 3.3.14
 
@@ -51,7 +52,8 @@ def as_new(content):
 def messages(size, count):
     """count real messages with bodies of that size, always the same ones."""
     low, high = SIZES[size]
-    files = sorted(f for folder in ("ham", "zh-ham", "spam", "zh-spam") for f in glob.glob(f"{CORPUS}/{folder}/**/*", recursive=True)
+    files = sorted(f for folder in ("ham", "zh-ham", "spam", "zh-spam")
+                   for f in glob.glob(f"{CORPUS}/{folder}/**/*", recursive=True)
                    if os.path.isfile(f) and low < os.path.getsize(f) < 4 * high)
     random.Random(1).shuffle(files)
     found = []
@@ -80,8 +82,8 @@ class Keys:
         self.make("ed25519", "ED25519")
 
     def make(self, kind, algorithm, *options):
-        subprocess.run(["openssl", "genpkey", "-quiet", "-algorithm", algorithm, *options, "-out", self.files[kind]], check=True,
-                       stdin=subprocess.DEVNULL)
+        subprocess.run(["openssl", "genpkey", "-algorithm", algorithm, *options, "-out", self.files[kind]], check=True,
+                       stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.chmod(self.files[kind], 0o600)
 
     def record(self, kind):

@@ -46,7 +46,8 @@ static const guint8 *
 rsa_inside(const guint8 *der, const guint8 *end)
 {
     /* AlgorithmIdentifier: rsaEncryption, NULL */
-    static const guint8 algorithm[] = {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
+    static const guint8 algorithm[] = {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
+                                       0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
 
     if (!enter(&der, end, V_ASN1_CONSTRUCTED, V_ASN1_SEQUENCE) || (gsize)(end - der) < sizeof algorithm ||
         memcmp(der, algorithm, sizeof algorithm) != 0)

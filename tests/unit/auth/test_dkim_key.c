@@ -300,8 +300,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_records),   cmocka_unit_test(test_hostile_keys), cmocka_unit_test(test_forms), cmocka_unit_test(test_files),
-        cmocka_unit_test(test_bad_files), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_records), cmocka_unit_test(test_hostile_keys), cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_files),   cmocka_unit_test(test_bad_files),    cmocka_unit_test(test_threads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
