@@ -160,7 +160,8 @@ dkim_keygen(int argc, char **argv, const char *config_path)
     g_autofree char *selector = NULL, *type = NULL;
     gint bits = 2048;
     const GOptionEntry options[] = {
-        {"selector", 's', 0, G_OPTION_ARG_STRING, &selector, "Name of the key in the DNS (default: type and month)", "SELECTOR"},
+        {"selector", 's', 0, G_OPTION_ARG_STRING, &selector, "Name of the key in the DNS (default: type and month)",
+         "SELECTOR"},
         {"type", 't', 0, G_OPTION_ARG_STRING, &type, "rsa, ed25519 or both (default: both)", "TYPE"},
         {"bits", 'b', 0, G_OPTION_ARG_INT, &bits, "Size of an RSA key: 2048 (default), 3072 or 4096", "BITS"},
         G_OPTION_ENTRY_NULL};
@@ -221,8 +222,8 @@ dkim_dns(int argc, char **argv, const char *config_path)
 {
     struct dkim_cli cli;
     int done = cli_parse(&argc, &argv, "DOMAIN",
-                         "Prints the records of a domain's keys, as lines of a zone file. Records longer than 255 bytes are in\n"
-                         "several strings; a web form for DNS records wants them put together.", NULL, 1, 1);
+                         "Prints the records of a domain's keys, as lines of a zone file. Records longer than 255 bytes are\n"
+                         "in several strings; a web form for DNS records wants them put together.", NULL, 1, 1);
 
     if (done >= 0)
         return done;
@@ -392,7 +393,8 @@ rotate_switch(const struct dkim_cli *cli, GPtrArray *files, gboolean force)
     if (!force && !next_is_published(cli, files, &error)) {
         if (error != NULL)
             return failed(error);
-        cli_error("the new keys don't sign yet: publish the records (`postern dkim dns %s` shows them) and try again", cli->domain);
+        cli_error("the new keys don't sign yet: publish the records (`postern dkim dns %s` shows them) and try again",
+                  cli->domain);
         return CLI_FAILED;
     }
     g_autoptr(GPtrArray) old = g_ptr_array_new();
@@ -472,8 +474,8 @@ dkim_rotate(int argc, char **argv, const char *config_path)
         G_OPTION_ENTRY_NULL};
     struct dkim_cli cli;
     int done = cli_parse(&argc, &argv, "DOMAIN",
-                         "Replaces the keys of a domain in three steps, one each time it is run: makes new keys to publish; when\n"
-                         "the DNS has them, lets them sign instead of the old ones; a week later, deletes the old ones.",
+                         "Replaces the keys of a domain in three steps, one each time it is run: makes new keys to publish;\n"
+                         "when the DNS has them, lets them sign instead of the old ones; a week later, deletes the old ones.",
                          options, 1, 1);
 
     if (done >= 0)

@@ -28,8 +28,8 @@ class Names:
 
     def start(self):
         with open(f"{self.directory}/unbound.conf", "w") as f:
-            f.write(f'server:\n  interface: 127.0.0.1@{self.port}\n  username: ""\n  chroot: ""\n  directory: "{self.directory}"\n'
-                    f'  pidfile: ""\n  use-syslog: no\n  logfile: ""\n  num-threads: 1\n  module-config: "iterator"\n'
+            f.write(f'server:\n  interface: 127.0.0.1@{self.port}\n  username: ""\n  chroot: ""\n'
+                    f'  directory: "{self.directory}"\n  pidfile: ""\n  use-syslog: no\n  logfile: ""\n  num-threads: 1\n  module-config: "iterator"\n'
                     f'  local-zone: "test." static\n')
             for name, text in self.records.items():
                 pieces = " ".join(f'"{text[i:i + 255]}"' for i in range(0, len(text), 255))
@@ -40,7 +40,8 @@ class Names:
     def ask(self, name, timeout=5):
         """The TXT record as the DNS gives it."""
         name = name.decode() if isinstance(name, bytes) else name
-        done = subprocess.run(["dig", "+short", "+tries=1", f"+time={timeout}", "-p", str(self.port), "@127.0.0.1", "TXT", name],
+        command = ["dig", "+short", "+tries=1", f"+time={timeout}", "-p", str(self.port), "@127.0.0.1", "TXT", name]
+        done = subprocess.run(command,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         return b"".join(re.findall(rb'"([^"]*)"', done.stdout)) if done.returncode == 0 else b""
 

@@ -54,13 +54,19 @@ auth_findings_log(const struct auth_findings *findings, struct log_line *line)
 
 /* ---- Authentication-Results ---- */
 
+static gboolean
+is_error(enum auth_result result)
+{
+    return result == AUTH_PERMERROR || result == AUTH_TEMPERROR;
+}
+
 static void
 add_spf(const struct auth_findings *f, const struct capture *capture, struct auth_results *results)
 {
     gboolean null_sender = capture->mail_from[0] == '\0';
 
     auth_results_add(results, "spf", auth_findings_spf(f),
-                     f->spf == NULL ? "no answer in time" : f->spf->result != AUTH_NONE ? f->spf->why : NULL,
+                     f->spf == NULL ? "no answer in time" : is_error(f->spf->result) ? f->spf->why : NULL,
                      null_sender ? "smtp.helo" : "smtp.mailfrom", null_sender ? capture->helo : capture->mail_from, NULL);
 }
 
@@ -103,7 +109,7 @@ auth_findings_render(struct auth_findings *f, const struct capture *capture, con
     if (f->dkim_asked)
         add_dkim(f, results);
     if (f->dmarc_asked)
-        auth_results_add(results, "dmarc", dmarc->result, dmarc->result == AUTH_PERMERROR || dmarc->result == AUTH_TEMPERROR ? dmarc->why : NULL, "header.from",
+        auth_results_add(results, "dmarc", dmarc->result, is_error(dmarc->result) ? dmarc->why : NULL, "header.from",
                          f->author.domain, "policy.dmarc",
                          dmarc->result == AUTH_FAIL ? dmarc_policy_name(dmarc->applied) : NULL, NULL);
     if (f->arc_asked)

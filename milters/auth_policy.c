@@ -1,7 +1,8 @@
 /* auth_policy.c: from results to outcomes.
  *
- * The author domain's wish counts (DMARC: none, quarantine, reject), as far as the settings let it. Mail from known forwarders, and
- * mail that a trusted ARC sealer saw pass DMARC, is let be. Until there is a quarantine, p=quarantine means the Junk folder. */
+ * The author domain's wish counts (DMARC: none, quarantine, reject), as far as the settings let it. Mail from known
+ * forwarders, and mail that a trusted ARC sealer saw pass DMARC, is let be. Until there is a quarantine, p=quarantine means
+ * the Junk folder. */
 #include "milters/auth_policy.h"
 #include <string.h>
 

@@ -2,11 +2,12 @@
  *
  * NAME     auth - SPF, DKIM, DMARC and ARC, one Authentication-Results field
  *
- * What is checked: mail that came by SMTP from a client that did not sign in and is in none of auth.skip_networks. SPF begins at
- * MAIL, on a thread of its own; the lookups for DKIM, ARC and DMARC go out when the message is there; inspect() joins all of them
- * under one deadline. A check whose answer did not come is a temperror, which is told and never refuses mail.
+ * What is checked: mail that came by SMTP from a client that did not sign in and is in none of auth.skip_networks. SPF begins
+ * at MAIL, on a thread of its own; the lookups for DKIM, ARC and DMARC go out when the message is there; inspect() joins all of
+ * them under one deadline. A check whose answer did not come is a temperror, which is told and never refuses mail.
  *
- * Fields that claim to be ours are deleted first, from signed-in clients too: nobody else may speak in our name (RFC 8601 5). */
+ * Fields that claim to be ours are deleted first, from signed-in clients too: nobody else may speak in our name
+ * (RFC 8601 5). */
 #include <string.h>
 #include "lib/base/networks.h"
 #include "milters/auth_policy.h"

@@ -9,7 +9,7 @@
     dns.stop()
 
 Knot serves and signs the zones (dns.authority); one Unbound resolves and validates (dns.resolver), another resolves without
-validating but passes signatures on (dns.careless); a Stripper before the first does to DNSSEC what routers do (dns.stripping)."""
+validating but passes signatures on (dns.careless); a Stripper before the first strips DNSSEC as routers do (dns.stripping)."""
 import os
 import re
 import socket

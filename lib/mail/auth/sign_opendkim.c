@@ -3,9 +3,10 @@
  *   KeyTable       NAME  DOMAIN:SELECTOR:KEY   DOMAIN "%" is the author's; KEY is a path ("%" in it too) or the key itself
  *   SigningTable   PATTERN  NAME               plain: user@host, host, user@.host, .host, *; refile: * matches anything
  *
- * As OpenDKIM does, a plain table is asked for user@host, host, user@.parent and .parent from the nearest parent on, and "*"; a
- * refile table from its top. All rows with the pattern that matched first count. Comments begin with # ; a plain value may be in
- * quotes. Keys are loaded when the tables are read, but for those with a "%", whose path needs an author: at their first use. */
+ * As OpenDKIM does, a plain table is asked for user@host, host, user@.parent and .parent from the nearest parent on, and "*";
+ * a refile table from its top. All rows with the pattern that matched first count. Comments begin with # ; a plain value may
+ * be in quotes. Keys are loaded when the tables are read, but for those with a "%", whose path needs an author: at their
+ * first use. */
 #include "lib/mail/auth/sign_private.h"
 #include <gio/gio.h>
 #include <string.h>

@@ -165,7 +165,8 @@ read_domain(struct directory *d, const char *path, const char *domain, GError **
             continue;
         selector = g_strndup(name, strlen(name) - strlen(".pem"));
         if (!dns_name_is_valid(selector)) {
-            g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "%s: \"%s\" can't be a selector; rename the file", file, selector);
+            g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "%s: \"%s\" can't be a selector; rename the file", file,
+                        selector);
             return FALSE;
         }
         if (keys->len >= SIGN_KEYS_MAX || d->n >= SIGN_ROWS_MAX) {
