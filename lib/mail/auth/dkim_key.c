@@ -1,10 +1,10 @@
 /* dkim_key.c: public keys out of key records, and what they verify. */
 #include "lib/mail/auth/dkim_key.h"
 #include "lib/mail/auth/dkim_tags.h"
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <string.h>
@@ -30,43 +30,85 @@ dkim_algorithm_name(enum dkim_key_type type)
     return type == DKIM_ED25519 ? "ed25519-sha256" : "rsa-sha256";
 }
 
-/* SubjectPublicKeyInfo as all publish it; the bare RSAPublicKey that RFC 6376 3.6.1 speaks of is read too. */
-static EVP_PKEY *
-rsa_from_der(const guint8 *der, gsize length)
+/* Steps into a DER element of that kind which reaches up to end; FALSE when it is another, or ends elsewhere. */
+static gboolean
+enter(const guint8 **at, const guint8 *end, gint form, gint tag)
 {
-    const guint8 *at = der;
-    EVP_PKEY *pkey = d2i_PUBKEY(NULL, &at, (long)length);
+    gint found_tag, class;
+    long length;
+    gint found_form = ASN1_get_object(at, &length, &found_tag, &class, (long)(end - *at));
 
-    if (pkey == NULL) {
-        at = der;
-        pkey = d2i_PublicKey(EVP_PKEY_RSA, NULL, &at, (long)length);
-    }
-    if (pkey != NULL && at != der + length)
+    return found_form == form && found_tag == tag && class == V_ASN1_UNIVERSAL && length == (long)(end - *at);
+}
+
+/* What is in the usual SubjectPublicKeyInfo of an RSA key (RFC 3279 2.3.1), or NULL. */
+static const guint8 *
+rsa_inside(const guint8 *der, const guint8 *end)
+{
+    /* AlgorithmIdentifier: rsaEncryption, NULL */
+    static const guint8 algorithm[] = {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
+                                       0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
+
+    if (!enter(&der, end, V_ASN1_CONSTRUCTED, V_ASN1_SEQUENCE) || (gsize)(end - der) < sizeof algorithm ||
+        memcmp(der, algorithm, sizeof algorithm) != 0)
+        return NULL;
+    der += sizeof algorithm;
+    if (!enter(&der, end, 0, V_ASN1_BIT_STRING) || der == end || *der != 0) /* bits that don't count */
+        return NULL;
+    return der + 1;
+}
+
+/* An RSAPublicKey that reaches up to end, else NULL. */
+static EVP_PKEY *
+rsa_bare(const guint8 *at, const guint8 *end)
+{
+    EVP_PKEY *pkey = d2i_PublicKey(EVP_PKEY_RSA, NULL, &at, (long)(end - at));
+
+    if (pkey != NULL && at != end)
         g_clear_pointer(&pkey, EVP_PKEY_free);
     return pkey;
 }
 
-/* An exponent of 1 makes every signature good, an even one is none at all; long ones and long keys cost time. */
+/* SubjectPublicKeyInfo as all publish it; the bare RSAPublicKey that RFC 6376 3.6.1 speaks of is read too. OpenSSL 3 reads the
+ * former by asking all decoders that it has, which costs twice what verifying does: so the usual form is opened here. */
+static EVP_PKEY *
+rsa_from_der(const guint8 *der, gsize length)
+{
+    const guint8 *end = der + length, *inside = rsa_inside(der, end), *at = der;
+    EVP_PKEY *pkey = inside != NULL ? rsa_bare(inside, end) : NULL;
+
+    if (pkey != NULL)
+        return pkey;
+    pkey = d2i_PUBKEY(NULL, &at, (long)length);
+    if (pkey != NULL && at != end)
+        g_clear_pointer(&pkey, EVP_PKEY_free);
+    return pkey != NULL ? pkey : rsa_bare(der, end);
+}
+
+/* An exponent of 1 makes every signature good, an even one is none at all; long ones and long keys cost time. (OpenSSL writes
+ * numbers in the machine's order over the whole of the room it is given, so that is no larger than needed.) */
 static const char *
 check_rsa(const EVP_PKEY *pkey)
 {
-    BIGNUM *exponent = NULL, *modulus = NULL;
-    const char *why = NULL;
+    guint8 modulus[DKIM_RSA_BITS_MAX / 8];
+    guint64 exponent = 0;
+    gint bits = EVP_PKEY_get_bits(pkey);
+    gsize size = (gsize)(bits + 7) / 8;
 
     if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_RSA)
         return "p= is not an RSA key";
-    if (EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &exponent) != 1 ||
-        EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_N, &modulus) != 1)
-        why = "p= is not an RSA key";
-    else if (BN_num_bits(modulus) > (gint)DKIM_RSA_BITS_MAX)
-        why = "the RSA key is too long";
-    else if (!BN_is_odd(modulus) || BN_num_bits(modulus) < 16)
-        why = "the RSA modulus is none";
-    else if (!BN_is_odd(exponent) || BN_is_one(exponent) || BN_num_bits(exponent) > (gint)DKIM_RSA_EXPONENT_BITS_MAX)
-        why = "the RSA exponent is unfit";
-    BN_free(exponent);
-    BN_free(modulus);
-    return why;
+    if (bits > (gint)DKIM_RSA_BITS_MAX)
+        return "the RSA key is too long";
+    if (bits < 16)
+        return "the RSA modulus is none";
+    OSSL_PARAM n[] = {OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, modulus, size), OSSL_PARAM_construct_end()};
+    OSSL_PARAM e[] = {OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_E, (guint8 *)&exponent, sizeof exponent),
+                      OSSL_PARAM_construct_end()};
+    if (EVP_PKEY_get_params(pkey, n) != 1 || (modulus[G_BYTE_ORDER == G_LITTLE_ENDIAN ? 0 : size - 1] & 1) == 0)
+        return "the RSA modulus is none";
+    if (EVP_PKEY_get_params(pkey, e) != 1 || exponent % 2 == 0 || exponent == 1 || exponent >> DKIM_RSA_EXPONENT_BITS_MAX != 0)
+        return "the RSA exponent is unfit"; /* the first: it has more than 64 bits */
+    return NULL;
 }
 
 static const char *

@@ -101,10 +101,58 @@ test_hostile_keys(void **state)
     assert_rsa(1024, "65536", FALSE, "the RSA exponent is unfit");
     assert_rsa(1024, "8589934591", FALSE, "good");                       /* 33 bits */
     assert_rsa(1024, "17179869183", FALSE, "the RSA exponent is unfit"); /* 34 */
+    assert_rsa(1024, "36893488147419103233", FALSE, "the RSA exponent is unfit"); /* 2^65 and 1 */
+    assert_rsa(1024, "18446744073709551617", FALSE, "the RSA exponent is unfit"); /* 2^64 and 1 */
+    assert_rsa(1023, "65537", FALSE, "good");
+    assert_rsa(1023, "65537", TRUE, "the RSA modulus is none");
     assert_rsa(1024, "65537", TRUE, "the RSA modulus is none");
     assert_rsa(DKIM_RSA_BITS_MAX, "65537", FALSE, "good");
     assert_rsa(DKIM_RSA_BITS_MAX + 8, "65537", FALSE, "the RSA key is too long");
     assert_rsa(16384, "65537", FALSE, "the RSA key is too long");
+}
+
+static void
+assert_der(const guint8 *der, gsize length, const char *why)
+{
+    g_autofree char *base64 = g_base64_encode(der, length), *record = g_strconcat("k=rsa; p=", base64, NULL);
+
+    assert_string_equal(why_not(record), why);
+}
+
+/* SubjectPublicKeyInfo, as it is and bare, and what is nearly one. */
+static void
+test_forms(void **state)
+{
+    enum { SPKI = 294, ALGORITHM = 4, PARAMETERS = 17, BITS = 19, INSIDE = 24 }; /* offsets with 2048 bits */
+    struct dkim_key *key = dkim_key_generate(DKIM_RSA, 2048, NULL);
+    g_autofree char *record = dkim_key_record(key);
+    gsize length;
+    g_autofree guint8 *der = g_base64_decode(strstr(record, "p=") + 2, &length);
+    guint8 other[SPKI + 1] = {0};
+
+    (void)state;
+    assert_int_equal(length, SPKI);
+    assert_der(der, SPKI, "good");
+    assert_der(der + INSIDE, SPKI - INSIDE, "good");
+    for (gsize n = 1; n < SPKI; n++)
+        assert_der(der, n, "p= is not a key");
+    memcpy(other, der, SPKI);
+    assert_der(other, SPKI + 1, "p= is not a key"); /* one octet more behind it, */
+    other[3]++;
+    assert_der(other, SPKI + 1, "p= is not a key"); /* in it, */
+    other[BITS + 3]++; /* (behind the key in the bit string OpenSSL lets it pass) */
+    other[INSIDE + 3]++;
+    assert_der(other, SPKI + 1, "p= is not a key"); /* and in the key */
+    memcpy(other, der, ALGORITHM);
+    memcpy(other + ALGORITHM, der + ALGORITHM, PARAMETERS - ALGORITHM);
+    memcpy(other + PARAMETERS, der + BITS, SPKI - BITS); /* without NULL: RFC 3279 wants it, not all write it */
+    other[3] = (guint8)(der[3] - 2);
+    other[ALGORITHM + 1] = (guint8)(der[ALGORITHM + 1] - 2);
+    assert_der(other, SPKI - 2, "good");
+    memcpy(other, der, SPKI);
+    other[PARAMETERS - 1] = 10; /* id-RSASSA-PSS: another kind of key */
+    assert_der(other, SPKI, "p= is not a key");
+    dkim_key_unref(key);
 }
 
 /* What a key signs its published record verifies, and nothing else. */
@@ -252,8 +300,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_records),   cmocka_unit_test(test_hostile_keys), cmocka_unit_test(test_files),
-        cmocka_unit_test(test_bad_files), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_records), cmocka_unit_test(test_hostile_keys), cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_files),   cmocka_unit_test(test_bad_files),    cmocka_unit_test(test_threads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
