@@ -11,7 +11,8 @@ check_text(const char *text)
     if (!g_utf8_validate(text, -1, NULL))
         g_error("not UTF-8");
     for (const char *c = text; *c != '\0'; c++)
-        if ((guchar)*c == 0x7f || ((guchar)*c < ' ' && (*c != '\n' || c[1] != '\t') && (*c != '\t' || c == text || c[-1] != '\n')))
+        if ((guchar)*c == 0x7f ||
+            ((guchar)*c < ' ' && (*c != '\n' || c[1] != '\t') && (*c != '\t' || c == text || c[-1] != '\n')))
             g_error("a control character");
 }
 

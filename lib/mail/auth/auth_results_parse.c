@@ -275,7 +275,7 @@ take_properties(struct reader *r, struct auth_results *results, struct auth_meth
             take_word(r, part);
             g_string_append(name, part->str);
         }
-        if (name->len == 0 || !take_equals(r))
+        if (name->len == 0 || name->str[0] == '.' || name->str[name->len - 1] == '.' || !take_equals(r))
             return FALSE;
         take_value(r, value);
         if (r->broken)

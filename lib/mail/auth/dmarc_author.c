@@ -44,6 +44,10 @@ walk_quoted(struct walker *w)
             return;
         }
     }
+#ifdef POSTERN_PLANTED_BUGS
+    if (w->in_group && *w->end == '"') /* reads the byte after the field */
+        return;
+#endif
     w->why = "From: a quote is not closed";
 }
 
@@ -187,7 +191,7 @@ walk(struct walker *w)
 
             walk_quoted(w);
             w->why = has_route ? "From: text after an address" : w->why;
-            w->is_joined = w->is_joined || w->is_split;
+            w->is_joined = w->is_joined || w->is_split || w->has_at; /* no domain has quotes */
             w->has_words = TRUE;
         } else if (c == ',' || c == ';' || c == ':')
             walk_separator(w);

@@ -51,7 +51,9 @@ test_values(void **state)
         {"a\\b\"c", "\"a\\\\b\\\"c\""},
         {"a\r\nb\tc\x7f", "\"a??b?c?\""},
         {"\xc3\xa9", "\"\xc3\xa9\""},
-        {"\xe9" "a", "\"?a\""},
+        {"\xe9"
+         "a",
+         "\"?a\""},
         {"\xc2\x85\xe2\x80\xae\xe2\x80\xa8", "\"???\""},
         {"\xc0\x80\xed\xa0\x80", "\"?????\""},
         {"x=y", "\"x=y\""},
@@ -71,8 +73,14 @@ test_values(void **state)
 static void
 test_cve_2020_12272_no_injection(void **state)
 {
-    static const char *const hostile[] = {"example.net(.example.com", "a; dkim=pass header.d=bank.example", "a\"; dkim=pass",
-                                          "a\\\"; dkim=pass", "a\r\n\tdkim=pass", "a) dkim=pass (", "a\\", "a\0; dkim=pass"};
+    static const char *const hostile[] = {"example.net(.example.com",
+                                          "a; dkim=pass header.d=bank.example",
+                                          "a\"; dkim=pass",
+                                          "a\\\"; dkim=pass",
+                                          "a\r\n\tdkim=pass",
+                                          "a) dkim=pass (",
+                                          "a\\",
+                                          "a\0; dkim=pass"};
 
     (void)state;
     for (guint i = 0; i < G_N_ELEMENTS(hostile); i++) {
@@ -222,6 +230,7 @@ test_parse(void **state)
         {"a;;; spf=pass ;", "a|spf=pass"},
         {"a; none; spf=pass", "a|spf=pass"},
         {"a; spf pass; dkim=pass", "a|dkim=pass BROKEN"},
+        {"a; spf=pass .x=y; dkim=pass x.=y; arc=pass smtp . helo = h;", "a|arc=pass smtp.helo:h BROKEN"},
         {"a; spf=pass x; dkim=pass", "a|dkim=pass BROKEN"},
         {"a; spf=pass (open; dkim=pass", "a BROKEN"},
         {"a; spf=pass smtp.mailfrom=\"open; dkim=pass", "a BROKEN"},
@@ -319,23 +328,45 @@ claims(const char *raw, gsize length)
 {
     const struct auth_field field = {raw, strcspn(raw, ": \t"), raw, length};
 
-    return auth_results_claims(&field, "mx.b\xc3\xbc" "cher.example");
+    return auth_results_claims(&field, "mx.b\xc3\xbc"
+                                       "cher.example");
 }
 
 static void
 test_claims(void **state)
 {
     static const char *const ours[] = {
-        "mx.xn--bcher-kva.example; spf=pass", "MX.XN--Bcher-KVA.Example.; none", "mx.b\xc3\xbc" "cher.example; none",
-        "mx.B\xc3\x9c" "CHER.example 1; none", "\r\n\t(c;c) \"mx.xn--bcher-kva.example\" (x) 1 (y)\r\n ; a=b",
-        "\"mx.xn\\--bcher-kva.example\";", "mx.xn--bcher-kva.example", "\" mx.xn--bcher-kva.example \";",
+        "mx.xn--bcher-kva.example; spf=pass",
+        "MX.XN--Bcher-KVA.Example.; none",
+        "mx.b\xc3\xbc"
+        "cher.example; none",
+        "mx.B\xc3\x9c"
+        "CHER.example 1; none",
+        "\r\n\t(c;c) \"mx.xn--bcher-kva.example\" (x) 1 (y)\r\n ; a=b",
+        "\"mx.xn\\--bcher-kva.example\";",
+        "mx.xn--bcher-kva.example",
+        "\" mx.xn--bcher-kva.example \";",
         /* in doubt */
-        "", ";", "spf=pass smtp.mailfrom=x", "(open other.example;", "\"open other.example;", "other.example junk; x",
-        "other.example, mx.xn--bcher-kva.example; none", "other.example/1; none", "=?utf-8?q?other?=; none", "\"\"; none",
-        "\xff.example; none", "other\x01.example; none", "\xe2\x80\x8b; none",
+        "",
+        ";",
+        "spf=pass smtp.mailfrom=x",
+        "(open other.example;",
+        "\"open other.example;",
+        "other.example junk; x",
+        "other.example, mx.xn--bcher-kva.example; none",
+        "other.example/1; none",
+        "=?utf-8?q?other?=; none",
+        "\"\"; none",
+        "\xff.example; none",
+        "other\x01.example; none",
+        "\xe2\x80\x8b; none",
     };
-    static const char *const others[] = {"other.example; spf=pass", "xn--bcher-kva.example; none", " (x) other.example 1; none",
-                                         "other.example; (open", "not_a_name; mx.xn--bcher-kva.example; none", "192.0.2.1; none"};
+    static const char *const others[] = {"other.example; spf=pass",
+                                         "xn--bcher-kva.example; none",
+                                         " (x) other.example 1; none",
+                                         "other.example; (open",
+                                         "not_a_name; mx.xn--bcher-kva.example; none",
+                                         "192.0.2.1; none"};
 
     (void)state;
     for (guint i = 0; i < G_N_ELEMENTS(ours); i++) {
@@ -359,7 +390,8 @@ static void
 test_long_fields_claim(void **state)
 {
     g_autofree char *comment = g_strnfill(AUTH_RESULTS_HEAD_MAX, 'x');
-    g_autofree char *tail = g_strdup_printf("Authentication-Results: mx.xn--bcher-kva.example; spf=pass reason=%s%s", comment, comment);
+    g_autofree char *tail =
+        g_strdup_printf("Authentication-Results: mx.xn--bcher-kva.example; spf=pass reason=%s%s", comment, comment);
     g_autofree char *head = g_strdup_printf("Authentication-Results: (%s) mx.xn--bcher-kva.example; spf=pass", comment);
     g_autofree char *doubt = g_strdup_printf("Authentication-Results: (%s) other.example; spf=pass", comment);
     g_autofree char *theirs = g_strdup_printf("Authentication-Results: other.example; spf=pass reason=%s%s", comment, comment);

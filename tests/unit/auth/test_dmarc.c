@@ -17,8 +17,10 @@ static void
 finish(struct dns *dns, const struct given *given, struct dmarc_result *out)
 {
     struct dmarc *dmarc = dmarc_start(dns, given->author);
-    struct dmarc_input input = {.spf = given->spf.domain != NULL ? &given->spf : NULL, .signatures = given->signatures,
-                                .sample = given->sample, .no_such_domain = given->no_such_domain};
+    struct dmarc_input input = {.spf = given->spf.domain != NULL ? &given->spf : NULL,
+                                .signatures = given->signatures,
+                                .sample = given->sample,
+                                .no_such_domain = given->no_such_domain};
 
     while (input.n_signatures < 3 && given->signatures[input.n_signatures].domain != NULL)
         input.n_signatures++;
@@ -73,7 +75,9 @@ test_alignment(void **state)
         {"com", "com", TRUE, TRUE},
         {"a.github.io", "b.github.io", FALSE, FALSE},
         {"co.uk", "a.co.uk", FALSE, FALSE},
-        {"b\xc3\xbc" "cher.example", "xn--bcher-kva.example", TRUE, TRUE},
+        {"b\xc3\xbc"
+         "cher.example",
+         "xn--bcher-kva.example", TRUE, TRUE},
         {"192.0.2.1", "192.0.2.1", FALSE, FALSE},
         {"a.192.0.2.1", "2.1", FALSE, FALSE},
         {"example.com", "example.com(", FALSE, FALSE},
@@ -128,7 +132,9 @@ test_results(void **state)
 static void
 test_aligned_both(void **state)
 {
-    struct given g = {.author = "example.com", .record = REJECT "; rua=mailto:r@example.com", .spf = {AUTH_PASS, "example.com"},
+    struct given g = {.author = "example.com",
+                      .record = REJECT "; rua=mailto:r@example.com",
+                      .spf = {AUTH_PASS, "example.com"},
                       .signatures = {{AUTH_PASS, "x.example.com"}}};
     struct dmarc_result out;
 
@@ -163,7 +169,9 @@ test_cve_2019_20790_one_identity(void **state)
 static void
 test_cve_2020_12272_no_part_of_a_name(void **state)
 {
-    struct given g = {.author = "bank.example", .record = REJECT, .spf = {AUTH_PASS, "bank.example(.evil.example"},
+    struct given g = {.author = "bank.example",
+                      .record = REJECT,
+                      .spf = {AUTH_PASS, "bank.example(.evil.example"},
                       .signatures = {{AUTH_PASS, "bank.example\"@evil.example"}, {AUTH_PASS, "bank.example;"}}};
 
     (void)state;
@@ -191,7 +199,9 @@ test_which_record(void **state)
 
     (void)state;
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-        struct given g = {.author = cases[i].author, .record = cases[i].record, .top_record = cases[i].top_record,
+        struct given g = {.author = cases[i].author,
+                          .record = cases[i].record,
+                          .top_record = cases[i].top_record,
                           .no_such_domain = cases[i].no_such_domain};
         struct dmarc_result out;
 

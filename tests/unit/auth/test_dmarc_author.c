@@ -45,10 +45,14 @@ test_authors(void **state)
         {" Doe, Joe <a@example.com>", "example.com"},
         {" \"a@b\"@example.com", "example.com"},
         {" <\"a@b > c\"@example.com>", "example.com"},
-        {" J\xc3\xb6 <a@b\xc3\xbc" "cher.example>", "xn--bcher-kva.example"},
+        {" J\xc3\xb6 <a@b\xc3\xbc"
+         "cher.example>",
+         "xn--bcher-kva.example"},
         {" Big5 \xa4\xa4 <a@example.com>", "example.com"},
         {" a@x.example, B <b@X.example.>", "x.example"},
-        {" a@b\xc3\xbc" "cher.example, b@XN--bcher-kva.example", "xn--bcher-kva.example"},
+        {" a@b\xc3\xbc"
+         "cher.example, b@XN--bcher-kva.example",
+         "xn--bcher-kva.example"},
         {" Team: a@example.com, b@example.com;", "example.com"},
         /* display names that look like addresses */
         {" \"ceo@bank.example\" <x@evil.example>", "evil.example"},
@@ -107,6 +111,8 @@ test_two_readings(void **state)
         {" a@bank.example foo", "From: text beside an address without <>"},
         {" foo a@bank.example", "From: text beside an address without <>"},
         {" a@bank(x).example", "From: text beside an address without <>"},
+        {" a@ba\"nk.ex\"ample", "From: text beside an address without <>"},
+        {" <a@ba\"nk.ex\"ample>", "From: the domain is no domain name"},
         {" a@b@evil.example", "From: text beside an address without <>"},
         {" \"Joe <a@bank.example>", "From: a quote is not closed"},
         {" Joe (x <a@bank.example>", "From: a comment is not closed"},

@@ -25,8 +25,10 @@ static void
 test_what_is_one(void **state)
 {
     static const char *const good[] = {"v=DMARC1", "v=DMARC1;", "v = DMARC1 ; p=none", "v=DMARC1\t;p=x"};
-    static const char *const bad[] = {"", "v", "v=", "V=DMARC1; p=none", "v=dmarc1; p=none", "v=DMARC2", "v=DMARC1.0", "v=DMARC10",
-                                      " v=DMARC1", "p=none; v=DMARC1", "v=DMARC1 p=none", "v=DMARC", "v=spf1"};
+    static const char *const bad[] = {
+        "",           "v",         "v=",        "V=DMARC1; p=none", "v=dmarc1; p=none", "v=DMARC2",
+        "v=DMARC1.0", "v=DMARC10", " v=DMARC1", "p=none; v=DMARC1", "v=DMARC1 p=none",  "v=DMARC",
+        "v=spf1"};
 
     (void)state;
     for (guint i = 0; i < G_N_ELEMENTS(good); i++)
@@ -58,8 +60,9 @@ test_defaults(void **state)
 static void
 test_all_tags(void **state)
 {
-    struct dmarc_record *r = parse("v=DMARC1;P=none;p = Reject ;sp=quarantine;np=none;adkim=S;aspf=s;pct=7;fo=1:d:x:s;rf=afrf;ri=3600;"
-                                   "t=y;psd=y;rua=mailto:a@example.com!10m, mailto:b@example.com;ruf=https://x.example/y;x-y=z");
+    struct dmarc_record *r =
+        parse("v=DMARC1;P=none;p = Reject ;sp=quarantine;np=none;adkim=S;aspf=s;pct=7;fo=1:d:x:s;rf=afrf;ri=3600;"
+              "t=y;psd=y;rua=mailto:a@example.com!10m, mailto:b@example.com;ruf=https://x.example/y;x-y=z");
 
     (void)state;
     assert_true(r->p == DMARC_REJECT && r->sp == DMARC_QUARANTINE && r->np == DMARC_NONE && r->has_sp && r->has_np);
@@ -85,7 +88,8 @@ test_all_tags(void **state)
 static void
 test_bad_values(void **state)
 {
-    struct dmarc_record *r = parse("v=DMARC1; p=quarantine; adkim=x; aspf=; pct=101; fo=9; ri=-1; t=maybe; psd=q; junk; =x; 8\xff=1; rua=");
+    struct dmarc_record *r =
+        parse("v=DMARC1; p=quarantine; adkim=x; aspf=; pct=101; fo=9; ri=-1; t=maybe; psd=q; junk; =x; 8\xff=1; rua=");
 
     (void)state;
     assert_true(r->p == DMARC_QUARANTINE && !r->strict_dkim && !r->strict_spf && !r->testing);
@@ -185,7 +189,8 @@ static void
 test_caps(void **state)
 {
     GString *text = g_string_new("v=DMARC1; p=none; rua=mailto:a@b.example");
-    g_autofree char *long_uri = g_strnfill(DMARC_URI_MAX - strlen("mailto:@b"), 'x'), *blank = g_strnfill(DMARC_RECORD_MAX, ' ');
+    g_autofree char *long_uri = g_strnfill(DMARC_URI_MAX - strlen("mailto:@b"), 'x'),
+                    *blank = g_strnfill(DMARC_RECORD_MAX, ' ');
     const char *why = NULL;
 
     (void)state;
@@ -221,8 +226,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_one), cmocka_unit_test(test_defaults),       cmocka_unit_test(test_all_tags),
-        cmocka_unit_test(test_bad_values),  cmocka_unit_test(test_twice),          cmocka_unit_test(test_without_policy),
+        cmocka_unit_test(test_what_is_one), cmocka_unit_test(test_defaults), cmocka_unit_test(test_all_tags),
+        cmocka_unit_test(test_bad_values),  cmocka_unit_test(test_twice),    cmocka_unit_test(test_without_policy),
         cmocka_unit_test(test_uris),        cmocka_unit_test(test_caps),
     };
 

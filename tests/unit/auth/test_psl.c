@@ -26,11 +26,15 @@ test_names(void **state)
     assert_name("Mail.Example.COM.", "mail.example.com");
     assert_name("a_b.example.com", "a_b.example.com");
     assert_name("localhost", "localhost");
-    assert_name("b\xc3\xbc" "cher.example", "xn--bcher-kva.example");
-    assert_name("B\xc3\x9c" "CHER.example", "xn--bcher-kva.example");
+    assert_name("b\xc3\xbc"
+                "cher.example",
+                "xn--bcher-kva.example");
+    assert_name("B\xc3\x9c"
+                "CHER.example",
+                "xn--bcher-kva.example");
     assert_name("XN--BCHER-KVA.example", "xn--bcher-kva.example");
     assert_name("fa\xc3\x9f.example", "xn--fa-hia.example"); /* IDNA2008, not "fass" */
-    assert_name("example\xe3\x80\x82test", "example.test");   /* ideographic full stop */
+    assert_name("example\xe3\x80\x82test", "example.test");  /* ideographic full stop */
     assert_name("example.test\xe3\x80\x82", "example.test");
     for (gsize n = 0; n < 3; n++) {
         g_autofree char *cut = psl_dns_name("abc", (gssize)n);
@@ -41,9 +45,28 @@ test_names(void **state)
 static void
 test_no_names(void **state)
 {
-    static const char *const bad[] = {"", ".", "a..b", "a..", ".a", "192.0.2.1", "192.0.2.1.", "[192.0.2.1]", "2001:db8::1",
-                                      "[IPv6:2001:db8::1]", "1.2.3", "7", "a b", "a,b", "example.net(.example.com", "a@b", "a/b",
-                                      "a;b", "\xff.test", "\xe2\x80\x8b", "a\nb", "\xef\xbf\xbd.test"};
+    static const char *const bad[] = {"",
+                                      ".",
+                                      "a..b",
+                                      "a..",
+                                      ".a",
+                                      "192.0.2.1",
+                                      "192.0.2.1.",
+                                      "[192.0.2.1]",
+                                      "2001:db8::1",
+                                      "[IPv6:2001:db8::1]",
+                                      "1.2.3",
+                                      "7",
+                                      "a b",
+                                      "a,b",
+                                      "example.net(.example.com",
+                                      "a@b",
+                                      "a/b",
+                                      "a;b",
+                                      "\xff.test",
+                                      "\xe2\x80\x8b",
+                                      "a\nb",
+                                      "\xef\xbf\xbd.test"};
     g_autofree char *label = g_strnfill(64, 'x'), *huge = g_strnfill(PSL_NAME_INPUT_MAX, 'x'), *accents = NULL;
     GString *wide = g_string_new(NULL);
 
@@ -72,8 +95,8 @@ test_organisational_domains(void **state)
     assert_top("co.uk", NULL);
     assert_top("x.y.github.io", "y.github.io"); /* a private suffix */
     assert_top("github.io", NULL);
-    assert_top("a.b.c.ck", "b.c.ck");           /* wildcard */
-    assert_top("a.www.ck", "www.ck");           /* and its exception */
+    assert_top("a.b.c.ck", "b.c.ck"); /* wildcard */
+    assert_top("a.www.ck", "www.ck"); /* and its exception */
     assert_top("a.b.no-such-tld", "b.no-such-tld");
     assert_top("no-such-tld", NULL);
     assert_top("www.\xe9\xa3\x9f\xe7\x8b\xae.\xe5\x85\xac\xe5\x8f\xb8.cn", "xn--85x722f.xn--55qx5d.cn");
