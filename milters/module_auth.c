@@ -10,6 +10,7 @@
 #include <string.h>
 #include "lib/base/networks.h"
 #include "milters/auth_policy.h"
+#include "milters/results.h"
 #include "milters/runtime.h"
 #include "milters/stats.h"
 #include "milters/transaction.h"
@@ -244,6 +245,7 @@ auth_inspect(gpointer data, struct transaction *tx)
     auth_findings_render(f, tx->capture, state->authserv_id);
     verdict_edit(tx->capture->verdict, EDIT_INSERT_HEADER, 0, FIELD, f->header);
     auth_policy_apply(state->config, state->forwarders, tx);
+    results_add(f, tx->capture);
 }
 
 const struct milter_module auth_module = {
