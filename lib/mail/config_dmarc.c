@@ -56,15 +56,6 @@ check_address(struct settings_report *report, const char *name, const char *valu
         settings_complain(report, TRUE, "dmarc", name, "is no plain address; write it as postmaster@example.org");
 }
 
-static gboolean
-has_control(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if (g_ascii_iscntrl(*text))
-            return TRUE;
-    return FALSE;
-}
-
 void
 dmarc_check(const void *section, struct settings_report *report)
 {
@@ -78,8 +69,6 @@ dmarc_check(const void *section, struct settings_report *report)
         settings_complain(report, TRUE, "dmarc", "driver", "is none; report = yes needs a database");
     if (dmarc->report && *dmarc->organisation == '\0')
         settings_complain(report, TRUE, "dmarc", "organisation", "is empty; report = yes needs it");
-    if (has_control(dmarc->organisation) || !g_utf8_validate(dmarc->organisation, -1, NULL))
-        settings_complain(report, TRUE, "dmarc", "organisation", "must be one line of UTF-8");
     check_address(report, "contact", dmarc->contact, dmarc->report);
     check_address(report, "from", dmarc->from, dmarc->report);
     if (!g_str_has_prefix(dmarc->smtp, "inet:") && !g_str_has_prefix(dmarc->smtp, "unix:"))

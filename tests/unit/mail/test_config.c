@@ -85,7 +85,6 @@ static const struct {
     {"dmarc { from = \"a b@c.test\" }", ":1: dmarc.from: is no plain address"},
     {"dmarc { from = \"a%40x@c.test\" }", ":1: dmarc.from: is no plain address"},
     {"dmarc { contact = \"a@[192.0.2.1]\" }", ":1: dmarc.contact: is no plain address"},
-    {"dmarc { organisation = \"a\\nb\" }", ":1: dmarc.organisation: must be one line"},
     {"dmarc { smtp = \"fd:3\" }", ":1: dmarc.smtp: must be inet:PORT@HOST or unix:/path"},
     {"dmarc { smtp = \"inet:25@*\" }", ":1: dmarc.smtp: needs the host"},
     {"dmarc { keep = 7d }", "dmarc.keep"},
