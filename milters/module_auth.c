@@ -30,8 +30,9 @@ struct auth_state {
 static guint
 auth_needs(const struct config *config)
 {
-    (void)config;
-    return NEED_CLIENT | NEED_HELO | NEED_SENDER | NEED_HEADERS | NEED_BODY | MAY_EDIT | NEED_DNS;
+    guint reports = config->dmarc.driver != CONFIG_DMARC_NONE ? NEED_RECIPIENTS : 0; /* they tell the recipients' domain */
+
+    return NEED_CLIENT | NEED_HELO | NEED_SENDER | NEED_HEADERS | NEED_BODY | MAY_EDIT | NEED_DNS | reports;
 }
 
 static void

@@ -20,6 +20,7 @@ import pytest
 
 from support.name_server import NameServer
 from support.postern import program, quote
+from support.process import wait_until
 from support.smtp_sink import SmtpSink
 
 DAY_S = 86400
@@ -397,3 +398,69 @@ def test_db_covers_both_schemas(site):
         db.execute("UPDATE postern_schema SET version = 99")
     db.close()
     assert site.run("db", "migrate").returncode == 1
+
+
+# ---- from a message to the report about it ----
+
+def tallies(path):
+    """{source: messages}, or nothing while there is no such file."""
+    try:
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        rows = dict(db.execute("SELECT source_ip, SUM(messages) FROM dmarc_tally GROUP BY source_ip"))
+        db.close()
+        return rows
+    except sqlite3.OperationalError:
+        return {}
+
+
+def test_the_milter_counts_and_the_report_tells(milter):
+    names, sink = NameServer(), SmtpSink()
+    names.records.update({("outside.example", "TXT"): ["v=spf1 ip4:192.0.2.7 -all"],
+                          ("_dmarc.outside.example", "TXT"): ["v=DMARC1; p=quarantine; rua=mailto:d@outside.example"]})
+    path = f"{milter.directory}/reports/reports.db"
+    milter.write(dns={"mode": "forward", "forwarders": f'{{"{names.forwarder}"}}', "dnssec": "off", "timeout": "5s"},
+                 archived={"dir": milter.directory, "user": ""},
+                 dmarc={"driver": "sqlite", "path": path, "report": "yes", "organisation": "Ours", "contact": "p@ours.example",
+                        "from": "p@ours.example", "smtp": f"inet:{sink.port}@127.0.0.1"})
+    command = [program("postern"), "-c", milter.config]
+    subprocess.run([*command, "db", "init"], check=True, stdout=subprocess.DEVNULL)
+    milter.sections["milter"]["modules"] = "{auth}"
+    milter.start()
+    content = b"From: a@outside.example\r\nMessage-ID: <m@outside.example>\r\nSubject: x\r\n\r\nHello\r\n"
+
+    def send(address, count):
+        client = milter.client().connect(address=address).helo()
+        for _ in range(count):
+            assert client.message(content, sender="a@outside.example").accepted
+        client.quit()
+
+    send("192.0.2.7", 3)
+    send("192.0.2.8", 2)
+    wait_until(lambda: tallies(path) == {"192.0.2.7": 3, "192.0.2.8": 2}, 20, lambda: f"{tallies(path)}\n{milter.log()}")
+    send("192.0.2.8", 1)
+    assert milter.command("restart")[0], "the old process writes what it has when it ends"
+    send("192.0.2.7", 1)
+    wait_until(lambda: tallies(path) == {"192.0.2.7": 4, "192.0.2.8": 3}, 30, lambda: f"{tallies(path)}\n{milter.log()}")
+    send("192.0.2.7", 1)
+    for pid in milter.successors():
+        os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not milter.successors(), 30, milter.log)
+    assert tallies(path) == {"192.0.2.7": 5, "192.0.2.8": 3}, milter.log()
+    with sqlite3.connect(path) as db:
+        for table in ("dmarc_policy", "dmarc_tally"):
+            db.execute(f"UPDATE {table} SET day = day - 1")
+    db.close()
+    subprocess.run([*command, "dmarc", "report"], check=True, stdout=subprocess.DEVNULL)
+    (mail,) = sink.mails
+    _, _, feedback = parsed(mail)
+    rows = {row.findtext("row/source_ip"): row for row in feedback.findall("record")}
+    told = {ip: tuple(row.findtext(p) for p in ("row/count", "row/policy_evaluated/disposition", "row/policy_evaluated/dkim",
+                                                "row/policy_evaluated/spf", "identifiers/envelope_to", "identifiers/header_from",
+                                                "auth_results/spf/domain", "auth_results/spf/result")) for ip, row in rows.items()}
+    assert told == {"192.0.2.7": ("5", "none", "fail", "pass", "example.test", "outside.example", "outside.example", "pass"),
+                    "192.0.2.8": ("3", "quarantine", "fail", "fail", "example.test", "outside.example", "outside.example", "fail")}
+    # And it is a report that our own reader takes.
+    done = subprocess.run([*command, "dmarc", "read", "-"], input=mail.data, stdout=subprocess.PIPE)
+    assert done.returncode == 0 and b"1 kept" in done.stdout
+    names.close()
+    sink.close()
