@@ -106,8 +106,8 @@ send_files(struct run *run, const struct made *made, const struct dmarc_rua *rua
 {
     g_autofree char *begin = g_strdup_printf("%s 00:00 UTC", run->date), *end = g_strdup_printf("%s 24:00 UTC", run->date);
 
-    for (sent->part = 0; sent->part < made->files->len && !run->stop; sent->part++) {
-        const struct dmarc_report_file *file = g_ptr_array_index(made->files, sent->part);
+    for (guint i = 0; i < made->files->len && !run->stop; i++) {
+        const struct dmarc_report_file *file = g_ptr_array_index(made->files, i);
         g_autofree char *report_id = file_report_id(made, file);
         const struct dmarc_mail mail = {.from = run->cli.config->dmarc.from, .to = rua->address, .policy_domain = sent->domain,
                                         .submitter = run->submitter, .report_id = report_id, .begin = begin, .end = end,
@@ -115,6 +115,7 @@ send_files(struct run *run, const struct made *made, const struct dmarc_rua *rua
         g_autoptr(GError) error = NULL;
         gboolean is_sent;
 
+        sent->part = (gint)i;
         if (!dmarc_store_is_sent(run->cli.sql, sent, &is_sent, &error))
             fail_hard(run, sent->domain, error);
         else if (!is_sent)
@@ -128,48 +129,65 @@ make_files(const struct run *run, struct made *made, guint64 max_bytes, const ch
 {
     gsize room = dmarc_mail_room(max_bytes);
 
-    *why_r = "its size limit is below that of any report";
     if (made->files != NULL && made->room == room)
         return TRUE;
+    *why_r = "its size limit is below that of any report";
     g_clear_pointer(&made->files, g_ptr_array_unref);
     made->room = room;
     if (room > 0)
         made->files = dmarc_report_write(made->report, run->submitter, room, why_r);
+    if (made->files != NULL)
+        *why_r = NULL;
     return made->files != NULL;
+}
+
+/* What is known of it from earlier runs: nothing goes there; something of this report went there. */
+static gboolean
+look_back(struct run *run, struct dmarc_sent *sent, gboolean *is_final_r, gboolean *is_begun_r)
+{
+    g_autoptr(GError) error = NULL;
+    gboolean done;
+
+    *is_final_r = *is_begun_r = FALSE;
+    if (run->dry_run != NULL)
+        return TRUE;
+    sent->part = 0;
+    done = dmarc_store_is_sent(run->cli.sql, sent, is_begun_r, &error);
+    sent->part = DMARC_SENT_ALL;
+    if (done && dmarc_store_is_sent(run->cli.sql, sent, is_final_r, &error))
+        return TRUE;
+    fail_hard(run, sent->domain, error);
+    return FALSE;
 }
 
 static void
 report_to(struct run *run, struct made *made, const struct dmarc_rua *rua)
 {
-    static const char *const outcomes[] = {[DMARC_RUA_UNUSABLE] = "no address", [DMARC_RUA_UNVERIFIED] = "not verified"};
     struct dmarc_sent sent = {.day = run->day, .domain = made->report->domain, .uri = rua->uri};
     const char *why = NULL;
-    gboolean is_sent = FALSE;
-    g_autoptr(GError) error = NULL;
+    gboolean is_final, is_begun;
 
-    if (!dmarc_store_is_sent(run->cli.sql, &sent, &is_sent, &error)) {
-        fail_hard(run, sent.domain, error);
+    if (!look_back(run, &sent, &is_final, &is_begun) || is_final)
         return;
-    }
-    if (rua->state == DMARC_RUA_UNKNOWN) {
+    if (rua->state == DMARC_RUA_UNKNOWN && !is_begun) {
         g_autofree char *what = g_strdup_printf("%s: %s", sent.domain, rua->uri);
 
         fail(run, what, "whether it wants reports is not known now: the DNS does not answer");
-    } else if (rua->state != DMARC_RUA_GOOD) {
-        sent.outcome = outcomes[rua->state];
-        if (!is_sent)
-            conclude(run, &sent);
-    } else if (!make_files(run, made, rua->max_bytes, &why)) {
-        sent.outcome = "too big";
-        sent.detail = why;
-        if (!is_sent)
-            conclude(run, &sent);
-    } else if (run->dry_run != NULL) {
-        sent.outcome = "would be sent";
-        conclude(run, &sent);
-    } else {
-        send_files(run, made, rua, &sent);
+        return;
     }
+    if (rua->state == DMARC_RUA_UNUSABLE)
+        sent.outcome = "no address";
+    else if (rua->state == DMARC_RUA_UNVERIFIED)
+        sent.outcome = "not verified";
+    else if (!make_files(run, made, rua->max_bytes, &why))
+        sent.outcome = "too big";
+    else if (run->dry_run != NULL)
+        sent.outcome = "would be sent";
+    sent.detail = why;
+    if (sent.outcome != NULL)
+        conclude(run, &sent);
+    else
+        send_files(run, made, rua, &sent);
 }
 
 /* ---- one domain ---- */
@@ -178,12 +196,11 @@ static void
 fill_metadata(const struct run *run, struct dmarc_report *report)
 {
     const struct config_dmarc *config = &run->cli.config->dmarc;
-    g_autofree char *day = g_strdup(run->date);
 
     report->org_name = g_strdup(*config->organisation != '\0' ? config->organisation : run->submitter);
     report->email = g_strdup(config->contact);
     report->generator = g_strdup("postern " POSTERN_VERSION);
-    report->report_id = g_strdup_printf("%s.%s@%s", day, report->domain, g_get_host_name());
+    report->report_id = g_strdup_printf("%s.%s@%s", run->date, report->domain, g_get_host_name());
 }
 
 static void

@@ -27,6 +27,10 @@ is_local_part(const char *text, gsize length)
     if (length == 0 || length > LOCAL_MAX || text[0] == '.' || text[length - 1] == '.')
         return FALSE;
     for (gsize i = 0; i < length; i++) {
+#ifdef POSTERN_PLANTED_BUGS
+        if (i > 2 && text[i] == '<') /* closes SMTP's path early */
+            continue;
+#endif
         if (text[i] == '.' ? text[i + 1] == '.' : !g_ascii_isalnum(text[i]) && strchr("!#$%&'*+-/=?^_`{|}~", text[i]) == NULL)
             return FALSE;
     }

@@ -58,11 +58,12 @@ gboolean dmarc_store_policy(struct sql *sql, gint64 day, const char *domain, str
 struct dmarc_report *dmarc_store_report(struct sql *sql, gint64 day, const char *domain, const struct dmarc_record *record,
                                         GError **error);
 
+#define DMARC_SENT_ALL (-1)
 /* What became of one file of a report at one address. */
 struct dmarc_sent {
     gint64 day;
     const char *domain, *uri;
-    guint part;
+    gint part; /* which file, from 0; DMARC_SENT_ALL: nothing of the report goes there, whatever its files are */
     const char *outcome, *detail; /* "sent", "refused", "not verified", "too big", "no address"; detail may be NULL */
 };
 /* Whether something final is known of it already. */

@@ -182,12 +182,44 @@ what_was_sent_is_known(const struct sqltest *test)
     const struct dmarc_sent others[] = {{DAY + 1, "a.test", "mailto:a@x.test", 1, NULL, NULL},
                                         {DAY, "b.test", "mailto:a@x.test", 1, NULL, NULL},
                                         {DAY, "a.test", "mailto:b@x.test", 1, NULL, NULL},
-                                        {DAY, "a.test", "mailto:a@x.test", 0, NULL, NULL}};
+                                        {DAY, "a.test", "mailto:a@x.test", 0, NULL, NULL},
+                                        {DAY, "a.test", "mailto:a@x.test", DMARC_SENT_ALL, NULL, NULL}};
     for (guint i = 0; i < G_N_ELEMENTS(others); i++) {
         assert_done(dmarc_store_is_sent(sql, &others[i], &is_sent, &error));
         assert_false(is_sent);
     }
     sql_close(&sql);
+}
+
+static gboolean
+take_flag(const struct sql_row *row, gpointer data)
+{
+    *(gint64 *)data = sql_row_int(row, 0);
+    return FALSE;
+}
+
+static gint64
+lock(struct sql *sql)
+{
+    gint64 got = -1;
+
+    assert_done(sql_run(sql, "dmarc_send_lock", NULL, 0, take_flag, &got, NULL, &error));
+    return got;
+}
+
+/* MariaDB's lock is one run's until its connection ends; with SQLite a locked file does that (cli/dmarc_report.c). */
+static void
+one_run_at_a_time(const struct sqltest *test)
+{
+    struct sql *one = open_migrated(test), *two = sqltest_open(test);
+
+    assert_int_equal(lock(one), 1);
+    assert_int_equal(lock(two), test->mariadb ? 0 : 1);
+    sql_close(&one);
+    for (guint i = 0; i < 100 && lock(two) != 1; i++)
+        g_usleep(20000);
+    assert_int_equal(lock(two), 1);
+    sql_close(&two);
 }
 
 static void
@@ -449,6 +481,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         SQLTEST(tallies_become_a_report), SQLTEST(a_batch_counts_once),    SQLTEST(domains_come_in_pages),
+        SQLTEST(one_run_at_a_time),
         SQLTEST(what_was_sent_is_known),  SQLTEST(hostile_texts_fit),      SQLTEST(reports_are_counted_up),
         SQLTEST(duplicates_are_known),    SQLTEST(hostile_numbers_are_cut), SQLTEST(old_ones_go),
         cmocka_unit_test(test_records_survive), cmocka_unit_test(test_a_record_stays_readable), cmocka_unit_test(test_keys_differ),
