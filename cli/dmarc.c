@@ -31,12 +31,12 @@ dmarc_cli_open(dmarc_cli *cli, const char *config_path)
     cli->sql = sql_open(&options, &error);
     if (cli->sql != NULL && sql_check(cli->sql, DMARC_STORE_SCHEMA, &error))
         return TRUE;
-    cli_error("%s%s", error->message, cli->sql == NULL && options.path != NULL ? "; `postern db init` makes it" : "");
+    cli_error("%s%s", error->message,
+              cli->sql == NULL && options.path != NULL ? "; `postern db init` makes it" : "");
     return FALSE;
 }
 
-static void
-print(FILE *to, const char *before, const char *format, va_list args)
+static void G_GNUC_PRINTF(3, 0) print(FILE *to, const char *before, const char *format, va_list args)
 {
     g_autofree char *text = g_strdup_vprintf(format, args);
     g_autoptr(GString) clean = g_string_new(before);

@@ -14,8 +14,9 @@ dmarc_mail_room(guint64 max_bytes)
 {
     guint64 limit = max_bytes == 0 ? DMARC_MAIL_MAX : MIN(max_bytes, DMARC_MAIL_MAX);
 
-    return limit <= DMARC_MAIL_HEAD_MAX + BASE64_LINE + 2 ? 0
-                                                         : (gsize)((limit - DMARC_MAIL_HEAD_MAX) / (BASE64_LINE + 2) * BASE64_BYTES);
+    return limit <= DMARC_MAIL_HEAD_MAX + BASE64_LINE + 2
+               ? 0
+               : (gsize)((limit - DMARC_MAIL_HEAD_MAX) / (BASE64_LINE + 2) * BASE64_BYTES);
 }
 
 static void
@@ -38,14 +39,16 @@ append_header(GString *out, const struct dmarc_mail *mail)
     g_autofree char *identity = g_strconcat(mail->report_id, " ", mail->to, NULL);
     g_autofree char *id = g_compute_checksum_for_string(G_CHECKSUM_SHA256, identity, -1);
     static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
     g_string_append_printf(out, "From: <%s>\r\nTo: <%s>\r\n", mail->from, mail->to);
-    g_string_append_printf(out, "Subject: Report Domain: %s\r\n Submitter: %s\r\n Report-ID: <%s>\r\n", mail->policy_domain,
-                           mail->submitter, mail->report_id);
-    g_string_append_printf(out, "Date: %s, %d %s %d %02d:%02d:%02d +0000\r\n", days[g_date_time_get_day_of_week(now) - 1],
-                           g_date_time_get_day_of_month(now), months[g_date_time_get_month(now) - 1], g_date_time_get_year(now),
-                           g_date_time_get_hour(now), g_date_time_get_minute(now), g_date_time_get_second(now));
+    g_string_append_printf(out, "Subject: Report Domain: %s\r\n Submitter: %s\r\n Report-ID: <%s>\r\n",
+                           mail->policy_domain, mail->submitter, mail->report_id);
+    g_string_append_printf(
+        out, "Date: %s, %d %s %d %02d:%02d:%02d +0000\r\n", days[g_date_time_get_day_of_week(now) - 1],
+        g_date_time_get_day_of_month(now), months[g_date_time_get_month(now) - 1], g_date_time_get_year(now),
+        g_date_time_get_hour(now), g_date_time_get_minute(now), g_date_time_get_second(now));
     g_string_append_printf(out, "Message-ID: <%.40s@%s>\r\n", id, mail->submitter);
     g_string_append(out, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
                          "Content-Type: multipart/mixed; boundary=\"" BOUNDARY "\"\r\n\r\n");
@@ -57,12 +60,15 @@ dmarc_mail_compose(const struct dmarc_mail *mail)
     GString *out = g_string_new(NULL);
 
     append_header(out, mail);
-    g_string_append_printf(out, "--" BOUNDARY "\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n"
-                                "This is a DMARC aggregate report (RFC 7489) about mail from\r\n%s\r\n"
-                                "that %s received\r\nfrom %s to %s.\r\n\r\n",
+    g_string_append_printf(out,
+                           "--" BOUNDARY "\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n"
+                           "This is a DMARC aggregate report (RFC 7489) about mail from\r\n%s\r\n"
+                           "that %s received\r\nfrom %s to %s.\r\n\r\n",
                            mail->policy_domain, mail->submitter, mail->begin, mail->end);
-    g_string_append_printf(out, "--" BOUNDARY "\r\nContent-Type: application/gzip\r\nContent-Transfer-Encoding: base64\r\n"
-                                "Content-Disposition: attachment;\r\n filename=\"%s\"\r\n\r\n",
+    g_string_append_printf(out,
+                           "--" BOUNDARY
+                           "\r\nContent-Type: application/gzip\r\nContent-Transfer-Encoding: base64\r\n"
+                           "Content-Disposition: attachment;\r\n filename=\"%s\"\r\n\r\n",
                            mail->file->name);
     append_base64(out, mail->file->bytes);
     g_string_append(out, "--" BOUNDARY "--\r\n");
@@ -110,8 +116,8 @@ dmarc_mailer_new(const char *server)
         gboolean is_v6 = strchr(at, ':') != NULL;
         gsize digits = strcspn(server + strlen("inet:"), "@");
 
-        mailer->url = g_strdup_printf("smtp://%s%s%s:%.*s/%s", is_v6 ? "[" : "", at + 1, is_v6 ? "]" : "", (int)digits,
-                                      server + strlen("inet:"), g_get_host_name());
+        mailer->url = g_strdup_printf("smtp://%s%s%s:%.*s/%s", is_v6 ? "[" : "", at + 1, is_v6 ? "]" : "",
+                                      (int)digits, server + strlen("inet:"), g_get_host_name());
     } else { /* inet:PORT */
         mailer->url = g_strdup_printf("smtp://localhost:%s/%s", server + strlen("inet:"), g_get_host_name());
     }
@@ -129,19 +135,22 @@ dmarc_mailer_free(struct dmarc_mailer **mailer)
     g_clear_pointer(mailer, g_free);
 }
 
-/* A refusal counts as one only where it is about this mail: not in the greeting, nor when the connection broke. */
+/* A refusal counts as one only where it is about this mail: not in the greeting, nor when the connection
+ * broke. */
 static enum dmarc_mail_outcome
 outcome_of(CURLcode code, long reply, const struct upload *upload)
 {
     if (code == CURLE_OK)
         return DMARC_MAIL_SENT;
-    if (reply >= 500 && reply <= 599 && (code == CURLE_SEND_ERROR || code == CURLE_LOGIN_DENIED || upload->begun))
+    if (reply >= 500 && reply <= 599 &&
+        (code == CURLE_SEND_ERROR || code == CURLE_LOGIN_DENIED || upload->begun))
         return DMARC_MAIL_REFUSED;
     return DMARC_MAIL_LATER;
 }
 
 static void
-set_options(struct dmarc_mailer *mailer, const char *from, struct curl_slist *to, struct upload *upload, char *why)
+set_options(struct dmarc_mailer *mailer, const char *from, struct curl_slist *to, struct upload *upload,
+            char *why)
 {
     CURL *curl = mailer->curl;
 
@@ -164,7 +173,8 @@ set_options(struct dmarc_mailer *mailer, const char *from, struct curl_slist *to
 }
 
 enum dmarc_mail_outcome
-dmarc_mailer_send(struct dmarc_mailer *mailer, const char *from, const char *to, const GString *text, char **why_r)
+dmarc_mailer_send(struct dmarc_mailer *mailer, const char *from, const char *to, const GString *text,
+                  char **why_r)
 {
     struct upload upload = {.text = text};
     g_autofree char *sender = g_strdup_printf("<%s>", from), *recipient = g_strdup_printf("<%s>", to);
@@ -177,7 +187,9 @@ dmarc_mailer_send(struct dmarc_mailer *mailer, const char *from, const char *to,
     code = curl_easy_perform(mailer->curl);
     curl_easy_getinfo(mailer->curl, CURLINFO_RESPONSE_CODE, &reply);
     curl_slist_free_all(list);
-    *why_r = code == CURLE_OK ? NULL : reply > 0 ? g_strdup_printf("%s (reply %ld)", why[0] != '\0' ? why : curl_easy_strerror(code), reply)
-                                                 : g_strdup(why[0] != '\0' ? why : curl_easy_strerror(code));
+    *why_r = code == CURLE_OK ? NULL
+             : reply > 0
+                 ? g_strdup_printf("%s (reply %ld)", why[0] != '\0' ? why : curl_easy_strerror(code), reply)
+                 : g_strdup(why[0] != '\0' ? why : curl_easy_strerror(code));
     return outcome_of(code, reply, &upload);
 }

@@ -1,7 +1,7 @@
 /* dmarc_read.c: `postern dmarc read`: reports of others, from files as they arrive, into SQL.
  *
- * An argument is a report (XML, gzip, zip), a mail with one, an mbox of such mails, or a directory of any of these (a Maildir).
- * What was read before is recognised, so the same mailbox can be read again each day. */
+ * An argument is a report (XML, gzip, zip), a mail with one, an mbox of such mails, or a directory of any of
+ * these (a Maildir). What was read before is recognised, so the same mailbox can be read again each day. */
 #include "cli/dmarc.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -46,10 +46,12 @@ read_report(struct reading *reading, const char *name, GBytes *bytes)
         read_failed(reading, name, error->message);
         reading->stop = TRUE;
     } else if (what == DMARC_RECEIVED_USELESS) {
-        read_failed(reading, name, "the report does not say who sent it, its id, or which domain it is about");
+        read_failed(reading, name,
+                    "the report does not say who sent it, its id, or which domain it is about");
     } else {
-        dmarc_say("%s: %s: %s about %s, %s, %u rows, id %s%s", name, what == DMARC_RECEIVED_NEW ? "kept" : "known already",
-                  report->org_name, report->domain, day, report->rows->len, report->report_id,
+        dmarc_say("%s: %s: %s about %s, %s, %u rows, id %s%s", name,
+                  what == DMARC_RECEIVED_NEW ? "kept" : "known already", report->org_name, report->domain,
+                  day, report->rows->len, report->report_id,
                   report->left_out ? "; parts are left out, it is too big" : "");
         *(what == DMARC_RECEIVED_NEW ? &reading->kept : &reading->known) += 1;
     }
@@ -190,8 +192,10 @@ dmarc_read(int argc, char **argv, const char *config_path)
     g_auto(dmarc_cli) cli = {0};
     struct reading reading = {0};
     int code = cli_parse(&argc, &argv, "FILE...",
-                         "Keeps reports that others sent about our domains. FILE is a report (XML, gzip or zip), a mail with one, "
-                         "an mbox, or a directory of these (a Maildir); - is the standard input. A report that is there already "
+                         "Keeps reports that others sent about our domains. FILE is a report (XML, gzip or "
+                         "zip), a mail with one, "
+                         "an mbox, or a directory of these (a Maildir); - is the standard input. A report "
+                         "that is there already "
                          "is not kept twice. Exit status 1 when one could not be read.",
                          NULL, 1, G_MAXINT);
 

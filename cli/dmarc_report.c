@@ -1,8 +1,10 @@
-/* dmarc_report.c: `postern dmarc report`: our reports about other domains, one a domain and day (UTC), to those who want them.
+/* dmarc_report.c: `postern dmarc report`: our reports about other domains, one a domain and day (UTC), to
+ * those who want them.
  *
- * What is sent is written down before the next is sent, so a run that was ended anywhere is finished by the next; the one mail
- * that was under way then comes again with the same Message-ID and report id, by which its reader knows it. One run at a time: the lock is
- * in the database server, or a locked file beside SQLite's, and goes when the run ends, however that is. */
+ * What is sent is written down before the next is sent, so a run that was ended anywhere is finished by the
+ * next; the one mail that was under way then comes again with the same Message-ID and report id, by which its
+ * reader knows it. One run at a time: the lock is in the database server, or a locked file beside SQLite's,
+ * and goes when the run ends, however that is. */
 #include "cli/dmarc.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +17,10 @@
 #include "lib/mail/auth/dmarc_store.h"
 #include "lib/mail/resolver.h"
 
-#define LATE_DAYS_MAX 3     /* days back that a run without --date looks for what was not sent */
-#define DOMAINS_PAGE 500u   /* policy domains asked for at a time */
-#define FAILURES_MAX 5u     /* mails in a row that could not be handed over: then Postfix is away, and the run ends */
+#define LATE_DAYS_MAX 3   /* days back that a run without --date looks for what was not sent */
+#define DOMAINS_PAGE 500u /* policy domains asked for at a time */
+#define FAILURES_MAX                                                                                         \
+    5u /* mails in a row that could not be handed over: then Postfix is away, and the run ends */
 
 struct run {
     dmarc_cli cli;
@@ -25,7 +28,7 @@ struct run {
     struct dmarc_mailer *mailer;
     const char *dry_run; /* directory; NULL: send */
     const char *submitter;
-    char *date;          /* of day */
+    char *date; /* of day */
     gint64 day;
     int lock;
     guint sent, unsent, in_a_row;
@@ -62,9 +65,10 @@ conclude(struct run *run, const struct dmarc_sent *sent)
 {
     g_autoptr(GError) error = NULL;
 
-    dmarc_say("%s %s: %s: %s%s%s", run->date, sent->domain, sent->uri, sent->outcome, sent->detail != NULL ? ": " : "",
-              sent->detail != NULL ? sent->detail : "");
-    if (run->dry_run == NULL && !dmarc_store_sent(run->cli.sql, sent, g_get_real_time() / G_USEC_PER_SEC, &error))
+    dmarc_say("%s %s: %s: %s%s%s", run->date, sent->domain, sent->uri, sent->outcome,
+              sent->detail != NULL ? ": " : "", sent->detail != NULL ? sent->detail : "");
+    if (run->dry_run == NULL &&
+        !dmarc_store_sent(run->cli.sql, sent, g_get_real_time() / G_USEC_PER_SEC, &error))
         fail_hard(run, sent->domain, error);
 }
 
@@ -96,21 +100,27 @@ send_mail(struct run *run, const struct dmarc_mail *mail, struct dmarc_sent *sen
 static char *
 file_report_id(const struct made *made, const struct dmarc_report_file *file)
 {
-    return file->rows == made->report->rows->len
-               ? g_strdup(made->report->report_id)
-               : g_strdup_printf("%s.%u-%u", made->report->report_id, file->first + 1, file->first + file->rows);
+    return file->rows == made->report->rows->len ? g_strdup(made->report->report_id)
+                                                 : g_strdup_printf("%s.%u-%u", made->report->report_id,
+                                                                   file->first + 1, file->first + file->rows);
 }
 
 static void
 send_files(struct run *run, const struct made *made, const struct dmarc_rua *rua, struct dmarc_sent *sent)
 {
-    g_autofree char *begin = g_strdup_printf("%s 00:00 UTC", run->date), *end = g_strdup_printf("%s 24:00 UTC", run->date);
+    g_autofree char *begin = g_strdup_printf("%s 00:00 UTC", run->date),
+                    *end = g_strdup_printf("%s 24:00 UTC", run->date);
 
     for (guint i = 0; i < made->files->len && !run->stop; i++) {
         const struct dmarc_report_file *file = g_ptr_array_index(made->files, i);
         g_autofree char *report_id = file_report_id(made, file);
-        const struct dmarc_mail mail = {.from = run->cli.config->dmarc.from, .to = rua->address, .policy_domain = sent->domain,
-                                        .submitter = run->submitter, .report_id = report_id, .begin = begin, .end = end,
+        const struct dmarc_mail mail = {.from = run->cli.config->dmarc.from,
+                                        .to = rua->address,
+                                        .policy_domain = sent->domain,
+                                        .submitter = run->submitter,
+                                        .report_id = report_id,
+                                        .begin = begin,
+                                        .end = end,
                                         .file = file};
         g_autoptr(GError) error = NULL;
         gboolean is_sent;
@@ -237,7 +247,8 @@ report_domain(struct run *run, const char *domain, const struct dmarc_record *re
         return;
     }
     if (made.report->left_out)
-        dmarc_complain("%s %s: only the %u most frequent rows are reported", run->date, domain, DMARC_REPORT_ROWS_MAX);
+        dmarc_complain("%s %s: only the %u most frequent rows are reported", run->date, domain,
+                       DMARC_REPORT_ROWS_MAX);
     fill_metadata(run, made.report);
     for (guint i = 0; i < targets->len && !run->stop; i++)
         report_to(run, &made, g_ptr_array_index(targets, i));
@@ -335,7 +346,9 @@ parse_day(const char *text, gint64 today)
     g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
     g_autofree char *iso = g_strconcat(text, "T00:00:00Z", NULL);
     g_autoptr(GDateTime) time = g_date_time_new_from_iso8601(iso, utc);
-    gint64 day = time != NULL && strlen(text) == strlen("2026-11-24") ? g_date_time_to_unix(time) / DMARC_STORE_DAY_S : -1;
+    gint64 day = time != NULL && strlen(text) == strlen("2026-11-24")
+                     ? g_date_time_to_unix(time) / DMARC_STORE_DAY_S
+                     : -1;
 
     if (day < 0)
         dmarc_complain("\"%s\" is no day; write it as 2026-11-24", text);
@@ -379,24 +392,28 @@ dmarc_report(int argc, char **argv, const char *config_path)
     struct run run = {.lock = -1};
     gint64 today = g_get_real_time() / G_USEC_PER_SEC / DMARC_STORE_DAY_S, day = -1;
     g_autofree char *date = NULL, *dry_run = NULL;
-    const GOptionEntry options[] = {
-        {"date", 0, 0, G_OPTION_ARG_FILENAME, &date, "Report about this day (UTC), which must be over", "DAY"},
-        {"dry-run", 0, 0, G_OPTION_ARG_FILENAME, &dry_run, "Write the reports to DIR and send nothing", "DIR"},
-        G_OPTION_ENTRY_NULL};
-    int code = cli_parse(&argc, &argv, NULL,
-                         "Sends the owners of domains what was found about mail in their name, one report a domain and day, when "
-                         "dmarc.report is yes; without --date about the last three days, as far as that was not done. Takes away "
-                         "what is older than dmarc.keep. Exit status 1 when something is left to be sent by the next run.",
-                         options, 0, 0);
+    const GOptionEntry options[] = {{"date", 0, 0, G_OPTION_ARG_FILENAME, &date,
+                                     "Report about this day (UTC), which must be over", "DAY"},
+                                    {"dry-run", 0, 0, G_OPTION_ARG_FILENAME, &dry_run,
+                                     "Write the reports to DIR and send nothing", "DIR"},
+                                    G_OPTION_ENTRY_NULL};
+    int code = cli_parse(
+        &argc, &argv, NULL,
+        "Sends the owners of domains what was found about mail in their name, one report a domain and day, "
+        "when "
+        "dmarc.report is yes; without --date about the last three days, as far as that was not done. Takes "
+        "away "
+        "what is older than dmarc.keep. Exit status 1 when something is left to be sent by the next run.",
+        options, 0, 0);
 
     if (code >= 0)
         return code;
     if (date != NULL && (day = parse_day(date, today)) < 0)
         return CLI_USAGE;
     run.dry_run = dry_run;
-    code = dmarc_cli_open(&run.cli, config_path) ? report_days(&run, day >= 0 ? day : today - LATE_DAYS_MAX,
-                                                                day >= 0 ? day : today - 1, today)
-                                                 : CLI_FAILED;
+    code = dmarc_cli_open(&run.cli, config_path)
+               ? report_days(&run, day >= 0 ? day : today - LATE_DAYS_MAX, day >= 0 ? day : today - 1, today)
+               : CLI_FAILED;
     dmarc_mailer_free(&run.mailer);
     dns_unref(run.dns);
     if (run.lock >= 0)

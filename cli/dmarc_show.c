@@ -9,7 +9,7 @@
 #include "lib/mail/auth/psl.h"
 #include "lib/mail/resolver.h"
 
-#define ROWS_MAX 500u   /* of each table */
+#define ROWS_MAX 500u /* of each table */
 #define DAYS_DEFAULT 30
 #define DAYS_MAX 3660
 
@@ -20,8 +20,8 @@ struct show {
     gint64 reports, messages;
     guint reporters;
     struct table *table;
-    struct dns *dns;       /* --names */
-    GHashTable *lookups;   /* address -> struct dns_lookup * */
+    struct dns *dns;     /* --names */
+    GHashTable *lookups; /* address -> struct dns_lookup * */
     gint64 deadline;
 };
 
@@ -115,8 +115,9 @@ add_reporter(const struct dmarc_received_reporter *reporter, gpointer data)
     show->messages += reporter->messages;
     show->reporters++;
     if (show->json)
-        print_json(json_pack("{s:s, s:s, s:I, s:I, s:s}", "type", "reporter", "reporter", reporter->name, "reports",
-                             (json_int_t)reporter->reports, "messages", (json_int_t)reporter->messages, "newest", newest));
+        print_json(json_pack("{s:s, s:s, s:I, s:I, s:s}", "type", "reporter", "reporter", reporter->name,
+                             "reports", (json_int_t)reporter->reports, "messages",
+                             (json_int_t)reporter->messages, "newest", newest));
     else
         table_add(show->table, (const char *[]){reporter->name, reports, messages, newest});
 }
@@ -127,20 +128,24 @@ add_source(const struct dmarc_received_source *source, gpointer data)
     struct show *show = data;
     const char *name = name_of(show, source->ip);
     g_autofree char *messages = number(source->messages), *dkim = percent(source->dkim, source->messages);
-    g_autofree char *spf = percent(source->spf, source->messages), *either = percent(source->either, source->messages);
+    g_autofree char *spf = percent(source->spf, source->messages),
+                    *either = percent(source->either, source->messages);
     g_autofree char *quarantined = number(source->quarantined), *rejected = number(source->rejected);
     g_autofree char *reporters = number(source->reporters);
 
     if (show->json)
-        print_json(json_pack("{s:s, s:s, s:s*, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "type", "source", "source", source->ip, "name",
-                             show->names ? name : NULL, "messages", (json_int_t)source->messages, "dkim_aligned",
-                             (json_int_t)source->dkim, "spf_aligned", (json_int_t)source->spf, "aligned",
-                             (json_int_t)source->either, "quarantined", (json_int_t)source->quarantined, "rejected",
+        print_json(json_pack("{s:s, s:s, s:s*, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "type", "source",
+                             "source", source->ip, "name", show->names ? name : NULL, "messages",
+                             (json_int_t)source->messages, "dkim_aligned", (json_int_t)source->dkim,
+                             "spf_aligned", (json_int_t)source->spf, "aligned", (json_int_t)source->either,
+                             "quarantined", (json_int_t)source->quarantined, "rejected",
                              (json_int_t)source->rejected, "reporters", (json_int_t)source->reporters));
     else if (show->names)
-        table_add(show->table, (const char *[]){source->ip, name, messages, dkim, spf, either, quarantined, rejected, reporters});
+        table_add(show->table, (const char *[]){source->ip, name, messages, dkim, spf, either, quarantined,
+                                                rejected, reporters});
     else
-        table_add(show->table, (const char *[]){source->ip, messages, dkim, spf, either, quarantined, rejected, reporters});
+        table_add(show->table, (const char *[]){source->ip, messages, dkim, spf, either, quarantined,
+                                                rejected, reporters});
 }
 
 static void
@@ -150,12 +155,14 @@ add_failure(const struct dmarc_received_failure *failure, gpointer data)
     g_autofree char *messages = number(failure->messages);
 
     if (show->json)
-        print_json(json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s}", "type", "failure", "source", failure->ip, "from",
-                             failure->header_from, "messages", (json_int_t)failure->messages, "disposition",
-                             failure->disposition, "reason", failure->reason, "dkim", failure->dkim, "spf", failure->spf));
+        print_json(json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s}", "type", "failure", "source",
+                             failure->ip, "from", failure->header_from, "messages",
+                             (json_int_t)failure->messages, "disposition", failure->disposition, "reason",
+                             failure->reason, "dkim", failure->dkim, "spf", failure->spf));
     else
-        table_add(show->table, (const char *[]){failure->ip, failure->header_from, messages, failure->disposition, failure->dkim,
-                                                failure->spf, failure->reason});
+        table_add(show->table,
+                  (const char *[]){failure->ip, failure->header_from, messages, failure->disposition,
+                                   failure->dkim, failure->spf, failure->reason});
 }
 
 static void
@@ -171,19 +178,21 @@ print_summary(const struct show *show)
 {
     g_autofree char *begin = dmarc_date(show->query.begin_s), *end = dmarc_date(show->query.end_s);
 
-    dmarc_say("%s, %s to %s: %" G_GINT64_FORMAT " messages in %" G_GINT64_FORMAT " reports of %u organisations", show->query.domain,
-              begin, end, show->messages, show->reports, show->reporters);
+    dmarc_say("%s, %s to %s: %" G_GINT64_FORMAT " messages in %" G_GINT64_FORMAT
+              " reports of %u organisations",
+              show->query.domain, begin, end, show->messages, show->reports, show->reporters);
 }
 
 static gboolean
 show_all(struct show *show, GError **error)
 {
     static const char *const reporters[] = {"REPORTER", ">REPORTS", ">MESSAGES", "NEWEST", NULL};
-    static const char *const sources[] = {"SOURCE", ">MESSAGES", ">DKIM", ">SPF", ">DMARC", ">JUNKED", ">REFUSED", ">REPORTERS",
-                                          NULL};
-    static const char *const named[] = {"SOURCE", "NAME", ">MESSAGES", ">DKIM", ">SPF", ">DMARC", ">JUNKED", ">REFUSED",
-                                        ">REPORTERS", NULL};
-    static const char *const failures[] = {"SOURCE", "FROM", ">MESSAGES", "DONE", "DKIM", "SPF", "REASON", NULL};
+    static const char *const sources[] = {"SOURCE",  ">MESSAGES", ">DKIM",      ">SPF", ">DMARC",
+                                          ">JUNKED", ">REFUSED",  ">REPORTERS", NULL};
+    static const char *const named[] = {"SOURCE", "NAME",    ">MESSAGES", ">DKIM",      ">SPF",
+                                        ">DMARC", ">JUNKED", ">REFUSED",  ">REPORTERS", NULL};
+    static const char *const failures[] = {"SOURCE", "FROM", ">MESSAGES", "DONE",
+                                           "DKIM",   "SPF",  "REASON",    NULL};
     gboolean done;
 
     show->table = table_new(reporters);
@@ -232,8 +241,10 @@ dmarc_show(int argc, char **argv, const char *config_path)
         {"json", 0, 0, G_OPTION_ARG_NONE, &show.json, "One JSON object per line on standard output", NULL},
         G_OPTION_ENTRY_NULL};
     int code = cli_parse(&argc, &argv, "DOMAIN",
-                         "Shows who sends mail in the name of a domain and of those below it, by the reports of others: how much of it "
-                         "is aligned by DKIM and by SPF, and what became of what is not. Exit status 1 when there are no reports.",
+                         "Shows who sends mail in the name of a domain and of those below it, by the reports "
+                         "of others: how much of it "
+                         "is aligned by DKIM and by SPF, and what became of what is not. Exit status 1 when "
+                         "there are no reports.",
                          options, 1, 1);
 
     if (code >= 0)

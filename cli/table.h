@@ -6,7 +6,8 @@
 #define TABLE_CELL_MAX 60u /* columns of one cell; longer ones are cut */
 
 struct table;
-/* headings: NULL-terminated literals, at most TABLE_COLUMNS_MAX; those that begin with ">" are right-aligned. */
+/* headings: NULL-terminated literals, at most TABLE_COLUMNS_MAX; those that begin with ">" are right-aligned.
+ */
 struct table *table_new(const char *const *headings);
 /* A row of as many cells (copied, made harmless for terminals). */
 void table_add(struct table *table, const char *const *cells);

@@ -1,6 +1,7 @@
 /* results.c: the table of kinds of messages, and the thread that empties it into SQL; see results.h.
  *
- * The thread takes a batch out of the table and keeps it, under one number, until the database says that it is in. */
+ * The thread takes a batch out of the table and keeps it, under one number, until the database says that it
+ * is in. */
 #include <string.h>
 #include "lib/base/log.h"
 #include "lib/mail/databases.h"
@@ -13,8 +14,8 @@ static struct {
     GThread *thread;
     gboolean stop, is_on, wake, is_renewed;
     struct config *config;
-    GHashTable *kinds;          /* set of struct dmarc_tally */
-    guint under_way;            /* kinds that the thread holds */
+    GHashTable *kinds; /* set of struct dmarc_tally */
+    guint under_way;   /* kinds that the thread holds */
 
     /* The thread's own. */
     struct sql *sql;
@@ -224,8 +225,8 @@ results_start(struct config *config)
         results.number = 0;
         results.is_away = FALSE;
         results.kinds = g_hash_table_new_full(kind_hash, kind_equal, kind_free, NULL);
-        g_snprintf(results.writer, sizeof results.writer, "%08x%08x%08x%08x", g_random_int(), g_random_int(), g_random_int(),
-                   g_random_int());
+        g_snprintf(results.writer, sizeof results.writer, "%08x%08x%08x%08x", g_random_int(), g_random_int(),
+                   g_random_int(), g_random_int());
         results.thread = g_thread_new("results", results_thread, NULL);
     }
     g_mutex_unlock(&results.lock);
@@ -238,8 +239,8 @@ tell_loss(void)
     guint kinds = g_hash_table_size(results.kinds) + (results.batch != NULL ? results.batch->len : 0);
 
     if (kinds > 0)
-        log_text(LOG_SEV_WARNING, "results", "DMARC results of %u kinds of messages are lost: the database did not take them",
-                 kinds);
+        log_text(LOG_SEV_WARNING, "results",
+                 "DMARC results of %u kinds of messages are lost: the database did not take them", kinds);
     if (results.batch != NULL)
         drop_batch(STATS_RESULTS_LOST);
     take_batch();

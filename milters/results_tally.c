@@ -1,4 +1,5 @@
-/* results_tally.c: from what is known of a message to a row of a DMARC report (RFC 7489 7.2 and appendix C). */
+/* results_tally.c: from what is known of a message to a row of a DMARC report (RFC 7489 7.2 and appendix C).
+ */
 #include <string.h>
 #include "lib/mail/address.h"
 #include "lib/mail/auth/psl.h"
@@ -56,7 +57,7 @@ add_signatures(GString *out, const struct dkim_verification *verification, gbool
 {
     guint n = verification != NULL ? dkim_verify_count(verification) : 0;
 
-    for (guint i = 0; i < n && *left > 0; i++) {
+    for (guint i = 0; i<n && * left> 0; i++) {
         const struct dkim_signature *s = dkim_verify_get(verification, i);
         g_autofree char *domain = NULL, *selector = NULL;
 
@@ -64,7 +65,8 @@ add_signatures(GString *out, const struct dkim_verification *verification, gbool
             continue;
         domain = name_word(s->domain);
         selector = name_word(s->selector != NULL ? s->selector : "");
-        g_string_append_printf(out, "%s%s %s %s", out->len > 0 ? "; " : "", domain, selector, auth_result_name(s->result));
+        g_string_append_printf(out, "%s%s %s %s", out->len > 0 ? "; " : "", domain, selector,
+                               auth_result_name(s->result));
         --*left;
     }
 }
@@ -89,8 +91,11 @@ spf_text(const struct auth_findings *f, const struct capture *capture)
 
     if (!f->spf_asked)
         return g_strdup("");
-    domain = f->spf != NULL ? name_word(f->spf->domain) : helo ? name_word(capture->helo) : domain_of(capture->mail_from);
-    return g_strdup_printf("%s %s %s", domain, helo ? "helo" : "mfrom", auth_result_name(auth_findings_spf(f)));
+    domain = f->spf != NULL ? name_word(f->spf->domain)
+             : helo         ? name_word(capture->helo)
+                            : domain_of(capture->mail_from);
+    return g_strdup_printf("%s %s %s", domain, helo ? "helo" : "mfrom",
+                           auth_result_name(auth_findings_spf(f)));
 }
 
 /* What kept the domain's wish from being done (RFC 7489 appendix C, PolicyOverrideType). */
@@ -130,7 +135,8 @@ results_tally(const struct auth_findings *f, const struct capture *capture)
     to = recipients_domain(capture);
     dkim = dkim_text(f);
     spf = spf_text(f, capture);
-    tally = dmarc_tally_new(capture->received_us / G_USEC_PER_SEC / DMARC_STORE_DAY_S, f->dmarc.record_domain, f->dmarc.record);
+    tally = dmarc_tally_new(capture->received_us / G_USEC_PER_SEC / DMARC_STORE_DAY_S, f->dmarc.record_domain,
+                            f->dmarc.record);
     dmarc_tally_set(tally, TALLY_SOURCE_IP, capture->client_address);
     dmarc_tally_set(tally, TALLY_DISPOSITION, dispositions[f->disposition]);
     set_reason(tally, f);

@@ -1,4 +1,5 @@
-/* fuzz_dmarc_rua.c: any text as a reporting URI: what comes out can stand in a header field and an SMTP command. */
+/* fuzz_dmarc_rua.c: any text as a reporting URI: what comes out can stand in a header field and an SMTP
+ * command. */
 #include "lib/mail/auth/dmarc_rua.h"
 #include <string.h>
 #include "lib/base/dns.h"

@@ -60,8 +60,9 @@ dkim_text(const struct dmarc_report_row *row)
     for (guint i = 0; i < row->dkim_results->len && out->len <= DMARC_STORE_LONG_MAX; i++) {
         const struct dmarc_report_dkim *dkim = g_ptr_array_index(row->dkim_results, i);
 
-        g_string_append_printf(out, "%s%s %s %s", i > 0 ? "; " : "", dkim->domain != NULL ? dkim->domain : "?",
-                               dkim->selector != NULL ? dkim->selector : "?", dkim->result != NULL ? dkim->result : "?");
+        g_string_append_printf(
+            out, "%s%s %s %s", i > 0 ? "; " : "", dkim->domain != NULL ? dkim->domain : "?",
+            dkim->selector != NULL ? dkim->selector : "?", dkim->result != NULL ? dkim->result : "?");
     }
     return dmarc_store_clean(out->str, DMARC_STORE_LONG_MAX);
 }
@@ -75,7 +76,8 @@ spf_text(const struct dmarc_report_row *row)
         const struct dmarc_report_spf *spf = g_ptr_array_index(row->spf_results, i);
 
         g_string_append_printf(out, "%s%s %s %s", i > 0 ? "; " : "", spf->domain != NULL ? spf->domain : "?",
-                               spf->scope != NULL ? spf->scope : "mfrom", spf->result != NULL ? spf->result : "?");
+                               spf->scope != NULL ? spf->scope : "mfrom",
+                               spf->result != NULL ? spf->result : "?");
     }
     return dmarc_store_clean(out->str, DMARC_STORE_LONG_MAX);
 }
@@ -105,26 +107,38 @@ add_row(struct sql *sql, const char *id, guint n, const struct dmarc_report_row 
     g_autofree char *to = domain_of(row->envelope_to), *from = domain_of(row->envelope_from);
     g_autofree char *author = domain_of(row->header_from);
     g_autofree char *reason = reason_text(row), *dkim = dkim_text(row), *spf = spf_text(row);
-    const struct sql_value values[] = {SQL_T(id), SQL_I(n), SQL_I(count_of(row->count)), SQL_T(source), SQL_T(disposition),
-                                       SQL_T(reason), SQL_T(aligned_dkim), SQL_T(aligned_spf), SQL_T(to), SQL_T(from),
-                                       SQL_T(author), SQL_T(dkim), SQL_T(spf)};
+    const struct sql_value values[] = {SQL_T(id),           SQL_I(n),           SQL_I(count_of(row->count)),
+                                       SQL_T(source),       SQL_T(disposition), SQL_T(reason),
+                                       SQL_T(aligned_dkim), SQL_T(aligned_spf), SQL_T(to),
+                                       SQL_T(from),         SQL_T(author),      SQL_T(dkim),
+                                       SQL_T(spf)};
 
     return sql_run(sql, "dmarc_report_row_add", values, G_N_ELEMENTS(values), NULL, NULL, NULL, error);
 }
 
 /* The report's own row, then the others'; duplicates fail at the first. */
 static gboolean
-add_all(struct sql *sql, const struct dmarc_report *report, const char *const *identity, gint64 now_s, GError **error)
+add_all(struct sql *sql, const struct dmarc_report *report, const char *const *identity, gint64 now_s,
+        GError **error)
 {
-    g_autofree char *id = dmarc_store_key(identity, 3), *email = dmarc_store_clean(report->email, DMARC_STORE_TEXT_MAX);
+    g_autofree char *id = dmarc_store_key(identity, 3),
+                    *email = dmarc_store_clean(report->email, DMARC_STORE_TEXT_MAX);
     g_autofree char *policy = policy_text(report);
     gint64 messages = 0;
 
     for (guint i = 0; i < report->rows->len; i++)
         messages += count_of(((const struct dmarc_report_row *)g_ptr_array_index(report->rows, i))->count);
-    const struct sql_value values[] = {SQL_T(id), SQL_T(identity[0]), SQL_T(email), SQL_T(identity[1]), SQL_T(identity[2]),
-                                       SQL_I(time_of(report->begin)), SQL_I(time_of(report->end)), SQL_T(policy), SQL_I(now_s),
-                                       SQL_I(messages), SQL_I(report->left_out)};
+    const struct sql_value values[] = {SQL_T(id),
+                                       SQL_T(identity[0]),
+                                       SQL_T(email),
+                                       SQL_T(identity[1]),
+                                       SQL_T(identity[2]),
+                                       SQL_I(time_of(report->begin)),
+                                       SQL_I(time_of(report->end)),
+                                       SQL_T(policy),
+                                       SQL_I(now_s),
+                                       SQL_I(messages),
+                                       SQL_I(report->left_out)};
     if (!sql_run(sql, "dmarc_report_add", values, G_N_ELEMENTS(values), NULL, NULL, NULL, error))
         return FALSE;
     for (guint i = 0; i < report->rows->len; i++)
@@ -134,7 +148,8 @@ add_all(struct sql *sql, const struct dmarc_report *report, const char *const *i
 }
 
 gboolean
-dmarc_received_add(struct sql *sql, const struct dmarc_report *report, gint64 now_s, enum dmarc_received *what_r, GError **error)
+dmarc_received_add(struct sql *sql, const struct dmarc_report *report, gint64 now_s,
+                   enum dmarc_received *what_r, GError **error)
 {
     g_autofree char *name = dmarc_store_clean(report->org_name, DMARC_STORE_TEXT_MAX);
     g_autofree char *report_id = dmarc_store_clean(report->report_id, DMARC_STORE_TEXT_MAX);
@@ -174,8 +189,9 @@ run_query(struct sql *sql, const char *statement, const struct dmarc_received_qu
           struct walk *walk, GError **error)
 {
     g_autofree char *below = g_strconcat(".", query->domain, NULL);
-    const struct sql_value values[] = {SQL_I(query->begin_s), SQL_I(query->end_s), SQL_T(query->domain),
-                                       SQL_I(-(gint64)g_utf8_strlen(below, -1)), SQL_T(below), SQL_I(query->max)};
+    const struct sql_value values[] = {SQL_I(query->begin_s), SQL_I(query->end_s),
+                                       SQL_T(query->domain),  SQL_I(-(gint64)g_utf8_strlen(below, -1)),
+                                       SQL_T(below),          SQL_I(query->max)};
 
     return sql_run(sql, statement, values, G_N_ELEMENTS(values), each, walk, NULL, error);
 }
@@ -184,8 +200,8 @@ static gboolean
 each_reporter(const struct sql_row *row, gpointer data)
 {
     const struct walk *walk = data;
-    const struct dmarc_received_reporter reporter = {sql_row_text(row, 0, NULL), sql_row_int(row, 1), sql_row_int(row, 2),
-                                                     sql_row_int(row, 3)};
+    const struct dmarc_received_reporter reporter = {sql_row_text(row, 0, NULL), sql_row_int(row, 1),
+                                                     sql_row_int(row, 2), sql_row_int(row, 3)};
 
     walk->reporter(&reporter, walk->data);
     return TRUE;
@@ -193,7 +209,8 @@ each_reporter(const struct sql_row *row, gpointer data)
 
 gboolean
 dmarc_received_reporters(struct sql *sql, const struct dmarc_received_query *query,
-                         void (*each)(const struct dmarc_received_reporter *reporter, gpointer data), gpointer data, GError **error)
+                         void (*each)(const struct dmarc_received_reporter *reporter, gpointer data),
+                         gpointer data, GError **error)
 {
     struct walk walk = {.reporter = each, .data = data};
 
@@ -204,10 +221,14 @@ static gboolean
 each_source(const struct sql_row *row, gpointer data)
 {
     const struct walk *walk = data;
-    const struct dmarc_received_source source = {
-        .ip = sql_row_text(row, 0, NULL), .messages = sql_row_int(row, 1), .dkim = sql_row_int(row, 2),
-        .spf = sql_row_int(row, 3), .either = sql_row_int(row, 4), .quarantined = sql_row_int(row, 5),
-        .rejected = sql_row_int(row, 6), .reporters = sql_row_int(row, 7)};
+    const struct dmarc_received_source source = {.ip = sql_row_text(row, 0, NULL),
+                                                 .messages = sql_row_int(row, 1),
+                                                 .dkim = sql_row_int(row, 2),
+                                                 .spf = sql_row_int(row, 3),
+                                                 .either = sql_row_int(row, 4),
+                                                 .quarantined = sql_row_int(row, 5),
+                                                 .rejected = sql_row_int(row, 6),
+                                                 .reporters = sql_row_int(row, 7)};
 
     walk->source(&source, walk->data);
     return TRUE;
@@ -215,7 +236,8 @@ each_source(const struct sql_row *row, gpointer data)
 
 gboolean
 dmarc_received_sources(struct sql *sql, const struct dmarc_received_query *query,
-                       void (*each)(const struct dmarc_received_source *source, gpointer data), gpointer data, GError **error)
+                       void (*each)(const struct dmarc_received_source *source, gpointer data), gpointer data,
+                       GError **error)
 {
     struct walk walk = {.source = each, .data = data};
 
@@ -226,10 +248,13 @@ static gboolean
 each_failure(const struct sql_row *row, gpointer data)
 {
     const struct walk *walk = data;
-    const struct dmarc_received_failure failure = {
-        .ip = sql_row_text(row, 0, NULL), .header_from = sql_row_text(row, 1, NULL), .dkim = sql_row_text(row, 2, NULL),
-        .spf = sql_row_text(row, 3, NULL), .disposition = sql_row_text(row, 4, NULL), .reason = sql_row_text(row, 5, NULL),
-        .messages = sql_row_int(row, 6)};
+    const struct dmarc_received_failure failure = {.ip = sql_row_text(row, 0, NULL),
+                                                   .header_from = sql_row_text(row, 1, NULL),
+                                                   .dkim = sql_row_text(row, 2, NULL),
+                                                   .spf = sql_row_text(row, 3, NULL),
+                                                   .disposition = sql_row_text(row, 4, NULL),
+                                                   .reason = sql_row_text(row, 5, NULL),
+                                                   .messages = sql_row_int(row, 6)};
 
     walk->failure(&failure, walk->data);
     return TRUE;
@@ -237,7 +262,8 @@ each_failure(const struct sql_row *row, gpointer data)
 
 gboolean
 dmarc_received_failures(struct sql *sql, const struct dmarc_received_query *query,
-                        void (*each)(const struct dmarc_received_failure *failure, gpointer data), gpointer data, GError **error)
+                        void (*each)(const struct dmarc_received_failure *failure, gpointer data),
+                        gpointer data, GError **error)
 {
     struct walk walk = {.failure = each, .data = data};
 

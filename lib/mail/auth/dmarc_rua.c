@@ -31,7 +31,8 @@ is_local_part(const char *text, gsize length)
         if (i > 2 && text[i] == '<') /* closes SMTP's path early */
             continue;
 #endif
-        if (text[i] == '.' ? text[i + 1] == '.' : !g_ascii_isalnum(text[i]) && strchr("!#$%&'*+-/=?^_`{|}~", text[i]) == NULL)
+        if (text[i] == '.' ? text[i + 1] == '.'
+                           : !g_ascii_isalnum(text[i]) && strchr("!#$%&'*+-/=?^_`{|}~", text[i]) == NULL)
             return FALSE;
     }
     return TRUE;
@@ -47,7 +48,8 @@ dmarc_rua_address(const char *uri)
         return NULL;
     text = g_strndup(uri + strlen(MAILTO), strcspn(uri + strlen(MAILTO), "?"));
     decoded = g_uri_unescape_string(text, NULL); /* NULL for %00 and for what is no escape */
-    if (decoded == NULL || (at = strrchr(decoded, '@')) == NULL || !is_local_part(decoded, (gsize)(at - decoded)))
+    if (decoded == NULL || (at = strrchr(decoded, '@')) == NULL ||
+        !is_local_part(decoded, (gsize)(at - decoded)))
         return NULL;
     domain = psl_dns_name(at + 1, -1);
     return domain != NULL ? g_strdup_printf("%.*s@%s", (int)(at - decoded), decoded, domain) : NULL;
@@ -62,7 +64,8 @@ host_of(const char *address)
 static gboolean
 is_outside(const char *policy_domain, const char *host)
 {
-    g_autofree char *ours = psl_organisational_domain(policy_domain), *theirs = psl_organisational_domain(host);
+    g_autofree char *ours = psl_organisational_domain(policy_domain),
+                    *theirs = psl_organisational_domain(host);
 
     if (g_ascii_strcasecmp(policy_domain, host) == 0)
         return FALSE;
@@ -80,7 +83,8 @@ add(GPtrArray *found, enum dmarc_rua_state state, const struct dmarc_uri *uri, c
     for (guint i = 0; i < found->len; i++) {
         const struct dmarc_rua *other = g_ptr_array_index(found, i);
 
-        if (g_strcmp0(other->address != NULL ? other->address : other->uri, address != NULL ? address : uri->uri) == 0)
+        if (g_strcmp0(other->address != NULL ? other->address : other->uri,
+                      address != NULL ? address : uri->uri) == 0)
             return;
     }
     if (found->len >= DMARC_RUA_TARGETS_MAX)
@@ -115,7 +119,8 @@ add_instead(GPtrArray *found, const struct dns_record *answer, const char *host)
 }
 
 static void
-verify(GPtrArray *found, struct dns_lookup *lookup, const struct dmarc_uri *uri, const char *address, gint64 deadline_us)
+verify(GPtrArray *found, struct dns_lookup *lookup, const struct dmarc_uri *uri, const char *address,
+       gint64 deadline_us)
 {
     const struct dns_answer *answer = dns_wait(lookup, deadline_us);
 
@@ -143,7 +148,8 @@ ask(struct dns *dns, const char *policy_domain, const char *address)
 }
 
 GPtrArray *
-dmarc_rua_find(struct dns *dns, const char *policy_domain, const struct dmarc_record *record, gint64 deadline_us)
+dmarc_rua_find(struct dns *dns, const char *policy_domain, const struct dmarc_record *record,
+               gint64 deadline_us)
 {
     GPtrArray *found = g_ptr_array_new_with_free_func(rua_free);
     guint n = MIN(record->rua->len, DMARC_URIS_MAX);

@@ -61,8 +61,8 @@ dmarc_store_record(const struct dmarc_record *record)
         g_string_append_printf(out, "; sp=%s", dmarc_policy_name(record->sp));
     if (record->has_np)
         g_string_append_printf(out, "; np=%s", dmarc_policy_name(record->np));
-    g_string_append_printf(out, "; adkim=%c; aspf=%c; pct=%u%s", alignment(record->strict_dkim), alignment(record->strict_spf),
-                           record->pct, record->testing ? "; t=y" : "");
+    g_string_append_printf(out, "; adkim=%c; aspf=%c; pct=%u%s", alignment(record->strict_dkim),
+                           alignment(record->strict_spf), record->pct, record->testing ? "; t=y" : "");
     append_failure_options(out, record->fo);
     for (guint i = 0; i < record->rua->len; i++) {
         const struct dmarc_uri *uri = g_ptr_array_index(record->rua, i);
@@ -97,10 +97,11 @@ dmarc_tally_new(gint64 day, const char *domain, const struct dmarc_record *recor
 void
 dmarc_tally_set(struct dmarc_tally *tally, enum dmarc_tally_text which, const char *text)
 {
-    gsize max = which >= TALLY_DKIM ? DMARC_STORE_LONG_MAX
+    gsize max = which >= TALLY_DKIM        ? DMARC_STORE_LONG_MAX
                 : which == TALLY_SOURCE_IP ? 2 * DMARC_STORE_WORD_MAX
-                : which == TALLY_DISPOSITION || which == TALLY_ALIGNED_DKIM || which == TALLY_ALIGNED_SPF ? DMARC_STORE_WORD_MAX
-                                                                                                         : DMARC_STORE_TEXT_MAX;
+                : which == TALLY_DISPOSITION || which == TALLY_ALIGNED_DKIM || which == TALLY_ALIGNED_SPF
+                    ? DMARC_STORE_WORD_MAX
+                    : DMARC_STORE_TEXT_MAX;
 
     g_free(tally->texts[which]);
     tally->texts[which] = dmarc_store_clean(text, max);
@@ -169,7 +170,8 @@ add_batch(struct sql *sql, const char *writer, gint64 batch, const GPtrArray *ta
 }
 
 gboolean
-dmarc_store_add_batch(struct sql *sql, const char *writer, gint64 batch, const GPtrArray *tallies, GError **error)
+dmarc_store_add_batch(struct sql *sql, const char *writer, gint64 batch, const GPtrArray *tallies,
+                      GError **error)
 {
     if (!sql_begin(sql, error))
         return FALSE;
@@ -211,7 +213,8 @@ take_record(const struct sql_row *row, gpointer data)
 }
 
 gboolean
-dmarc_store_policy(struct sql *sql, gint64 day, const char *domain, struct dmarc_record **record_r, GError **error)
+dmarc_store_policy(struct sql *sql, gint64 day, const char *domain, struct dmarc_record **record_r,
+                   GError **error)
 {
     const struct sql_value values[] = {SQL_I(day), SQL_T(domain)};
 
@@ -308,7 +311,8 @@ fill_policy(struct dmarc_report *report, const char *domain, const struct dmarc_
 }
 
 struct dmarc_report *
-dmarc_store_report(struct sql *sql, gint64 day, const char *domain, const struct dmarc_record *record, GError **error)
+dmarc_store_report(struct sql *sql, gint64 day, const char *domain, const struct dmarc_record *record,
+                   GError **error)
 {
     const struct sql_value values[] = {SQL_I(day), SQL_T(domain), SQL_I(DMARC_REPORT_ROWS_MAX + 1)};
     struct dmarc_report *report = dmarc_report_new();
@@ -327,9 +331,11 @@ gboolean
 dmarc_store_is_sent(struct sql *sql, const struct dmarc_sent *sent, gboolean *is_sent_r, GError **error)
 {
     g_autofree char *target = dmarc_store_key(&sent->uri, 1);
-    const struct sql_value values[] = {SQL_I(sent->day), SQL_T(sent->domain), SQL_T(target), SQL_I(sent->part)};
+    const struct sql_value values[] = {SQL_I(sent->day), SQL_T(sent->domain), SQL_T(target),
+                                       SQL_I(sent->part)};
     gint64 count = 0;
-    gboolean done = sql_run(sql, "dmarc_sent_count", values, G_N_ELEMENTS(values), take_int, &count, NULL, error);
+    gboolean done =
+        sql_run(sql, "dmarc_sent_count", values, G_N_ELEMENTS(values), take_int, &count, NULL, error);
 
     *is_sent_r = count > 0;
     return done;
@@ -340,8 +346,9 @@ dmarc_store_sent(struct sql *sql, const struct dmarc_sent *sent, gint64 now_s, G
 {
     g_autofree char *target = dmarc_store_key(&sent->uri, 1);
     g_autofree char *detail = dmarc_store_clean(sent->detail, DMARC_STORE_TEXT_MAX);
-    const struct sql_value values[] = {SQL_I(sent->day), SQL_T(sent->domain), SQL_T(target), SQL_I(sent->part),
-                                       SQL_T(sent->uri), SQL_I(now_s), SQL_T(sent->outcome), SQL_T(detail)};
+    const struct sql_value values[] = {SQL_I(sent->day),     SQL_T(sent->domain), SQL_T(target),
+                                       SQL_I(sent->part),    SQL_T(sent->uri),    SQL_I(now_s),
+                                       SQL_T(sent->outcome), SQL_T(detail)};
 
     return sql_run(sql, "dmarc_sent_add", values, G_N_ELEMENTS(values), NULL, NULL, NULL, error);
 }
@@ -353,8 +360,12 @@ dmarc_store_prune(struct sql *sql, gint64 day, GError **error)
     static const struct {
         const char *statement;
         gint64 unit;
-    } steps[] = {{"dmarc_prune_policies", 1}, {"dmarc_prune_tallies", 1}, {"dmarc_prune_sent", 1}, {"dmarc_prune_writers", 1},
-                 {"dmarc_prune_rows", DMARC_STORE_DAY_S}, {"dmarc_prune_reports", DMARC_STORE_DAY_S}};
+    } steps[] = {{"dmarc_prune_policies", 1},
+                 {"dmarc_prune_tallies", 1},
+                 {"dmarc_prune_sent", 1},
+                 {"dmarc_prune_writers", 1},
+                 {"dmarc_prune_rows", DMARC_STORE_DAY_S},
+                 {"dmarc_prune_reports", DMARC_STORE_DAY_S}};
 
     for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
         const struct sql_value before = SQL_I(day * steps[i].unit);

@@ -1,4 +1,5 @@
-/* test_dmarc_rua.c: where reports go: addresses of a record, and whether those outside want them (RFC 7489 7.1). */
+/* test_dmarc_rua.c: where reports go: addresses of a record, and whether those outside want them (RFC
+ * 7489 7.1). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +19,9 @@ test_addresses(void **state)
         {"MAILTO:a.b+c@X.Test.", "a.b+c@x.test"},
         {"mailto:a@x.test?subject=hi", "a@x.test"},
         {"mailto:a%2Bb@x.test", "a+b@x.test"},
-        {"mailto:a@b\xc3\xbc" "cher.test", "a@xn--bcher-kva.test"},
+        {"mailto:a@b\xc3\xbc"
+         "cher.test",
+         "a@xn--bcher-kva.test"},
         {"https://x.test/report", NULL},
         {"mailto:", NULL},
         {"mailto:x.test", NULL},
@@ -62,8 +65,8 @@ find(struct dns *dns, const char *domain, const char *rua)
     for (guint i = 0; i < found->len; i++) {
         const struct dmarc_rua *one = g_ptr_array_index(found, i);
 
-        g_string_append_printf(out, "%s %s %d;", states[one->state], one->address != NULL ? one->address : one->uri,
-                               (int)one->max_bytes);
+        g_string_append_printf(out, "%s %s %d;", states[one->state],
+                               one->address != NULL ? one->address : one->uri, (int)one->max_bytes);
     }
     dmarc_record_free(&record);
     return g_string_free(out, FALSE);
@@ -89,7 +92,8 @@ test_who_wants_reports(void **state)
         {"a.example", "mailto:x@instead.example", "good y@instead.example 2048;"},
         {"a.example", "mailto:x@elsewhere.example", "good x@elsewhere.example 0;"},
         /* Several, each once, in order. */
-        {"a.example", "mailto:x@a.example!1k,https://a.example,mailto:x@no.example,mailto:x@A.example,mailto:z@a.example",
+        {"a.example",
+         "mailto:x@a.example!1k,https://a.example,mailto:x@no.example,mailto:x@A.example,mailto:z@a.example",
          "good x@a.example 1024;unusable https://a.example 0;unverified x@no.example 0;good z@a.example 0;"},
         /* A public suffix is nobody's organisation. */
         {"com", "mailto:x@com", "good x@com 0;"},
@@ -103,8 +107,10 @@ test_who_wants_reports(void **state)
     dns_table_add(table, "a.example._report._dmarc.spf.example", DNS_TXT, 0, "v=spf1 -all", -1);
     dns_table_fail(table, "a.example._report._dmarc.fails.example", 0);
     dns_table_silence(table, "a.example._report._dmarc.silent.example");
-    dns_table_add(table, "a.example._report._dmarc.instead.example", DNS_TXT, 0, "v=DMARC1; rua=mailto:y@instead.example!2k", -1);
-    dns_table_add(table, "a.example._report._dmarc.elsewhere.example", DNS_TXT, 0, "v=DMARC1; rua=mailto:victim@a.example", -1);
+    dns_table_add(table, "a.example._report._dmarc.instead.example", DNS_TXT, 0,
+                  "v=DMARC1; rua=mailto:y@instead.example!2k", -1);
+    dns_table_add(table, "a.example._report._dmarc.elsewhere.example", DNS_TXT, 0,
+                  "v=DMARC1; rua=mailto:victim@a.example", -1);
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *found = find(dns, cases[i].domain, cases[i].rua);
 

@@ -353,11 +353,13 @@ test_counted_for_reports(void **state)
     send(w, "192.0.2.2", NULL, "<bob@ours.test>", many->str, MTA_ACCEPT);
     send(w, "192.0.2.3", NULL, "<x@none.test>", "From: x@none.test\n\nno record\n", MTA_ACCEPT);
     results_stop();
-    const struct sql_value values[] = {SQL_I(g_get_real_time() / G_USEC_PER_SEC / DMARC_STORE_DAY_S), SQL_T("ours.test"), SQL_I(10)};
+    const struct sql_value values[] = {SQL_I(g_get_real_time() / G_USEC_PER_SEC / DMARC_STORE_DAY_S), SQL_T("ours.test"),
+                                       SQL_I(10)};
     assert_true(sql_run(sql, "dmarc_tallies", values, 3, take_row, rows, NULL, NULL));
     assert_string_equal(rows->str,
                         "2 192.0.2.1 pass ours.test s1 pass;"
-                        "1 192.0.2.2 pass ours.test s1 pass; ours.test s1 pass; ours.test s1 pass; ours.test s1 pass; ours.test s1 pass;");
+                        "1 192.0.2.2 pass ours.test s1 pass; ours.test s1 pass; ours.test s1 pass; ours.test s1 pass; "
+                        "ours.test s1 pass;");
     sql_close(&sql);
     world_free(w);
 }

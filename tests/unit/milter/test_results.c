@@ -1,4 +1,5 @@
-/* test_results.c: what is counted of a message for DMARC reports, and that it comes to the database once, whenever that is there. */
+/* test_results.c: what is counted of a message for DMARC reports, and that it comes to the database once,
+ * whenever that is there. */
 #include "tests/unit/milter/test.h"
 #include "lib/mail/databases.h"
 #include "milters/results.h"
@@ -97,7 +98,8 @@ mail_init(struct mail *m, const char *record)
     set(&m->capture->helo, "helo.test");
     set(&m->capture->mail_from, "ann@Bounce.test");
     capture_add_recipient(m->capture, "bob@ours.test");
-    m->spf = (struct spf_result){.result = AUTH_PASS, .identity = SPF_MAIL_FROM, .domain = (char *)(guintptr)"Bounce.test"};
+    m->spf = (struct spf_result){
+        .result = AUTH_PASS, .identity = SPF_MAIL_FROM, .domain = (char *)(guintptr) "Bounce.test"};
     m->findings.spf_asked = m->findings.dkim_asked = m->findings.dmarc_asked = TRUE;
     m->findings.spf = &m->spf;
     m->findings.author.domain = g_strdup("news.a.test");
@@ -122,17 +124,17 @@ told(const struct mail *m)
     char *all;
 
     assert_non_null(t);
-    texts = g_strjoin("|", t->texts[0], t->texts[1], t->texts[2], t->texts[3], t->texts[4], t->texts[5], t->texts[6], t->texts[7],
-                      t->texts[8], t->texts[9], t->texts[10], NULL);
+    texts = g_strjoin("|", t->texts[0], t->texts[1], t->texts[2], t->texts[3], t->texts[4], t->texts[5],
+                      t->texts[6], t->texts[7], t->texts[8], t->texts[9], t->texts[10], NULL);
     all = g_strdup_printf("%d %s %s", (int)t->day, t->domain, texts);
     dmarc_tally_free(t);
     return all;
 }
 
-#define assert_told(m, text)                                                                                                       \
-    do {                                                                                                                           \
-        g_autofree char *is = told(m);                                                                                             \
-        assert_string_equal(is, text);                                                                                             \
+#define assert_told(m, text)                                                                                 \
+    do {                                                                                                     \
+        g_autofree char *is = told(m);                                                                       \
+        assert_string_equal(is, text);                                                                       \
     } while (0)
 
 static void
@@ -142,26 +144,40 @@ test_what_is_told(void **state)
 
     (void)state;
     mail_init(&m, "v=DMARC1; p=reject");
-    assert_told(&m, "20000 a.test 192.0.2.1|none|||fail|fail|ours.test|bounce.test|news.a.test||bounce.test mfrom pass");
+    assert_told(
+        &m,
+        "20000 a.test 192.0.2.1|none|||fail|fail|ours.test|bounce.test|news.a.test||bounce.test mfrom pass");
     m.findings.dmarc.aligned_spf = TRUE;
     m.findings.disposition = AUTH_JUNKED;
     m.findings.override = AUTH_BY_SETTING;
-    assert_told(&m, "20000 a.test 192.0.2.1|quarantine|local_policy||fail|pass|ours.test|bounce.test|news.a.test||bounce.test mfrom pass");
+    assert_told(&m, "20000 a.test "
+                    "192.0.2.1|quarantine|local_policy||fail|pass|ours.test|bounce.test|news.a.test||bounce."
+                    "test mfrom pass");
     m.findings.override = AUTH_BY_ARC;
     m.findings.disposition = AUTH_DELIVERED;
     m.findings.dmarc.aligned_dkim = TRUE;
-    assert_told(&m, "20000 a.test 192.0.2.1|none|local_policy|arc=pass|pass|pass|ours.test|bounce.test|news.a.test||bounce.test mfrom pass");
+    assert_told(&m, "20000 a.test "
+                    "192.0.2.1|none|local_policy|arc=pass|pass|pass|ours.test|bounce.test|news.a.test||"
+                    "bounce.test mfrom pass");
     m.findings.override = AUTH_BY_FORWARDER;
-    assert_told(&m, "20000 a.test 192.0.2.1|none|trusted_forwarder||pass|pass|ours.test|bounce.test|news.a.test||bounce.test mfrom pass");
+    assert_told(&m, "20000 a.test "
+                    "192.0.2.1|none|trusted_forwarder||pass|pass|ours.test|bounce.test|news.a.test||bounce."
+                    "test mfrom pass");
     m.findings.override = AUTH_NO_OVERRIDE;
     m.findings.dmarc.is_sampled_out = TRUE;
-    assert_told(&m, "20000 a.test 192.0.2.1|none|sampled_out||pass|pass|ours.test|bounce.test|news.a.test||bounce.test mfrom pass");
+    assert_told(
+        &m,
+        "20000 a.test 192.0.2.1|none|sampled_out||pass|pass|ours.test|bounce.test|news.a.test||bounce.test "
+        "mfrom pass");
     /* Refused, but not because DMARC asked for that. */
     m.findings.disposition = AUTH_REFUSED;
-    assert_told(&m, "20000 a.test 192.0.2.1|reject|local_policy|spf=fail|pass|pass|ours.test|bounce.test|news.a.test||bounce.test mfrom pass");
+    assert_told(&m, "20000 a.test "
+                    "192.0.2.1|reject|local_policy|spf=fail|pass|pass|ours.test|bounce.test|news.a.test||"
+                    "bounce.test mfrom pass");
     m.findings.dmarc.is_sampled_out = FALSE;
     m.findings.dmarc.applied = DMARC_REJECT;
-    assert_told(&m, "20000 a.test 192.0.2.1|reject|||pass|pass|ours.test|bounce.test|news.a.test||bounce.test mfrom pass");
+    assert_told(&m, "20000 a.test "
+                    "192.0.2.1|reject|||pass|pass|ours.test|bounce.test|news.a.test||bounce.test mfrom pass");
     mail_clear(&m);
 }
 
@@ -173,16 +189,20 @@ test_what_is_told_of_the_envelope(void **state)
     (void)state;
     mail_init(&m, "v=DMARC1; p=none");
     capture_add_recipient(m.capture, "eve@OURS.test");
-    assert_told(&m, "20000 a.test 192.0.2.1|none|||fail|fail|ours.test|bounce.test|news.a.test||bounce.test mfrom pass");
+    assert_told(
+        &m,
+        "20000 a.test 192.0.2.1|none|||fail|fail|ours.test|bounce.test|news.a.test||bounce.test mfrom pass");
     capture_add_recipient(m.capture, "eve@other.test"); /* one message, several domains: none is told */
-    assert_told(&m, "20000 a.test 192.0.2.1|none|||fail|fail||bounce.test|news.a.test||bounce.test mfrom pass");
+    assert_told(&m,
+                "20000 a.test 192.0.2.1|none|||fail|fail||bounce.test|news.a.test||bounce.test mfrom pass");
     m.findings.spf = NULL; /* did not come in time */
-    assert_told(&m, "20000 a.test 192.0.2.1|none|||fail|fail||bounce.test|news.a.test||bounce.test mfrom temperror");
+    assert_told(
+        &m, "20000 a.test 192.0.2.1|none|||fail|fail||bounce.test|news.a.test||bounce.test mfrom temperror");
     set(&m.capture->mail_from, "");
     assert_told(&m, "20000 a.test 192.0.2.1|none|||fail|fail|||news.a.test||helo.test helo temperror");
     /* What would be read as two entries, or command a terminal. */
     m.findings.spf = &m.spf;
-    m.spf.domain = (char *)(guintptr)"a b;c\x1b\xff";
+    m.spf.domain = (char *)(guintptr) "a b;c\x1b\xff";
     assert_told(&m, "20000 a.test 192.0.2.1|none|||fail|fail|||news.a.test||a?b?c?? mfrom pass");
     m.findings.spf_asked = FALSE;
     assert_told(&m, "20000 a.test 192.0.2.1|none|||fail|fail|||news.a.test||");
@@ -219,7 +239,8 @@ static void
 add_from(struct mail *m, guint client)
 {
     g_free(m->capture->client_address);
-    m->capture->client_address = g_strdup_printf("10.%u.%u.%u", client >> 16, client >> 8 & 255, client & 255);
+    m->capture->client_address =
+        g_strdup_printf("10.%u.%u.%u", client >> 16, client >> 8 & 255, client & 255);
     results_add(&m->findings, m->capture);
 }
 
