@@ -11,6 +11,7 @@
 #include <string.h>
 #include "lib/base/networks.h"
 #include "milters/auth_policy.h"
+#include "milters/results.h"
 #include "milters/runtime.h"
 #include "milters/stats.h"
 #include "milters/transaction.h"
@@ -30,8 +31,9 @@ struct auth_state {
 static guint
 auth_needs(const struct config *config)
 {
-    (void)config;
-    return NEED_CLIENT | NEED_HELO | NEED_SENDER | NEED_HEADERS | NEED_BODY | MAY_EDIT | NEED_DNS;
+    guint reports = config->dmarc.driver != CONFIG_DMARC_NONE ? NEED_RECIPIENTS : 0; /* they tell the recipients' domain */
+
+    return NEED_CLIENT | NEED_HELO | NEED_SENDER | NEED_HEADERS | NEED_BODY | MAY_EDIT | NEED_DNS | reports;
 }
 
 static void
@@ -245,6 +247,7 @@ auth_inspect(gpointer data, struct transaction *tx)
     auth_findings_render(f, tx->capture, state->authserv_id);
     verdict_edit(tx->capture->verdict, EDIT_INSERT_HEADER, 0, FIELD, f->header);
     auth_policy_apply(state->config, state->forwarders, tx);
+    results_add(f, tx->capture);
 }
 
 const struct milter_module auth_module = {

@@ -24,6 +24,7 @@ void
 stats_init(void)
 {
     static const char *const signatures[] = {"signed", "unsigned", "failed", NULL};
+    static const char *const results[] = {"stored", "lost", NULL};
     static const char *actions[VERDICT_TEMPFAIL + 2];
     static const char *const reloads[] = {"ok", "refused", NULL};
 
@@ -50,5 +51,9 @@ stats_init(void)
                                        signatures);
     stats.auth = metrics_counter("postern_milter_auth_total", "Results of SPF, DKIM, DMARC and ARC.", "result",
                                  auth_labels());
+    stats.results = metrics_counter("postern_milter_dmarc_results_total", "Messages counted for DMARC reports.", "result",
+                                    results);
+    stats.results_waiting = metrics_gauge("postern_milter_dmarc_results_waiting",
+                                          "Kinds of messages for DMARC reports that are not in the database yet.", NULL, NULL);
     stats.reloads = metrics_counter("postern_milter_reloads_total", "Reloads of the configuration.", "result", reloads);
 }

@@ -258,6 +258,9 @@ const struct settings_section config_sections[] = {
             "Authentication-Results field."),
     SECTION(sign, sign_check,
             "The milter's module sign: DKIM signatures on mail of our users and of our own machines, and ARC seals."),
+    SECTION(dmarc, dmarc_check,
+            "DMARC's aggregate reports: what inbound mail was found to be is counted for reports to the owners of domains, and "
+            "the reports that others send about ours are kept."),
     SECTION(archive, NULL,
             "The milter's module archive. It answers the end of a message only when the message is on disk, in the "
             "archive or in the spool."),

@@ -51,6 +51,13 @@ struct config_sign {                /* section "sign": the milter module that si
     gboolean any_sender, arc;
     gint64 expire;
 };
+enum config_dmarc_driver { CONFIG_DMARC_NONE, CONFIG_DMARC_SQLITE, CONFIG_DMARC_MARIADB };
+struct config_dmarc {               /* section "dmarc": aggregate reports, kept, sent and read */
+    int driver;
+    gboolean report;
+    char *path, *host, *database, *user, *password, *organisation, *contact, *from, *smtp;
+    gint64 port, keep;              /* keep in milliseconds */
+};
 struct config_archived {            /* section "archived": the daemon */
     char *listen, *socket_group, *control, *metrics, *user, *dir, *master_key;
     gint64 socket_mode, segment_size, level, attachment_min, max_message, min_free, workers, index_batch,
@@ -67,6 +74,7 @@ struct config {
     struct config_dns dns;
     struct config_auth auth;
     struct config_sign sign;
+    struct config_dmarc dmarc;
     struct config_archive_module archive;
     struct config_envelope envelope;
     struct config_archived archived;

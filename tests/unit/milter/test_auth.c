@@ -2,6 +2,8 @@
 #include "tests/unit/milter/test.h"
 #include <glib/gstdio.h>
 #include "lib/mail/accounts.h"
+#include "lib/mail/databases.h"
+#include "milters/results.h"
 #include "milters/stats.h"
 #include "tests/support/dns_table.h"
 #include "tests/unit/milter/mta_double.h"
@@ -313,6 +315,55 @@ test_signed_and_verified(void **state)
     world_free(w);
 }
 
+static gboolean
+take_row(const struct sql_row *row, gpointer data)
+{
+    g_string_append_printf(data, "%d %s %s %s;", (int)sql_row_int(row, 0), sql_row_text(row, 1, NULL), sql_row_text(row, 5, NULL),
+                           sql_row_text(row, 10, NULL));
+    return TRUE;
+}
+
+/* What becomes of a message is counted for reports, its signatures up to the cap, those that passed first. */
+static void
+test_counted_for_reports(void **state)
+{
+    struct world *w = world_new("sign { directory = \"KEYS/keys\" }\ndmarc { driver = sqlite\npath = \"KEYS/reports.db\" }");
+    struct sql_options options;
+    g_autoptr(GString) rows = g_string_new(NULL);
+
+    (void)state;
+    ours_test(w);
+    g_autofree char *told = g_strdup(send(w, "192.0.2.9", "bob@ours.test", "<bob@ours.test>", from_bob, MTA_ACCEPT));
+    g_autofree char *sent = with_inserted(told, from_bob);
+    const char *end = strstr(sent, "\nFrom: Bob") + 1;
+    g_autofree char *signature = g_strndup(sent, (gsize)(end - sent));
+    g_autoptr(GString) broken = g_string_new(signature), many = g_string_new(NULL);
+    g_string_replace(broken, "s=s1", "s=none", 0);
+    g_string_append(many, broken->str);
+    for (guint i = 0; i < 6; i++)
+        g_string_append(many, signature);
+    g_string_append(many, end);
+    databases_reports(&w->config->dmarc, &options);
+    options.create = TRUE;
+    struct sql *sql = sql_open(&options, NULL);
+    assert_true(sql_migrate(sql, DMARC_STORE_SCHEMA, NULL, NULL));
+    results_start(w->config);
+    send(w, "192.0.2.1", NULL, "<bob@ours.test>", sent, MTA_ACCEPT);
+    send(w, "192.0.2.1", NULL, "<bob@ours.test>", sent, MTA_ACCEPT);
+    send(w, "192.0.2.2", NULL, "<bob@ours.test>", many->str, MTA_ACCEPT);
+    send(w, "192.0.2.3", NULL, "<x@none.test>", "From: x@none.test\n\nno record\n", MTA_ACCEPT);
+    results_stop();
+    const struct sql_value values[] = {SQL_I(g_get_real_time() / G_USEC_PER_SEC / DMARC_STORE_DAY_S), SQL_T("ours.test"),
+                                       SQL_I(10)};
+    assert_true(sql_run(sql, "dmarc_tallies", values, 3, take_row, rows, NULL, NULL));
+    assert_string_equal(rows->str,
+                        "2 192.0.2.1 pass ours.test s1 pass;"
+                        "1 192.0.2.2 pass ours.test s1 pass; ours.test s1 pass; ours.test s1 pass; ours.test s1 pass; "
+                        "ours.test s1 pass;");
+    sql_close(&sql);
+    world_free(w);
+}
+
 /* Who is signed for, and for which author. */
 static void
 test_who_is_signed(void **state)
@@ -387,7 +438,7 @@ main(void)
         cmocka_unit_test(test_forged_results_go),  cmocka_unit_test(test_dmarc_policy),
         cmocka_unit_test(test_spf_reject),         cmocka_unit_test(test_dns_away),
         cmocka_unit_test(test_several_authors),    cmocka_unit_test(test_header_over_a_cap),
-        cmocka_unit_test(test_signed_and_verified), cmocka_unit_test(test_who_is_signed),
+        cmocka_unit_test(test_signed_and_verified), cmocka_unit_test(test_counted_for_reports), cmocka_unit_test(test_who_is_signed),
         cmocka_unit_test(test_sealed_and_trusted), cmocka_unit_test(test_arc_without_a_key),
     };
 
