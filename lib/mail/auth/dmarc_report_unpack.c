@@ -161,7 +161,7 @@ read_archive(struct archive *archive, const char **why_r)
         }
         if (!read_entry(archive, all, why_r))
             return NULL;
-        if (is_xml(all->data + begin, all->len - begin))
+        if (all->len > begin && is_xml(all->data + begin, all->len - begin)) /* data is NULL while all is empty */
             return to_utf8(all->data + begin, all->len - begin);
     }
     *why_r = "too many files in the archive";
