@@ -1,8 +1,10 @@
-/* db.c: `postern db init|migrate|check`: the schema of the archive's catalogue, on SQLite or MariaDB.
+/* db.c: `postern db init|migrate|check`: the schemas that are Postern's own, on SQLite or MariaDB: the archive's catalogue, and
+ * DMARC reports where they are configured.
  *
  * The catalogue is derived from the segments: a lost or broken one is made again by `postern db init` and
  * filled by postern-archived. PostfixAdmin's tables belong to PostfixAdmin and are only read, never made. */
 #include "cli/cli.h"
+#include "lib/base/daemon.h"
 #include "lib/mail/databases.h"
 #include <errno.h>
 #include <pwd.h>
@@ -10,9 +12,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA "catalogue"
+/* One schema and where it is. */
+struct db {
+    const char *schema;
+    struct sql_options options;
+    const char *user;    /* whose a SQLite file is to be */
+    const char *setting; /* of user, for messages */
+};
 
-/* Where the catalogue is, in words for messages. */
+/* Where the database is, in words for messages. */
 static char *
 db_describe(const struct sql_options *options)
 {
@@ -23,15 +31,16 @@ db_describe(const struct sql_options *options)
 
 /* db_hand_over - a database file that root made must be writable by the daemon's user */
 static gboolean
-db_hand_over(const char *path, const char *user)
+db_hand_over(const struct db *db)
 {
+    const char *user = db->user, *path = db->options.path;
     const struct passwd *account = *user ? getpwnam(user) : NULL;
     static const char *const suffixes[] = {"", "-wal", "-shm"};
     if (geteuid() != 0 || !*user)
         return TRUE;
     if (!account) {
-        cli_error("the user \"%s\" (archived.user) does not exist, so %s stays root's; make the user and run "
-                  "this again", user, path);
+        cli_error("the user \"%s\" (%s) does not exist, so %s stays root's; make the user and run "
+                  "this again", user, db->setting, path);
         return FALSE;
     }
     for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
@@ -46,11 +55,11 @@ db_hand_over(const char *path, const char *user)
 
 /* db_migrate - applies what is missing and says so */
 static int
-db_migrate(struct sql *sql, const char *where)
+db_migrate(struct sql *sql, const char *schema, const char *where)
 {
     g_autoptr(GPtrArray) steps = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GError) error = NULL;
-    gboolean done = sql_migrate(sql, SCHEMA, steps, &error);
+    gboolean done = sql_migrate(sql, schema, steps, &error);
     for (guint i = 0; i < steps->len; i++)
         printf("%s: applied %s\n", where, (char *)steps->pdata[i]);
     if (!done) {
@@ -63,10 +72,10 @@ db_migrate(struct sql *sql, const char *where)
 }
 
 static int
-db_check(struct sql *sql, const char *where)
+db_check(struct sql *sql, const char *schema, const char *where)
 {
     g_autoptr(GError) error = NULL;
-    if (!sql_check(sql, SCHEMA, &error)) {
+    if (!sql_check(sql, schema, &error)) {
         cli_error("%s: %s", where, error->message);
         return CLI_FAILED;
     }
@@ -77,42 +86,69 @@ db_check(struct sql *sql, const char *where)
 enum db_step { DB_INIT, DB_MIGRATE, DB_CHECK };
 
 static int
+db_run_one(struct db *db, enum db_step step)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *where = db_describe(&db->options);
+    struct sql *sql;
+    int result;
+    db->options.create = step == DB_INIT;
+    db->options.read_only = step == DB_CHECK;
+    sql = sql_open(&db->options, &error);
+    if (!sql) {
+        cli_error("%s: %s%s", where, error->message,
+                  db->options.path && step != DB_INIT ? "; `postern db init` makes it" : "");
+        return CLI_FAILED;
+    }
+    result = step == DB_CHECK ? db_check(sql, db->schema, where) : db_migrate(sql, db->schema, where);
+    sql_close(&sql);
+    if (step == DB_INIT && db->options.path && !db_hand_over(db))
+        result = CLI_FAILED;
+    return result;
+}
+
+/* The directory of the reports' file is nobody else's: made like the file, when it is missing. */
+static int
+db_run_reports(const struct config *config, enum db_step step)
+{
+    struct db reports = {.schema = "reports", .user = config->milter.user, .setting = "milter.user"};
+    g_autoptr(GError) error = NULL;
+    g_autofree char *dir = NULL;
+    if (!databases_reports(&config->dmarc, &reports.options))
+        return CLI_OK;
+    dir = reports.options.path ? g_path_get_dirname(reports.options.path) : NULL;
+    if (step == DB_INIT && dir && !g_file_test(dir, G_FILE_TEST_IS_DIR) &&
+        !daemon_ensure_dir(dir, config->milter.user, &error)) {
+        cli_error("%s", error->message);
+        return CLI_FAILED;
+    }
+    return db_run_one(&reports, step);
+}
+
+static int
 db_run(const char *config_path, enum db_step step)
 {
     struct config *config = cli_load_config(config_path);
-    g_autoptr(GError) error = NULL;
-    g_autofree char *path = NULL, *where = NULL;
-    struct sql_options options = {0};
-    struct sql *sql;
-    int result;
+    struct db catalogue = {.schema = "catalogue", .setting = "archived.user"};
+    g_autofree char *path = NULL;
+    int result, reports;
     if (!config)
         return CLI_FAILED;
-    databases_catalogue(&config->archived, &options, &path);
-    options.create = step == DB_INIT;
-    options.read_only = step == DB_CHECK;
-    where = db_describe(&options);
-    sql = sql_open(&options, &error);
-    if (!sql) {
-        cli_error("%s: %s%s", where, error->message,
-                  path && step != DB_INIT ? "; `postern db init` makes it" : "");
-        config_unref(config);
-        return CLI_FAILED;
-    }
-    result = step == DB_CHECK ? db_check(sql, where) : db_migrate(sql, where);
-    sql_close(&sql);
-    if (step == DB_INIT && path && !db_hand_over(path, config->archived.user))
-        result = CLI_FAILED;
+    catalogue.user = config->archived.user;
+    databases_catalogue(&config->archived, &catalogue.options, &path);
+    result = db_run_one(&catalogue, step);
+    reports = db_run_reports(config, step);
     config_unref(config);
-    return result;
+    return MAX(result, reports);
 }
 
 static int
 db_init_command(int argc, char **argv, const char *config_path)
 {
     int code = cli_parse(&argc, &argv, NULL,
-                         "Makes the archive's catalogue: the database file (SQLite), and its tables. On MariaDB the "
-                         "database and the account must be there. Nothing that exists is changed but for steps that are "
-                         "missing.",
+                         "Makes the archive's catalogue, and where dmarc.driver is set the DMARC reports: the database file "
+                         "(SQLite), and the tables. On MariaDB the database and the account must be there. Nothing that "
+                         "exists is changed but for steps that are missing.",
                          NULL, 0, 0);
     return code >= 0 ? code : db_run(config_path, DB_INIT);
 }
@@ -121,7 +157,7 @@ static int
 db_migrate_command(int argc, char **argv, const char *config_path)
 {
     int code = cli_parse(&argc, &argv, NULL,
-                         "Brings the catalogue's tables to the version of this program. Stop postern-archived first.", NULL, 0,
+                         "Brings all tables to the version of this program. Stop the daemons first.", NULL, 0,
                          0);
     return code >= 0 ? code : db_run(config_path, DB_MIGRATE);
 }
@@ -130,12 +166,12 @@ static int
 db_check_command(int argc, char **argv, const char *config_path)
 {
     int code = cli_parse(&argc, &argv, NULL,
-                         "Checks that the catalogue's tables are those of this program. Exit status 1 if not.", NULL, 0, 0);
+                         "Checks that the tables are those of this program. Exit status 1 if not.", NULL, 0, 0);
     return code >= 0 ? code : db_run(config_path, DB_CHECK);
 }
 
 const struct cli_command cli_db_commands[] = {
-    {"init", "make the catalogue's database file and tables", db_init_command, NULL},
-    {"migrate", "bring the catalogue's tables up to date", db_migrate_command, NULL},
-    {"check", "check that the catalogue's tables are up to date", db_check_command, NULL},
+    {"init", "make the database files and tables", db_init_command, NULL},
+    {"migrate", "bring the tables up to date", db_migrate_command, NULL},
+    {"check", "check that the tables are up to date", db_check_command, NULL},
     {NULL, NULL, NULL, NULL}};

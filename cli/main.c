@@ -15,7 +15,9 @@ static int cli_help(int argc, char **argv, const char *config_path);
 static const struct cli_command commands[] = {
     {"archive", "search, show, export and check the archive", NULL, cli_archive_commands},
     {"config", "check, show or sample the configuration", NULL, cli_config_commands},
-    {"db", "make, migrate or check the catalogue of the archive", NULL, cli_db_commands},
+    {"dkim", "make, publish, test and replace signing keys", NULL, cli_dkim_commands},
+    {"dmarc", "send, read and show DMARC reports", NULL, cli_dmarc_commands},
+    {"db", "make, migrate or check the databases", NULL, cli_db_commands},
     {"reload", "let a daemon load its configuration again", cli_reload, NULL},
     {"status", "ask the daemons how they are", cli_status, NULL},
     {"control", "send a command to a daemon", cli_control, NULL},

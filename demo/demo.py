@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests"))
 sys.path.insert(0, os.path.join(ROOT, "demo"))
 
 from letters import Letter, letters  # noqa: E402
+from names import Names  # noqa: E402
 from support.accounts import Accounts, USERS, address, password  # noqa: E402
 from support.client import Refused, inbox, send  # noqa: E402
 from support.dovecot import Dovecot  # noqa: E402
@@ -30,7 +31,7 @@ from support.postern import Postern, USER, program  # noqa: E402
 from support.postfix import Postfix  # noqa: E402
 from support.process import alive, wait_until  # noqa: E402
 
-PORTS = {"smtp": 2525, "reinjection": 2526, "submission": 2587, "imap": 2143}
+PORTS = {"smtp": 2525, "reinjection": 2526, "submission": 2587, "imap": 2143, "dns": 2553}
 
 
 class Failed(Exception):
@@ -100,12 +101,24 @@ class Demo:
         self.dovecot = Dovecot(os.path.join(self.directory, "dovecot"), accounts, self.postfix.queue_directory, self.ports["imap"])
         self.postern = Postern(os.path.join(self.directory, "postern"), self.postfix.milter_socket(owner=USER), accounts).init()
         self.postfix.milters([self.postern.milter_address])
+        self.names = Names(os.path.join(self.directory, "dns"), self.ports["dns"])
+        self.configure_authentication()
         try:
+            self.names.start()
             self.dovecot.start()
             self.postern.start()
             self.postfix.start()
         finally:
-            self.save([d.process.pid for d in (self.dovecot.daemon, self.postern.milter, self.postern.archived) if d.process])
+            self.save([d.process.pid for d in (self.names.daemon, self.dovecot.daemon, self.postern.milter,
+                                                    self.postern.archived) if d.process])
+
+    def configure_authentication(self):
+        """Keys for example.test, published in the demo's DNS. Loopback clients play strangers here, so they are checked."""
+        self.postern.configure({
+            "dns": {"mode": "forward", "forwarders": [f"127.0.0.1@{self.ports['dns']}"], "dnssec": "off"},
+            "auth": {"authserv_id": "mx.example.test", "skip_networks": ["::1"]},
+            "sign": {"directory": os.path.join(self.directory, "keys"), "networks": ["::1"]}})
+        self.names.publish(self.postern.run("dkim", "keygen", "example.test").stdout.decode())
 
     def save(self, pids):
         with open(self.state_path, "w") as f:
@@ -177,6 +190,7 @@ def tell(demo, number, letter):
     line = next((line for line in reversed(demo.postern.milter.log().splitlines()) if queue_id in line), None)
     if not line:
         raise Failed(f"postern-milter logged nothing about {queue_id}")
+    show_authentication(demo, letter, queue_id, mailboxes[0])
     fact("log line", line.split(" ", 1)[1] if line[:4].isdigit() else line)
     find_again(demo, letter, queue_id, mailboxes)
 
@@ -196,6 +210,31 @@ def follow_delivery(demo, queue_id):
         mailboxes.append(user)
         fact("delivered" if len(mailboxes) == 1 else "", f"{user}  {os.path.relpath(path, demo.directory).split(',')[0]}")
     return mailboxes
+
+
+def header_field(message, name):
+    found = re.search(rf"^{name}:((?:.*)(?:\n[ \t].*)*)", message.split(b"\n\n")[0].decode("utf-8", "replace"), re.M)
+    return " ".join(found.group(1).split()) if found else None
+
+
+def show_authentication(demo, letter, queue_id, user):
+    """What was found out about the sender, or how the message was signed."""
+    with open(maildir_file(demo, user, queue_id), "rb") as f:
+        message = f.read().replace(b"\r\n", b"\n")
+    if letter.submitted_by:
+        verified = demo.names.verified(message)
+        if sorted(verified) != ["ed25519-sha256", "rsa-sha256"]:
+            raise Failed(f"of the two signatures only {verified} verify")
+        fact("signed", f"DKIM by {' and '.join(verified)}; both verify with dkimpy, by the keys in the demo's DNS")
+        return
+    results = header_field(message, "Authentication-Results")
+    if not results or letter.expected not in results:
+        raise Failed(f"Authentication-Results should say {letter.expected}: {results}")
+    fact("checked", results.split(";", 1)[1].strip())
+    if "dmarc=fail" in results:
+        if header_field(message, "X-Spam-Flag") != "YES":
+            raise Failed("the message fails DMARC and is not marked")
+        fact("", "its domain asks for quarantine of such mail: X-Spam-Flag: YES, for a Sieve rule to file into Junk")
 
 
 def find_again(demo, letter, queue_id, mailboxes):
@@ -278,14 +317,14 @@ def run(demo, once):
         return 130
     if once:
         demo.stop()
-        print("\nAll five messages were delivered, archived and found. Everything was stopped and removed.")
+        print("\nAll five messages were checked or signed, delivered, archived and found. Everything was stopped and removed.")
         return 0
     say_how_to_go_on(demo, demo.directory)
     return 0
 
 
 def show_logs(demo):
-    for name in ("postfix/mail.log", "postern/milter.log", "postern/archived.log", "dovecot/dovecot.log"):
+    for name in ("postfix/mail.log", "postern/milter.log", "postern/archived.log", "dovecot/dovecot.log", "dns/unbound.log"):
         path = os.path.join(demo.directory, name)
         if os.path.exists(path):
             with open(path, encoding="utf-8", errors="replace") as f:

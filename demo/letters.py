@@ -19,6 +19,7 @@ class Letter:
     html: str = ""
     attachments: list = field(default_factory=list)
     charset: str = "utf-8"
+    expected: str = "dmarc=pass"  # among what is found out about the sender
 
     @property
     def recipients(self):
@@ -58,8 +59,8 @@ def letters():
                "星期五下班後替大衛辦生日驚喜，地點在老地方，請保密！\n\nAlice\n",
                "alice@example.test", ["bob@example.test"], "生日驚喜", bcc=["carol@example.test", "dave@example.test"],
                submitted_by="alice@example.test"),
-        Letter("An HTML newsletter to a group alias", "Autumn sale", "See the HTML part.\n", "news@shop.test",
-               ["everyone@example.test"], "優惠活動 九折", html=NEWSLETTER),
+        Letter("An HTML newsletter to a group alias, from where its domain does not send", "Autumn sale", "See the HTML part.\n",
+               "news@shop.test", ["everyone@example.test"], "優惠活動 九折", html=NEWSLETTER, expected="dmarc=fail"),
         Letter("A message of 8 MB", "旅遊照片", "這是上次去阿里山的旅遊照片，檔案比較大。\n", "chen@outside.test", ["carol@example.test"],
                "旅遊照片", attachments=[("alishan.jpg", "image/jpeg", b"\xff\xd8\xff\xe0" + os.urandom(6_100_000))]),
     ]

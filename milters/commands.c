@@ -5,6 +5,7 @@
 #include "lib/base/daemon.h"
 #include "milters/host.h"
 #include "milters/process.h"
+#include "milters/results.h"
 #include "milters/stats.h"
 
 static void
@@ -60,6 +61,7 @@ load(struct process *process, GString *answer)
         note_fixed(process, fresh, answer);
         append_list(answer, report->warnings);
         runtime_set_current(runtime);
+        results_start(fresh);
     }
     config_unref(fresh);
     settings_report_free(&report);

@@ -2,6 +2,7 @@
  *
  *   finish    the message is rebuilt, the envelope completed
  *   limits    what was over a cap is refused, by a reply that says which
+ *   look      each module starts the lookups that it needs
  *   expand    recipients to mailboxes
  *   inspect   each module adds outcomes and edits
  *   decide    one decision over all outcomes
@@ -53,6 +54,9 @@ inspect(struct eom *eom)
 {
     const struct runtime *runtime = eom->session->runtime;
 
+    for (guint i = 0; milter_modules[i] != NULL; i++)
+        if ((runtime->selected & 1u << i) != 0 && milter_modules[i]->look != NULL)
+            milter_modules[i]->look(runtime->states[i], eom->tx);
     if ((runtime->needs & NEED_EXPANSION) != 0)
         eom->tx->pending = expander_fill(runtime->expander, eom->tx->capture, EXPAND_BUDGET_MS);
     eom->expanded = g_get_monotonic_time();
@@ -229,6 +233,10 @@ log_message(const struct eom *eom)
     log_line_str(line, "ref", tx->ref);
     log_line_str(line, "verdict", verdict_action_name(eom->action));
     log_line_str(line, "reason", eom->trouble != NULL ? eom->trouble : eom->decision.reason);
+    if (tx->auth != NULL)
+        auth_findings_log(tx->auth, line);
+    log_line_str(line, "signed", tx->signed_by);
+    log_line_str(line, "unsigned", tx->unsigned_why);
     log_line_str(line, "archive", transaction_archive_names[tx->archive]);
     log_line_str(line, "archive_id", tx->archive_id[0] != '\0' ? tx->archive_id : NULL);
     log_line_str(line, "archive_event", strcmp(tx->archive_id, tx->archive_event) != 0 ? tx->archive_event : NULL);

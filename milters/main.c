@@ -21,6 +21,7 @@
 #include "lib/base/net.h"
 #include "milters/host.h"
 #include "milters/process.h"
+#include "milters/results.h"
 #include "milters/stats.h"
 
 #define LISTEN_BACKLOG 1024
@@ -187,6 +188,7 @@ start(struct process *process, GError **error)
     stats_init();
     if (!open_as_root(process, error) || !open_runtime(process, error) || !host_open(process->listener, error))
         return FALSE;
+    results_start(process->config); /* before a reload can come */
     if (process->config->milter.control[0] != '\0') {
         process->control = control_start(process->config->milter.control, process_commands, process, error);
         if (process->control == NULL)
@@ -221,7 +223,8 @@ run(struct process *process)
     if (host_failed())
         return 1;
     process_drain(process);
-    control_stop(&process->control);
+    control_stop(&process->control); /* no reload any more */
+    results_stop();
     return 0;
 }
 

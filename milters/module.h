@@ -1,6 +1,8 @@
 /* module.h: what a milter module is, and the one fixed order in which modules run.
  *
- * A module sees a message twice at end of message. inspect() looks at it and adds outcomes and header edits
+ * A module sees a message as it comes and twice at its end. begin() is called when the sender is known, and look() when all of
+ * the message is there: both start what takes its time elsewhere (lookups), for all modules before the first inspect(), so that
+ * waiting overlaps. inspect() looks at it and adds outcomes and header edits
  * to the verdict; the host then decides once over all outcomes. keep() runs after the decision, when all
  * edits are known, for a message that is about to be accepted (also one to be discarded or quarantined); a
  * module that must have it safe returns only when it is, and FALSE turns the reply into a 4xx. Nothing of
@@ -27,6 +29,7 @@ enum milter_need {
     NEED_EXPANSION = 1 << 6,  /* recipients expanded to mailboxes before inspect */
     MAY_EDIT = 1 << 7,        /* may add, change or delete header fields */
     MAY_REMOVE = 1 << 8,      /* may delete recipients, or quarantine the message */
+    NEED_DNS = 1 << 9,        /* runtime->dns */
 };
 
 struct milter_module {
@@ -36,6 +39,9 @@ struct milter_module {
     /* State for a new runtime; NULL without error is allowed. May be NULL. */
     gpointer (*open)(struct runtime *runtime, GError **error);
     void (*close)(gpointer state);
+    /* These two never block; each may be NULL. */
+    void (*begin)(gpointer state, struct transaction *tx);
+    void (*look)(gpointer state, struct transaction *tx);
     void (*inspect)(gpointer state, struct transaction *tx);
     /* error says what to log when FALSE. */
     gboolean (*keep)(gpointer state, struct transaction *tx, const struct decision *decision, GError **error);
@@ -45,7 +51,7 @@ struct milter_module {
 /* In the order in which they run; closed by NULL. */
 extern const struct milter_module *const milter_modules[];
 
-extern const struct milter_module archive_module, envelope_module;
+extern const struct milter_module auth_module, sign_module, archive_module, envelope_module;
 
 /* Set of indexes (bits) into milter_modules for the names, in whatever order they are given; unknown names
  * are an error that lists the known ones. */

@@ -1,6 +1,7 @@
 /* runtime.c: builds and takes down what a configuration stands for. */
 #include "lib/mail/accounts.h"
 #include "lib/mail/databases.h"
+#include "lib/mail/resolver.h"
 #include "milters/runtime.h"
 
 #define SQL_CONNECTIONS_MAX 8u
@@ -38,6 +39,32 @@ open_accounts(struct runtime *runtime)
     runtime->expander = expander_new(expand_by_accounts, runtime->accounts, settings->retry);
 }
 
+/* The resolver of the configuration; that of the configuration in effect, with its cache, when nothing about it differs. */
+static gboolean
+open_dns(struct runtime *runtime, GError **error)
+{
+    const struct config_dns *settings = &runtime->config->dns;
+    struct runtime *former = runtime_current();
+
+    if (former != NULL && former->dns != NULL && resolver_is_same(settings, &former->config->dns))
+        runtime->dns = dns_ref(former->dns);
+    else
+        runtime->dns = resolver_open(settings, error);
+    runtime_unref(former);
+    return runtime->dns != NULL;
+}
+
+static guint
+needs_of_modules(const struct runtime *runtime)
+{
+    guint needs = 0;
+
+    for (guint i = 0; milter_modules[i] != NULL; i++)
+        if ((runtime->selected & 1u << i) != 0)
+            needs |= milter_modules[i]->needs(runtime->config);
+    return needs;
+}
+
 static gboolean
 open_modules(struct runtime *runtime, GError **error)
 {
@@ -47,7 +74,6 @@ open_modules(struct runtime *runtime, GError **error)
 
         if ((runtime->selected & 1u << i) == 0)
             continue;
-        runtime->needs |= module->needs(runtime->config);
         if (module->open == NULL)
             continue;
         runtime->states[i] = module->open(runtime, &cause);
@@ -80,12 +106,21 @@ runtime_new(struct config *config, const char *instance, struct spool *spool, GE
     runtime->spool = spool;
     if (runtime_archives(config))
         runtime->archive = archive_client_new(config->archive.connect, (int)config->archive.timeout);
+    runtime->needs = needs_of_modules(runtime);
     open_accounts(runtime);
-    if (!open_modules(runtime, error)) {
+    if (((runtime->needs & NEED_DNS) != 0 && !open_dns(runtime, error)) || !open_modules(runtime, error)) {
         runtime_unref(runtime);
         return NULL;
     }
     return runtime;
+}
+
+void
+runtime_begin(const struct runtime *runtime, struct transaction *tx)
+{
+    for (guint i = 0; milter_modules[i] != NULL; i++)
+        if ((runtime->selected & 1u << i) != 0 && milter_modules[i]->begin != NULL)
+            milter_modules[i]->begin(runtime->states[i], tx);
 }
 
 struct runtime *
@@ -103,6 +138,7 @@ runtime_unref(struct runtime *runtime)
     for (guint i = 0; milter_modules[i] != NULL; i++)
         if (runtime->states[i] != NULL && milter_modules[i]->close != NULL)
             milter_modules[i]->close(runtime->states[i]);
+    dns_unref(runtime->dns);
     archive_client_free(&runtime->archive);
     expander_free(&runtime->expander);
     accounts_free(&runtime->accounts);

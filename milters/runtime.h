@@ -2,6 +2,7 @@
  * the way to the archive. A reload makes a new one beside the old; sessions keep the one they began with.
  * Reference counted, thread-safe; never changes once made. */
 #pragma once
+#include "lib/base/dns.h"
 #include "lib/mail/archive_client.h"
 #include "milters/expand.h"
 #include "milters/module.h"
@@ -17,6 +18,7 @@ struct runtime {
     struct sql_pool *sql;               /* NULL when accounts.driver = none */
     struct accounts *accounts;
     struct expander *expander;
+    struct dns *dns;                    /* NULL when no module needs it */
     struct archive_client *archive;     /* NULL without the archive module */
     struct spool *spool;                /* of the process, borrowed; NULL without the archive module */
 };
@@ -30,6 +32,9 @@ const char *runtime_instance_name(const struct config *config, const char *overr
 gboolean runtime_archives(const struct config *config);
 struct runtime *runtime_ref(struct runtime *runtime);
 void runtime_unref(struct runtime *runtime);
+
+/* Tells the modules that a transaction has begun. */
+void runtime_begin(const struct runtime *runtime, struct transaction *tx);
 
 /* The runtime that new sessions begin with. _set takes the reference over and drops the former one. */
 struct runtime *runtime_current(void); /* with a reference of its own; NULL before the first _set */

@@ -136,4 +136,5 @@ session_mail(struct session *session, const char *argument, const char *auth_use
     if (has_tls)
         g_ptr_array_add(capture->notes, g_strdup_printf("tls=%.64s", tls));
     transaction_mail(session->tx, argument);
+    runtime_begin(runtime, session->tx);
 }

@@ -4,9 +4,27 @@
 
 struct milter_stats stats;
 
+/* "spf_none" .. "arc_permerror"; lives as long as the metric. */
+static const char *const *
+auth_labels(void)
+{
+    static const char *const methods[] = {"spf", "dkim", "dmarc", "arc"};
+    static char labels[G_N_ELEMENTS(methods) * (AUTH_PERMERROR + 1)][24];
+    static const char *list[G_N_ELEMENTS(labels) + 1];
+
+    for (guint i = 0; i < G_N_ELEMENTS(labels); i++) {
+        g_snprintf(labels[i], sizeof labels[i], "%s_%s", methods[i / (AUTH_PERMERROR + 1)],
+                   auth_result_name((enum auth_result)(i % (AUTH_PERMERROR + 1))));
+        list[i] = labels[i];
+    }
+    return list;
+}
+
 void
 stats_init(void)
 {
+    static const char *const signatures[] = {"signed", "unsigned", "failed", NULL};
+    static const char *const results[] = {"stored", "lost", NULL};
     static const char *actions[VERDICT_TEMPFAIL + 2];
     static const char *const reloads[] = {"ok", "refused", NULL};
 
@@ -29,5 +47,13 @@ stats_init(void)
                                         "Sessions turned away because the setting sessions was reached.", NULL, NULL);
     stats.pending = metrics_counter("postern_milter_expansion_pending_total",
                                     "Recipients whose mailboxes could not be looked up at receipt.", NULL, NULL);
+    stats.signatures = metrics_counter("postern_milter_signatures_total", "Messages of ours, signed or not.", "result",
+                                       signatures);
+    stats.auth = metrics_counter("postern_milter_auth_total", "Results of SPF, DKIM, DMARC and ARC.", "result",
+                                 auth_labels());
+    stats.results = metrics_counter("postern_milter_dmarc_results_total", "Messages counted for DMARC reports.", "result",
+                                    results);
+    stats.results_waiting = metrics_gauge("postern_milter_dmarc_results_waiting",
+                                          "Kinds of messages for DMARC reports that are not in the database yet.", NULL, NULL);
     stats.reloads = metrics_counter("postern_milter_reloads_total", "Reloads of the configuration.", "result", reloads);
 }

@@ -13,9 +13,15 @@ struct milter_stats {
     struct metric *transactions;  /* now, from MAIL to the final reply */
     struct metric *turned_away;   /* sessions over the setting sessions */
     struct metric *pending;       /* recipients whose mailboxes could not be looked up at receipt */
+    struct metric *signatures;    /* label result, 0 signed, 1 unsigned, 2 failed: messages of ours */
+    struct metric *auth;          /* label result, index: enum stats_method * 8 + enum auth_result; mail from outside */
+    struct metric *results;       /* label result, index: enum stats_results; messages that DMARC reports count */
+    struct metric *results_waiting; /* kinds of such messages in memory */
     struct metric *reloads;       /* label result, 0 ok, 1 refused */
 };
 extern struct milter_stats stats;
+enum stats_results { STATS_RESULTS_STORED, STATS_RESULTS_LOST };
+enum stats_method { STATS_SPF, STATS_DKIM, STATS_DMARC, STATS_ARC };
 
 /* Registers them; call once at start. */
 void stats_init(void);

@@ -33,11 +33,13 @@ transaction_free(struct transaction **tx)
 {
     if (*tx == NULL)
         return;
+    auth_findings_free(&(*tx)->auth);
     message_free(&(*tx)->message);
     capture_free(&(*tx)->capture);
     g_ptr_array_unref((*tx)->rcpt_arguments);
     if ((*tx)->content != NULL)
         g_byte_array_unref((*tx)->content);
+    g_free((*tx)->signed_by);
     g_free((*tx)->message_id);
     g_clear_pointer(tx, g_free);
 }

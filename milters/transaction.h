@@ -3,6 +3,7 @@
  * Everything from the client is capped here: over a cap nothing more is stored and the transaction remembers
  * which cap it was, so that the end of the message can say so in the reply. Belongs to one thread at a time. */
 #pragma once
+#include "milters/auth_findings.h"
 #include "lib/mail/capture.h"
 #include "lib/mail/message.h"
 
@@ -28,6 +29,9 @@ struct transaction {
     enum transaction_archive archive;
     char archive_id[32], archive_event[32];
     gboolean archive_known, archive_repeat;
+    struct auth_findings *auth; /* of the module auth: owned, NULL when nothing was checked */
+    char *signed_by;           /* of the module sign: "example.test/sel2026,.."; NULL when it has not signed */
+    const char *unsigned_why;  /* why mail of ours is not signed; NULL otherwise. Static. */
     guint pending; /* recipients whose mailboxes are not known yet */
 
     /* private */

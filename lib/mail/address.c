@@ -429,9 +429,8 @@ domain_length(const char *domain, gsize length)
     return length;
 }
 
-/* Lower-case A-labels; what IDNA refuses stays UTF-8. */
-static char *
-normalise_domain(const char *domain)
+char *
+address_normalise_domain(const char *domain)
 {
     gsize length = domain_length(domain, strlen(domain));
     UIDNAInfo info = UIDNA_INFO_INITIALIZER;
@@ -484,6 +483,6 @@ address_normalise(const char *mailbox)
         return lower(mailbox, length);
     }
     local_part = normalise_local(mailbox, (gsize)(domain - 1 - mailbox));
-    domain_part = normalise_domain(domain);
+    domain_part = address_normalise_domain(domain);
     return g_strconcat(local_part, "@", domain_part, NULL);
 }

@@ -18,5 +18,8 @@ gboolean address_parse_list(const char *value, gsize length, guint max, GPtrArra
 char *address_from_path(const char *path, gsize length);
 /* Comparison form; caller frees; never NULL ("" stays ""). */
 char *address_normalise(const char *mailbox);
+/* Comparison form of a domain: lower case, A-labels (what IDNA refuses stays UTF-8), without dots and white space at the
+ * end. Caller frees. */
+char *address_normalise_domain(const char *domain);
 /* Pointer into mailbox after the last @, or NULL. */
 const char *address_domain(const char *mailbox);

@@ -1,8 +1,8 @@
 /* config.c: the tables of postern.conf: every section, setting, default, bound and line of documentation.
  *
  * The manual page postern.conf(5), the sample file, `postern config show` and the checks all come from
- * here. A new setting is one line below and one field in config.h. */
-#include "lib/mail/config.h"
+ * here. A new setting is one line below (or in config_auth.c) and one field in config.h. */
+#include "lib/mail/config_private.h"
 #include <string.h>
 
 static const char *const log_targets[] = {"stderr", "syslog", NULL};                  /* enum log_target */
@@ -10,7 +10,7 @@ static const char *const log_formats[] = {"text", "json", NULL};                
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};  /* enum log_severity */
 static const char *const accounts_drivers[] = {"none", "sqlite", "mariadb", NULL};
 static const char *const catalogue_drivers[] = {"sqlite", "mariadb", NULL};
-static const char *const milter_modules[] = {"archive", "envelope", NULL};
+static const char *const milter_modules[] = {"auth", "sign", "archive", "envelope", NULL};
 
 #define K (G_GINT64_CONSTANT(1) << 10)
 #define M (G_GINT64_CONSTANT(1) << 20)
@@ -19,9 +19,6 @@ static const char *const milter_modules[] = {"archive", "envelope", NULL};
 #define S G_GINT64_CONSTANT(1000)
 #define HOUR (3600 * S)
 #define NAME_MAX_BYTES 255
-
-/* One row of a table: section struct s, field f. */
-#define ROW(s, f, t, d, ...) {.name = #f, .type = t, .offset = G_STRUCT_OFFSET(struct s, f), .dflt = d, __VA_ARGS__}
 
 static const struct setting log_settings[] = {
     ROW(config_log, target, SETTING_ENUM, "syslog", .choices = log_targets,
@@ -68,7 +65,7 @@ static const struct setting milter_settings[] = {
         .doc = "Where Prometheus reads /metrics; empty for none."),
     ROW(config_milter, user, SETTING_STRING, "postern", .max = 64,
         .doc = "Account that the milter runs as when it is started by root."),
-    ROW(config_milter, modules, SETTING_LIST, "archive, envelope", .choices = milter_modules,
+    ROW(config_milter, modules, SETTING_LIST, "auth, sign, archive, envelope", .choices = milter_modules,
         .doc = "The modules that are in use. Their order is fixed by the program; the order here has no meaning."),
     ROW(config_milter, max_message, SETTING_SIZE, "200M", .min = 64 * K, .max = 224 * M, /* a frame holds 256M */
         .doc = "Largest message; a larger one gets a permanent error, so keep it above Postfix's "
@@ -255,6 +252,15 @@ const struct settings_section config_sections[] = {
             "The mail accounts, read from PostfixAdmin's own tables. A recipient is expanded to the mailboxes that "
             "its aliases name at that moment, and the archive keeps both."),
     SECTION(milter, milter_check, "The milter, postern-milter."),
+    SECTION(dns, dns_check, "How names are looked up: one resolver with a cache, for all of the milter's modules."),
+    SECTION(auth, auth_check,
+            "The milter's module auth: SPF, DKIM, DMARC and ARC of mail from outside, told in one "
+            "Authentication-Results field."),
+    SECTION(sign, sign_check,
+            "The milter's module sign: DKIM signatures on mail of our users and of our own machines, and ARC seals."),
+    SECTION(dmarc, dmarc_check,
+            "DMARC's aggregate reports: what inbound mail was found to be is counted for reports to the owners of domains, and "
+            "the reports that others send about ours are kept."),
     SECTION(archive, NULL,
             "The milter's module archive. It answers the end of a message only when the message is on disk, in the "
             "archive or in the spool."),

@@ -29,6 +29,35 @@ struct config_envelope {            /* section "envelope" */
     gboolean tag_delivered;         /* X-Envelope-To on delivered mail: shows Bcc; the manual warns */
     char *header;
 };
+enum config_dns_mode { CONFIG_DNS_SYSTEM, CONFIG_DNS_FORWARD, CONFIG_DNS_RECURSIVE };
+enum config_dnssec { CONFIG_DNSSEC_AUTO, CONFIG_DNSSEC_STRICT, CONFIG_DNSSEC_OFF };
+struct config_dns {
+    int mode, dnssec;
+    char **forwarders;
+    char *trust_anchor, *root_hints;
+    gint64 timeout, cache;
+};
+struct config_auth {                /* section "auth": the milter module that checks who mail is from */
+    char **checks, **skip_networks, **forwarders, **arc_trusted;
+    char *authserv_id, *junk_header;
+    gint64 signatures, threads;
+    gboolean spf_reject, dmarc_reject, dmarc_junk;
+};
+enum config_sign_source { CONFIG_SIGN_DIRECTORY, CONFIG_SIGN_OPENDKIM, CONFIG_SIGN_SQL };
+struct config_sign {                /* section "sign": the milter module that signs our users' mail */
+    int source, canonicalization;   /* canonicalization: 0 relaxed/relaxed, 1 relaxed/simple, 2 simple/relaxed, 3 simple/simple */
+    char *directory, *key_table, *signing_table, *arc_domain;
+    char **networks, **headers, **oversign;
+    gboolean any_sender, arc;
+    gint64 expire;
+};
+enum config_dmarc_driver { CONFIG_DMARC_NONE, CONFIG_DMARC_SQLITE, CONFIG_DMARC_MARIADB };
+struct config_dmarc {               /* section "dmarc": aggregate reports, kept, sent and read */
+    int driver;
+    gboolean report;
+    char *path, *host, *database, *user, *password, *organisation, *contact, *from, *smtp;
+    gint64 port, keep;              /* keep in milliseconds */
+};
 struct config_archived {            /* section "archived": the daemon */
     char *listen, *socket_group, *control, *metrics, *user, *dir, *master_key;
     gint64 socket_mode, segment_size, level, attachment_min, max_message, min_free, workers, index_batch,
@@ -42,6 +71,10 @@ struct config {
     struct config_log log;
     struct config_accounts accounts;
     struct config_milter milter;
+    struct config_dns dns;
+    struct config_auth auth;
+    struct config_sign sign;
+    struct config_dmarc dmarc;
     struct config_archive_module archive;
     struct config_envelope envelope;
     struct config_archived archived;

@@ -5,6 +5,7 @@
 /* While a message waits at end of data the accounts are asked; an answer that takes longer is "away". */
 #define ACCOUNTS_TIMEOUT_MS 5000
 #define CATALOGUE_RETRY_MS 2000
+#define REPORTS_RETRY_MS 2000
 
 void
 databases_catalogue(const struct config_archived *config, struct sql_options *options_r, char **path_r)
@@ -49,4 +50,28 @@ databases_accounts(const struct config_accounts *config, struct sql_options *opt
     default:
         return FALSE;
     }
+}
+
+gboolean
+databases_reports(const struct config_dmarc *config, struct sql_options *options_r)
+{
+    memset(options_r, 0, sizeof *options_r);
+    options_r->retry_ms = REPORTS_RETRY_MS;
+    switch ((enum config_dmarc_driver)config->driver) {
+    case CONFIG_DMARC_SQLITE:
+        options_r->driver = "sqlite";
+        options_r->path = config->path;
+        return TRUE;
+    case CONFIG_DMARC_MARIADB:
+        options_r->driver = "mariadb";
+        options_r->host = config->host;
+        options_r->port = (guint)config->port;
+        options_r->database = config->database;
+        options_r->user = config->user;
+        options_r->password = config->password;
+        return TRUE;
+    case CONFIG_DMARC_NONE:
+        break;
+    }
+    return FALSE;
 }

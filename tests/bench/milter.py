@@ -53,7 +53,8 @@ class Bench:
             f.write(f"""
 log {{ target = stderr }}
 accounts {{ driver = sqlite path = "{self.accounts.database}" }}
-milter {{ listen = "unix:{self.socket}" control = "unix:{d}/milter.control" metrics = "" user = "daemon" socket_group = "postfix" }}
+milter {{ modules = {{archive, envelope}} listen = "unix:{self.socket}" control = "unix:{d}/milter.control" metrics = "" user = "daemon" 
+  socket_group = "postfix" }}
 archive {{ connect = "unix:{self.archive_socket}" spool = "{d}/spool" }}
 archived {{ listen = "unix:{self.archive_socket}" control = "unix:{d}/archived.control" metrics = "" user = "daemon"
   socket_group = "" dir = "{d}/archive" master_key = "{d}/archive.key" min_free = 64M }}

@@ -71,7 +71,7 @@ def main():
         name = os.path.basename(program) + " finds its planted bug"
         start = time.monotonic()
         code, _, executions, log = run(program, 60, None)
-        found = re.search(r"ERROR: (?:AddressSanitizer|libFuzzer): [^\n]*|runtime error: [^\n]*", log)
+        found = re.search(r"ERROR: (?:AddressSanitizer|libFuzzer): [^\n]*|runtime error: [^\n]*|ERROR \*\*: [^\n]*", log)
         if code != 0 and found:
             note(name, "passed", f"after {time.monotonic() - start:.1f} s: {found.group(0)[:90]}")
         else:

@@ -25,9 +25,9 @@ class LoneMilter:
         self.archive = FakeArchived(f"{directory}/archived.sock")
         self.config = f"{directory}/postern.conf"
         self.sections = {"log": {"target": "stderr"},
-                         "milter": {"instance": "inbound", "listen": f"unix:{self.socket}", "socket_group": "nogroup",
-                                    "socket_mode": "0666", "control": f"unix:{self.control}", "metrics": "inet:9870@127.0.0.1",
-                                    "user": "nobody"},
+                         "milter": {"instance": "inbound", "modules": "{archive, envelope}", "listen": f"unix:{self.socket}",
+                                    "socket_group": "nogroup", "socket_mode": "0666", "control": f"unix:{self.control}",
+                                    "metrics": "inet:9870@127.0.0.1", "user": "nobody"},
                          "archive": {"connect": f"unix:{directory}/archived.sock", "spool": f"{directory}/spool",
                                      "timeout": "1s", "drain_interval": "200ms", "spool_min_free": "0"}}
         self.daemon = Daemon([str(PROGRAM), "-c", self.config], f"{directory}/milter.log")

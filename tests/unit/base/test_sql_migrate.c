@@ -126,16 +126,20 @@ real_schema(const struct sqltest *test)
     sql_close(&sql);
 }
 
-/* Every named statement that is compiled in is accepted by both engines (accounts' need PostfixAdmin's tables). */
+/* Every named statement that is compiled in is accepted by both engines (those of accounts need PostfixAdmin's tables, those
+ * of sign their own). */
 static void
 statements_prepare(const struct sqltest *test)
 {
     struct sql *sql = sqltest_open(test);
     g_autoptr(GError) error = NULL;
     assert_true(sql_migrate(sql, "catalogue", NULL, &error));
+    assert_true(sql_migrate(sql, "reports", NULL, &error));
     g_autofree char *path = g_strdup_printf("%s/tests/sql/postfixadmin.%s.sql", g_getenv("POSTERN_SOURCE"),
                                             test->mariadb ? "mariadb" : "sqlite");
+    g_autofree char *keys = g_strdup_printf("%s/tests/sql/postern_dkim.sql", g_getenv("POSTERN_SOURCE"));
     sqltest_script_file(sql, path);
+    sqltest_script_file(sql, keys);
     assert_true(sql_n_statements > 10);
     for (guint i = 0; i < sql_n_statements; i++) {
         guint n;

@@ -20,8 +20,8 @@ test_defaults(void **state)
     assert_int_equal(config->log.format, LOG_AS_TEXT);
     assert_int_equal(config->log.least, LOG_SEV_INFO);
     assert_int_equal(config->milter.socket_mode, 0660);
-    assert_string_equal(config->milter.modules[0], "archive");
-    assert_string_equal(config->milter.modules[1], "envelope");
+    g_autofree char *modules = g_strjoinv(" ", config->milter.modules);
+    assert_string_equal(modules, "auth sign archive envelope");
     assert_false(config->envelope.tag_delivered);
     assert_string_equal(config->archive.connect, config->archived.listen);
     assert_true(config->archive.timeout <= 20000); /* a callback is answered within 20 s */
@@ -61,7 +61,33 @@ static const struct {
     {"accounts { driver = mariadb\n database = x }", "accounts.user: is empty"},
     {"accounts { driver = sqlite }", "(default): accounts.path: is empty"},
     {"archived { catalogue_driver = mariadb }", "archived.catalogue_user: is empty; catalogue_driver = mariadb"},
-    {"milter { modules = {archive, spam} }", "milter.modules: \"spam\" is not known; choose from: archive, envelope"},
+    {"milter { modules = {archive, spam} }", "milter.modules: \"spam\" is not known; choose from: auth, sign, archive, envelope"},
+    {"dns { mode = forward }", "(default): dns.forwarders: is empty; mode = forward needs it"},
+    {"dns { mode = forward\n forwarders = {192.0.2.53, \"192.0.2.53@0\"} }", "2: dns.forwarders: \"192.0.2.53@0\" is no address"},
+    {"auth { skip_networks = {\"10.0.0.1/8\"} }", "auth.skip_networks: \"10.0.0.1/8\" is no network"},
+    {"auth { forwarders = {x} }", "auth.forwarders: \"x\" is no network"},
+    {"auth { arc_trusted = {a..b} }", "auth.arc_trusted: \"a..b\" is no domain name"},
+    {"auth { authserv_id = \"a b\" }", "auth.authserv_id: is no domain name"},
+    {"auth { junk_header = \"X-Spam\" }", "auth.junk_header: is no header field"},
+    {"auth { checks = {dmarc, arc} }", "auth.checks: dmarc rests on spf and dkim"},
+    {"sign { networks = {\"::/129\"} }", "sign.networks: \"::/129\" is no network"},
+    {"sign { headers = {\"A B\"} }", "sign.headers: \"A B\" is no header field's name"},
+    {"sign { oversign = {\"a:\"} }", "sign.oversign: \"a:\" is no header field's name"},
+    {"sign { source = opendkim }", "sign.key_table: is empty; source = opendkim needs it"},
+    {"sign { source = opendkim\n key_table = /k }", "sign.signing_table: is empty"},
+    {"sign { arc = yes }", "sign.arc_domain: is no domain name; arc = yes needs it"},
+    {"dmarc { driver = mariadb\n user = u }", "(default): dmarc.database: is empty; driver = mariadb needs it"},
+    {"dmarc { driver = mariadb\n database = d }", "(default): dmarc.user: is empty; driver = mariadb needs it"},
+    {"dmarc { report = yes }", "(default): dmarc.driver: is none; report = yes needs a database"},
+    {"dmarc { driver = sqlite\n report = yes }", "(default): dmarc.organisation: is empty; report = yes needs it"},
+    {"dmarc { driver = sqlite\n report = yes }", "(default): dmarc.contact: is empty; report = yes needs it"},
+    {"dmarc { driver = sqlite\n report = yes }", "(default): dmarc.from: is empty; report = yes needs it"},
+    {"dmarc { from = \"a b@c.test\" }", ":1: dmarc.from: is no plain address"},
+    {"dmarc { from = \"a%40x@c.test\" }", ":1: dmarc.from: is no plain address"},
+    {"dmarc { contact = \"a@[192.0.2.1]\" }", ":1: dmarc.contact: is no plain address"},
+    {"dmarc { smtp = \"fd:3\" }", ":1: dmarc.smtp: must be inet:PORT@HOST or unix:/path"},
+    {"dmarc { smtp = \"inet:25@*\" }", ":1: dmarc.smtp: needs the host"},
+    {"dmarc { keep = 7d }", "dmarc.keep"},
     {"milter { instance = \"a b\" }", "1: milter.instance: use letters"},
     {"milter { control = \"inet:1@127.0.0.1\" }", "milter.control: must be a unix socket"},
     {"milter { metrics = \"inet:9871@127.0.0.1\" }", "archived.metrics: inet:9871@127.0.0.1 is milter.metrics"},

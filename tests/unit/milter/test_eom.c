@@ -1,56 +1,9 @@
 /* test_eom.c: the steps at end of message against a recorded MTA: what is told to it, in which order, and
  * what decides the reply. The archive is away in all of them, so that the spool decides what is kept. */
+#include "tests/unit/milter/mta_double.h"
 #include "tests/unit/milter/test.h"
 #include "milters/eom.h"
 #include "milters/stats.h"
-
-struct mta_double {
-    GString *told; /* every operation, one letter and its arguments */
-    gboolean refuses;
-};
-
-G_GNUC_PRINTF(2, 3) static gboolean
-tell(struct mta_double *mta, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    g_string_append_vprintf(mta->told, format, arguments);
-    va_end(arguments);
-    return !mta->refuses;
-}
-
-static gboolean
-add(gpointer mta, const char *name, const char *value)
-{
-    return tell(mta, "+%s=%s;", name, value);
-}
-
-static gboolean
-insert(gpointer mta, int position, const char *name, const char *value)
-{
-    return tell(mta, "i%d %s=%s;", position, name, value);
-}
-
-static gboolean
-change(gpointer mta, int nth, const char *name, const char *value)
-{
-    return tell(mta, "c%d %s=%s;", nth, name, value != NULL ? value : "(delete)");
-}
-
-static gboolean
-remove_recipient(gpointer mta, const char *argument)
-{
-    return tell(mta, "-%s;", argument);
-}
-
-static gboolean
-reply(gpointer mta, const char *code, const char *enhanced, const char *text)
-{
-    return tell(mta, "y%s %s %s;", code, enhanced, text);
-}
-
-static const struct mta_ops ops = {add, insert, change, remove_recipient, reply};
 
 struct world {
     char *dir;
@@ -58,7 +11,6 @@ struct world {
     struct runtime runtime;
     struct session *session;
     struct mta_double mta;
-    guint archive_index, envelope_index;
 };
 
 static int
@@ -71,7 +23,14 @@ no_accounts(gpointer source, const char *address, char ***mailboxes_r, GError **
     return 0;
 }
 
-/* modules: a for archive, e for envelope (which then tags). */
+/* The module with that letter in the names below: a for archive, e for envelope (which then tags). */
+static gboolean
+is_wanted(const struct milter_module *module, const char *modules)
+{
+    return (module == &archive_module && strchr(modules, 'a') != NULL) ||
+           (module == &envelope_module && strchr(modules, 'e') != NULL);
+}
+
 static struct world *
 world_new(const char *modules, guint64 spool_max)
 {
@@ -90,7 +49,7 @@ world_new(const char *modules, guint64 spool_max)
     runtime->archive = archive_client_new("unix:/nonexistent/archived.sock", 1000);
     runtime->expander = expander_new(no_accounts, NULL, 1000);
     for (guint i = 0; milter_modules[i] != NULL; i++) {
-        if (strchr(modules, milter_modules[i]->name[0]) == NULL)
+        if (!is_wanted(milter_modules[i], modules))
             continue;
         runtime->selected |= 1u << i;
         runtime->needs |= milter_modules[i]->needs(&w->config);

@@ -1,0 +1,13 @@
+/* config_private.h: tables of postern.conf that have files of their own; config.c puts them together. */
+#pragma once
+#include "lib/mail/config.h"
+
+/* One row of a table: section struct s, field f. */
+#define ROW(s, f, t, d, ...) {.name = #f, .type = t, .offset = G_STRUCT_OFFSET(struct s, f), .dflt = d, __VA_ARGS__}
+
+/* config_auth.c: the DNS, the milter's modules auth and sign. config_dmarc.c: reports. */
+extern const struct setting dns_settings[], auth_settings[], sign_settings[], dmarc_settings[];
+void dns_check(const void *section, struct settings_report *report);
+void auth_check(const void *section, struct settings_report *report);
+void sign_check(const void *section, struct settings_report *report);
+void dmarc_check(const void *section, struct settings_report *report);
