@@ -467,7 +467,7 @@ corpus_folder(void)
 {
     const char *corpus = g_getenv("POSTERN_CORPUS");
 
-    return g_build_filename(corpus != NULL ? corpus : "../shared/corpus", "auth-suites/parsedmarc/samples", NULL);
+    return g_build_filename(corpus != NULL ? corpus : SOURCE_ROOT "/../shared/corpus", "auth-suites/parsedmarc/samples", NULL);
 }
 
 /* Reads one sample, writes it and reads it again. */
@@ -550,8 +550,10 @@ static void
 test_corpus(void **state)
 {
     (void)state;
-    if (!has_corpus())
+    if (!has_corpus()) {
+        print_message("no corpus beside the tree: skipped (set POSTERN_CORPUS)\n");
         skip(); /* leaves by a jump: nothing may be held here */
+    }
     read_corpus();
 }
 
