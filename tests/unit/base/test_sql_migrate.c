@@ -133,6 +133,7 @@ statements_prepare(const struct sqltest *test)
     struct sql *sql = sqltest_open(test);
     g_autoptr(GError) error = NULL;
     assert_true(sql_migrate(sql, "catalogue", NULL, &error));
+    assert_true(sql_migrate(sql, "reports", NULL, &error)); /* beside each other in one database */
     g_autofree char *path = g_strdup_printf("%s/tests/sql/postfixadmin.%s.sql", g_getenv("POSTERN_SOURCE"),
                                             test->mariadb ? "mariadb" : "sqlite");
     sqltest_script_file(sql, path);
