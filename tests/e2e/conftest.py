@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from support.dovecot import Dovecot  # noqa: E402
 from support.lone_milter import LoneMilter  # noqa: E402
 from support.postern import USER, Postern  # noqa: E402
 from support.postfix import Postfix  # noqa: E402
+from support.process import read_text, wait_until  # noqa: E402
 
 
 def pytest_cmdline_main(config):
@@ -158,3 +160,35 @@ def milter():
         if os.environ.get("POSTERN_KEEP"):
             print(alone.log())
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def mariadb():
+    """A private server: (socket, kill, start); skipped where MariaDB is not installed."""
+    if not shutil.which("mariadbd", path="/usr/sbin:/usr/bin:/usr/local/sbin"):
+        pytest.skip("no mariadbd (package mariadb-server-core)")
+    directory = tempfile.mkdtemp(prefix="pm-", dir="/tmp")
+
+    class Server:
+        socket = os.path.join(directory, "sock")
+
+        def start(self):
+            subprocess.run([os.path.join(ROOT, "tests", "support", "mariadb.sh"), "start", directory], check=True, stdin=subprocess.DEVNULL)
+            # started by root, the socket is for everybody; the daemon runs as another user
+            os.chmod(directory, 0o755)
+
+        def kill(self):
+            pid = int(read_text(os.path.join(directory, "pid")) or 0)
+            if pid:
+                os.kill(pid, signal.SIGKILL)
+                wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 10, "end of mariadbd")
+                os.unlink(os.path.join(directory, "pid"))
+
+        def sql(self, text):
+            subprocess.run(["mariadb", "--no-defaults", "-S", self.socket, "-e", text], check=True, stdin=subprocess.DEVNULL)
+
+    server = Server()
+    server.start()
+    yield server
+    server.kill()
+    shutil.rmtree(directory, ignore_errors=True)

@@ -21,10 +21,9 @@ from support.accounts import Accounts, address
 from support.archive_client import Client, Closed, Failed, capture, recipient
 from support.client import compose
 from support.postern import Postern, program
-from support.process import read_text, wait_until
+from support.process import wait_until
 
 CORPUS = os.environ.get("POSTERN_CORPUS", os.path.join(ROOT, "..", "shared", "corpus"))
-MARIADB = os.path.join(ROOT, "tests", "support", "mariadb.sh")
 
 
 class Archive(Postern):
@@ -82,37 +81,6 @@ def archive(request):
             shutil.rmtree(instance.directory, ignore_errors=True)
         assert "ERROR: AddressSanitizer" not in log and "runtime error" not in log, log[-4000:]
         assert status in (0, None, -signal.SIGKILL) or instance.archived.process is None, f"ended with {status}:\n{log[-2000:]}"
-
-
-@pytest.fixture
-def mariadb():
-    """A private server: (socket, kill, start); skipped where MariaDB is not installed."""
-    if not shutil.which("mariadbd", path="/usr/sbin:/usr/bin:/usr/local/sbin"):
-        pytest.skip("no mariadbd (package mariadb-server-core)")
-    directory = tempfile.mkdtemp(prefix="pm-", dir="/tmp")
-
-    class Server:
-        socket = os.path.join(directory, "sock")
-
-        def start(self):
-            subprocess.run([MARIADB, "start", directory], check=True, stdin=subprocess.DEVNULL)
-            # started by root, the socket is for everybody; the daemon runs as another user
-            os.chmod(directory, 0o755)
-
-        def kill(self):
-            pid = int(read_text(os.path.join(directory, "pid")) or 0)
-            if pid:
-                os.kill(pid, signal.SIGKILL)
-                wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 10, "end of mariadbd")
-
-        def sql(self, text):
-            subprocess.run(["mariadb", "--no-defaults", "-S", self.socket, "-e", text], check=True, stdin=subprocess.DEVNULL)
-
-    server = Server()
-    server.start()
-    yield server
-    server.kill()
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 # ---- bytes ----

@@ -124,6 +124,15 @@ def test_refused_is_final_and_deferred_is_not(site):
     assert code == 0 and site.mails_to() == ["busy@a.example", "good@a.example"]
 
 
+def test_some_deferred_stop_no_others(site):
+    """Only failures in a row mean that nobody takes mail."""
+    site.sink.replies = {f"busy{n}@a.example": "451 4.3.0 later" for n in range(7)}
+    site.count("a.example", ",".join(f"mailto:busy{n}@a.example,mailto:good{n}@a.example" for n in range(7)))
+    code, text = site.report()
+    assert code == 1 and "\n7 sent, 7 not\n" in text
+    assert site.mails_to() == [f"good{n}@a.example" for n in range(7)]
+
+
 @pytest.mark.parametrize("greeting", [None, "554 5.3.2 no service", "421 4.3.2 later"])
 def test_postfix_away(site, greeting):
     """Nothing is lost, and nothing taken for refused, when nobody takes mail at all."""
@@ -201,6 +210,34 @@ def test_what_is_old_goes(site):
     db = sqlite3.connect(site.database)
     assert db.execute("SELECT domain FROM dmarc_tally").fetchall() == [("new.example",)]
     db.close()
+
+
+def test_on_mariadb(tmp_path, mariadb):
+    """The same by a server; a killed run's lock goes with its connection."""
+    mariadb.sql("CREATE DATABASE reports CHARACTER SET utf8mb4")
+    site = Site(tmp_path, driver="mariadb", host=mariadb.socket, database="reports", user="root")
+    for n in range(3):
+        mariadb.sql(f"INSERT INTO reports.dmarc_policy VALUES ({day()[0]}, 'd{n}.example', "
+                    f"'v=DMARC1; p=none; rua=mailto:d@d{n}.example')")
+        mariadb.sql(f"INSERT INTO reports.dmarc_tally VALUES ({day()[0]}, 'd{n}.example', 'k', 5, '192.0.2.1', 'none', '', '', "
+                    f"'pass', 'pass', '', '', 'd{n}.example', '', '')")
+    site.sink.hold_after = 1
+    process = subprocess.Popen(site.command("dmarc", "report"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    assert site.sink.holding.wait(60)
+    assert "another postern dmarc report is at work" in site.report()[1]
+    process.kill()
+    process.wait(20)
+    site.sink.release()
+    wait_until(lambda: site.report()[0] == 0, 30)
+    assert site.mails_to() == ["d@d0.example", "d@d1.example", "d@d1.example", "d@d2.example"]
+    _, _, feedback = parsed(site.sink.mails[0])
+    assert site.run("dmarc", "read", "-", data=ElementTree.tostring(feedback)).returncode == 0
+    shown = site.run("dmarc", "show", "d0.example", "--json").stdout.decode()
+    assert '"source":"192.0.2.1","messages":5,"dkim_aligned":5' in shown
+    mariadb.kill()
+    code, text = site.report()
+    assert code == 1 and "MariaDB" in text
+    site.close()
 
 
 # ---- from a message to the report about it ----

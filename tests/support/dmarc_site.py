@@ -21,7 +21,8 @@ def day(back=1):
 class Site:
     """A configuration, its database, a DNS and an SMTP server."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, **dmarc):
+        """dmarc: settings over those for SQLite."""
         self.directory = directory
         self.names, self.sink = NameServer(), SmtpSink()
         self.database = str(directory / "reports" / "reports.db")
@@ -32,7 +33,7 @@ class Site:
             "dmarc": {"driver": "sqlite", "path": self.database, "report": True, "organisation": "Ours 我們",
                       "contact": "dmarc@ours.example", "from": "reports@ours.example",
                       "smtp": f"inet:{self.sink.port}@127.0.0.1"}}
-        self.configure()
+        self.configure(**dmarc)
         assert self.run("db", "init").returncode == 0
 
     def configure(self, **dmarc):
