@@ -1,6 +1,8 @@
 /* config.c: `postern config check|show|sample`. */
 #include "cli/cli.h"
 #include <stdio.h>
+#include <unistd.h>
+#include "lib/mail/auth/sign_source.h"
 
 /* print_all - lines to stderr with a word before them */
 static void
@@ -8,6 +10,22 @@ print_all(const GPtrArray *lines, const char *kind)
 {
     for (guint i = 0; i < lines->len; i++)
         fprintf(stderr, "%s: %s\n", kind, (const char *)g_ptr_array_index(lines, i));
+}
+
+/* The signing keys as postern-milter will read them. Without root's rights what can't be read is no error: the keys are the
+ * milter's alone. Keys in SQL are looked up with each message. */
+static void
+check_keys(const struct config *config, struct settings_report *report)
+{
+    g_autoptr(GError) error = NULL;
+    struct sign_source *source;
+
+    if (config->sign.source == CONFIG_SIGN_SQL || !g_strv_contains((const char *const *)config->milter.modules, "sign"))
+        return;
+    source = sign_source_open(&config->sign, NULL, &error);
+    if (source == NULL)
+        g_ptr_array_add(geteuid() == 0 ? report->errors : report->warnings, g_strdup_printf("signing keys: %s", error->message));
+    sign_source_free(&source);
 }
 
 static int
@@ -28,6 +46,8 @@ config_check(int argc, char **argv, const char *config_path)
     const char *path = argc > 1 ? argv[1] : config_path;
     struct settings_report *report = settings_report_new();
     struct config *config = config_load(path, report);
+    if (config)
+        check_keys(config, report);
     if (config && !no_postfix)
         cli_check_postfix(config, postfix_dir, report->warnings);
     print_all(report->errors, "error");

@@ -19,8 +19,7 @@
 
 #define LATE_DAYS_MAX 3   /* days back that a run without --date looks for what was not sent */
 #define DOMAINS_PAGE 500u /* policy domains asked for at a time */
-#define FAILURES_MAX                                                                                         \
-    5u /* mails in a row that could not be handed over: then Postfix is away, and the run ends */
+#define FAILURES_MAX 5u   /* mails in a row that could not be handed over: then Postfix is away, and the run ends */
 
 struct run {
     dmarc_cli cli;
@@ -399,10 +398,8 @@ dmarc_report(int argc, char **argv, const char *config_path)
                                     G_OPTION_ENTRY_NULL};
     int code = cli_parse(
         &argc, &argv, NULL,
-        "Sends the owners of domains what was found about mail in their name, one report a domain and day, "
-        "when "
-        "dmarc.report is yes; without --date about the last three days, as far as that was not done. Takes "
-        "away "
+        "Sends the owners of domains what was found about mail in their name, one report a domain and day, when\n"
+        "dmarc.report is yes; without --date about the last three days, as far as that was not done. Takes away\n"
         "what is older than dmarc.keep. Exit status 1 when something is left to be sent by the next run.",
         options, 0, 0);
 

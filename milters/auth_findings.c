@@ -20,6 +20,12 @@ auth_findings_free(struct auth_findings **findings)
     g_clear_pointer(findings, g_free);
 }
 
+const char *
+auth_findings_authserv_id(const struct config_auth *config)
+{
+    return *config->authserv_id != '\0' ? config->authserv_id : g_get_host_name();
+}
+
 enum auth_result
 auth_findings_spf(const struct auth_findings *findings)
 {

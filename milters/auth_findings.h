@@ -8,6 +8,7 @@
 #include "lib/mail/auth/dkim_verify.h"
 #include "lib/mail/auth/dmarc.h"
 #include "lib/mail/capture.h"
+#include "lib/mail/config.h"
 #include "milters/spf_task.h"
 
 /* What the results led to, and what kept them from leading to what the author domain asks for. */
@@ -34,6 +35,8 @@ struct auth_findings {
 };
 
 void auth_findings_free(struct auth_findings **findings); /* NULL-safe */
+/* Our name in Authentication-Results: the setting, or the machine's host name. Borrowed. */
+const char *auth_findings_authserv_id(const struct config_auth *config);
 /* SPF's result; temperror when it did not come in time. */
 enum auth_result auth_findings_spf(const struct auth_findings *findings);
 /* Makes the header field's value. */

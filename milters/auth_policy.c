@@ -15,6 +15,18 @@ is_within(const char *name, const char *domain)
     return n >= d && g_ascii_strcasecmp(name + n - d, domain) == 0 && (n == d || name[n - d - 1] == '.');
 }
 
+/* Whether the result says that DMARC passed, for this author domain as far as it names one. */
+static gboolean
+says_passed(const struct auth_method_result *r, const char *author_domain)
+{
+    const char *from;
+
+    if (strcmp(r->method, "dmarc") != 0 || !r->is_known || r->result != AUTH_PASS)
+        return FALSE;
+    from = auth_results_property(r, "header.from");
+    return from == NULL || (author_domain != NULL && dmarc_is_aligned(author_domain, from, TRUE));
+}
+
 /* Whether the newest sealer is trusted and says that the message passed DMARC when it came there. */
 static gboolean
 arc_vouches(const struct config_auth *config, const struct auth_findings *f)
@@ -32,10 +44,8 @@ arc_vouches(const struct config_auth *config, const struct auth_findings *f)
         trusted = is_within(newest->domain, *domain);
     if (!trusted || (results = auth_results_parse(newest->payload, strlen(newest->payload))) == NULL)
         return FALSE;
-    for (guint i = 0; i < results->results->len; i++) {
-        const struct auth_method_result *r = g_ptr_array_index(results->results, i);
-        passed |= strcmp(r->method, "dmarc") == 0 && r->is_known && r->result == AUTH_PASS;
-    }
+    for (guint i = 0; i < results->results->len && !passed; i++)
+        passed = says_passed(g_ptr_array_index(results->results, i), f->author.domain);
     auth_results_free(&results);
     return passed;
 }

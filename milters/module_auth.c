@@ -58,7 +58,7 @@ auth_open(struct runtime *runtime, GError **error)
 
     state->config = config;
     state->dns = dns_ref(runtime->dns);
-    state->authserv_id = g_strdup(*config->authserv_id != '\0' ? config->authserv_id : g_get_host_name());
+    state->authserv_id = g_strdup(auth_findings_authserv_id(config));
     state->timeout_us = runtime->config->dns.timeout * 1000;
     state->dkim = g_strv_contains(checks, "dkim");
     state->dmarc = g_strv_contains(checks, "dmarc");
@@ -167,11 +167,9 @@ finish_dmarc(struct auth_findings *f, gint64 deadline)
 }
 
 static gboolean
-is_named(const struct message *message, const struct header_field *field, const char *name)
+is_results(const struct auth_field *field)
 {
-    const char *data = g_bytes_get_data(message_bytes(message), NULL);
-
-    return field->name.length == strlen(name) && g_ascii_strncasecmp(data + field->name.offset, name, strlen(name)) == 0;
+    return field->name_length == strlen(FIELD) && g_ascii_strncasecmp(field->name, FIELD, strlen(FIELD)) == 0;
 }
 
 /* Deletes what others said in our name, from the last to the first: deleting one must not renumber those that follow. */
@@ -179,19 +177,18 @@ static void
 delete_forged(const struct auth_state *state, struct transaction *tx)
 {
     struct message *message = transaction_message(tx);
-    const char *data = g_bytes_get_data(message_bytes(message), NULL);
     guint nth = 0;
 
-    for (guint i = 0; i < message_header_count(message); i++)
-        nth += is_named(message, message_header(message, i), FIELD);
+    for (guint i = 0; i < message_header_count(message); i++) {
+        struct auth_field field = auth_field_received(message, i);
+        nth += is_results(&field);
+    }
     for (guint i = message_header_count(message); i > 0 && nth > 0; i--) {
-        const struct header_field *field = message_header(message, i - 1);
-        const struct auth_field view = {.name = data + field->name.offset, .name_length = field->name.length,
-                                        .raw = data + field->raw.offset, .length = field->raw.length};
+        struct auth_field field = auth_field_received(message, i - 1);
 
-        if (!is_named(message, field, FIELD))
+        if (!is_results(&field))
             continue;
-        if (auth_results_claims(&view, state->authserv_id))
+        if (auth_results_claims(&field, state->authserv_id))
             verdict_edit(tx->capture->verdict, EDIT_DELETE_HEADER, (gint32)nth, FIELD, NULL);
         nth--;
     }

@@ -7,6 +7,9 @@
  * whose aliases lead to the user's mailbox, unless sign.any_sender; networks are trusted with all of them. Mail that can't be
  * signed goes unsigned, and the log line says why: a missing signature costs reputation, a refused message costs mail.
  *
+ * Mail without a login that carries our own Authentication-Results came from outside before (forged ones are deleted there):
+ * what a filter hands back or Sieve redirects is not signed, whoever it says it is from.
+ *
  * It runs after all modules that edit what is signed. What the module envelope adds later is never among the signed fields. */
 #include <string.h>
 #include "lib/base/networks.h"
@@ -24,6 +27,7 @@
 
 struct sign_state {
     const struct config_sign *config;
+    const char *authserv_id; /* borrowed from the configuration, or the host's name */
     struct accounts *accounts; /* borrowed from the runtime */
     struct sign_source *source;
     struct networks *networks;
@@ -91,6 +95,7 @@ sign_open(struct runtime *runtime, GError **error)
     struct sign_state *state = g_new0(struct sign_state, 1);
 
     state->config = config;
+    state->authserv_id = auth_findings_authserv_id(&runtime->config->auth);
     state->accounts = runtime->accounts;
     state->headers = with_from(config->headers);
     state->oversigned = with_from(config->oversign);
@@ -114,20 +119,40 @@ is_ours(const struct sign_state *state, const struct capture *capture)
            networks_contain(state->networks, capture->client_address);
 }
 
-/* The one author address, in comparison form; NULL when there is none, or more than one. */
+/* The one author address, in comparison form; NULL when there is none, more than one, or a From field that two readers may take
+ * for different ones: what its domain is, is DMARC's question too, so it is DMARC's answer. */
 static char *
 author_address(struct message *message)
 {
     const struct header_field *from = message_find_header(message, "From", 0);
     const char *data = g_bytes_get_data(message_bytes(message), NULL);
     g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)address_free);
+    g_autofree char *address = NULL;
+    struct dmarc_author author;
+    gboolean agreed;
 
-    if (from == NULL || message_find_header(message, "From", 1) != NULL)
+    if (from == NULL)
         return NULL;
     address_parse_list(data + from->value.offset, from->value.length, AUTHORS_MAX, list);
     if (list->len != 1)
         return NULL;
-    return address_normalise(((const struct address *)g_ptr_array_index(list, 0))->mailbox);
+    address = address_normalise(((const struct address *)g_ptr_array_index(list, 0))->mailbox);
+    dmarc_author(message, &author);
+    agreed = author.domain != NULL && g_strcmp0(author.domain, address_domain(address)) == 0;
+    dmarc_author_clear(&author);
+    return agreed ? g_steal_pointer(&address) : NULL;
+}
+
+/* Whether the message has been here before, as mail from outside. */
+static gboolean
+carries_our_results(const struct sign_state *state, const struct message *message)
+{
+    for (guint i = 0; i < message_header_count(message); i++) {
+        struct auth_field field = auth_field_received(message, i);
+        if (auth_results_claims(&field, state->authserv_id))
+            return TRUE;
+    }
+    return FALSE;
 }
 
 /* Whether the signed-in user may write as the author. */
@@ -189,6 +214,8 @@ sign(struct sign_state *state, struct transaction *tx)
 
     if (author == NULL) {
         tx->unsigned_why = "no single author";
+    } else if (tx->capture->auth_user[0] == '\0' && carries_our_results(state, transaction_message(tx))) {
+        tx->unsigned_why = "it came from outside";
     } else if (!sign_source_find(state->source, author, keys, &error)) {
         tx->unsigned_why = "no answer about keys";
     } else if (keys->len == 0) {

@@ -10,8 +10,7 @@
 #include "lib/mail/config.h"
 #include "milters/auth_findings.h"
 
-#define RESULTS_KINDS_MAX 50000u /* kinds of messages in memory; further ones are lost, and counted as that  \
-                                  */
+#define RESULTS_KINDS_MAX 50000u /* kinds of messages in memory; further ones are lost, and counted as that */
 #define RESULTS_BATCH_MAX 2000u  /* of them in one transaction */
 #define RESULTS_FLUSH_MS 5000    /* from one writing to the next */
 #define RESULTS_STOP_MS 5000     /* how long results_stop goes on writing */

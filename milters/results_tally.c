@@ -57,7 +57,7 @@ add_signatures(GString *out, const struct dkim_verification *verification, gbool
 {
     guint n = verification != NULL ? dkim_verify_count(verification) : 0;
 
-    for (guint i = 0; i<n && * left> 0; i++) {
+    for (guint i = 0; i < n && *left > 0; i++) {
         const struct dkim_signature *s = dkim_verify_get(verification, i);
         g_autofree char *domain = NULL, *selector = NULL;
 

@@ -10,8 +10,7 @@ static const char *const drivers[] = {"none", "sqlite", "mariadb", NULL}; /* enu
 const struct setting dmarc_settings[] = {
     ROW(config_dmarc, driver, SETTING_ENUM, "none", .choices = drivers,
         .doc = "Database for what inbound mail was found to be and for the reports of others: none, a SQLite "
-               "file, or a "
-               "MariaDB server. postern db init makes its tables."),
+               "file, or a MariaDB server. postern db init makes its tables."),
     ROW(config_dmarc, path, SETTING_PATH, "/var/lib/postern/reports/reports.db", .min = 1,
         .doc = "The database file, when the driver is sqlite. Its directory must be the milter's to write."),
     ROW(config_dmarc, host, SETTING_STRING, "localhost", .max = 255,
@@ -29,13 +28,11 @@ const struct setting dmarc_settings[] = {
     ROW(config_dmarc, contact, SETTING_STRING, "", .max = 320,
         .doc = "Address in the reports that are sent, for those who have a question about them."),
     ROW(config_dmarc, from, SETTING_STRING, "", .max = 320,
-        .doc = "Address that reports are sent from, in the envelope and in From; its domain is the reporting "
-               "one. Mail "
-               "that bounces comes back to it."),
+        .doc = "Address that reports are sent from, in the envelope and in From; its domain is the reporting one. "
+               "Mail that bounces comes back to it."),
     ROW(config_dmarc, smtp, SETTING_SOCKET, "inet:25@127.0.0.1", .min = 1,
         .doc = "Where reports are handed to Postfix, as inet:PORT@HOST or unix:/path. SMTP says at once what "
-               "is refused, "
-               "and works from a container and from a service without set-gid rights, which sendmail needs."),
+               "is refused, and works from a container and from a service without set-gid rights, which sendmail needs."),
     ROW(config_dmarc, keep, SETTING_TIME, "400d", .min = 8 * DAY, .max = 3660 * DAY,
         .doc = "How long all of it is kept; postern dmarc report takes away what is older."),
     {.name = NULL}};

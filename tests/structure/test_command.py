@@ -41,6 +41,18 @@ def test_check_names_every_error(tmp_path):
     assert len(run("config", "check", "--no-postfix", bad)[2].splitlines()) == 3
 
 
+def test_check_reads_the_signing_keys(tmp_path):
+    write(tmp_path / "keys.table", "# ours\none example.test:s1:/nonexistent.pem\n")
+    write(tmp_path / "signing.table", "example.test one\n")
+    path = write(tmp_path / "c.conf", f'sign {{ source = opendkim\n key_table = "{tmp_path}/keys.table"\n'
+                                      f' signing_table = "{tmp_path}/signing.table" }}\n')
+    code, _, err = run("config", "check", "--no-postfix", path)
+    kind = "error" if os.geteuid() == 0 else "warning"
+    assert (code, err.splitlines()[0].startswith(f"{kind}: signing keys: {tmp_path}/keys.table:2: ")) == (int(kind == "error"), True)
+    write(path, path.read_text() + "milter { modules = {archive} }\n")
+    assert run("config", "check", "--no-postfix", path)[0] == 0
+
+
 def test_warnings_are_no_errors(tmp_path):
     path = write(tmp_path / "c.conf", "envelope {\n  tag_delivered = yes\n}\n")
     code, out, err = run("config", "check", "--no-postfix", path)

@@ -11,6 +11,16 @@ auth_result_name(enum auth_result result)
     return names[result];
 }
 
+struct auth_field
+auth_field_received(const struct message *message, guint n)
+{
+    const char *data = g_bytes_get_data(message_bytes(message), NULL);
+    const struct header_field *h = message_header(message, n);
+
+    return (struct auth_field){.name = data + h->name.offset, .name_length = h->name.length,
+                               .raw = data + h->raw.offset, .length = h->raw.length};
+}
+
 static gboolean
 is_named(const struct auth_field *field, const char *name)
 {
@@ -81,9 +91,7 @@ auth_message_new(struct message *message, const GPtrArray *edits)
     gsize length;
     const char *data = g_bytes_get_data(m->bytes, &length);
     for (guint i = 0; i < message_header_count(message); i++) {
-        const struct header_field *h = message_header(message, i);
-        struct auth_field field = {.name = data + h->name.offset, .name_length = h->name.length,
-                                   .raw = data + h->raw.offset, .length = h->raw.length};
+        struct auth_field field = auth_field_received(message, i);
         g_array_append_val(m->fields, field);
     }
     m->body_length = length - message_body_offset(message);

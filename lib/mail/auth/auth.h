@@ -17,6 +17,9 @@ struct auth_field {
     const char *raw;   /* the whole field from its name, folds and the closing line end included; lines end CRLF or LF */
     gsize length;
 };
+/* The n-th field of the message as received; points into its bytes. */
+struct auth_field auth_field_received(const struct message *message, guint n);
+
 struct auth_message {
     GArray *fields;    /* struct auth_field, top to bottom */
     const char *body;  /* after the empty line; NULL when length is 0 */

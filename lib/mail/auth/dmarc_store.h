@@ -75,10 +75,9 @@ struct dmarc_report *dmarc_store_report(struct sql *sql, gint64 day, const char 
 struct dmarc_sent {
     gint64 day;
     const char *domain, *uri;
-    gint part; /* which file, from 0; DMARC_SENT_ALL: nothing of the report goes there, whatever its files are
-                */
-    const char *outcome,
-        *detail; /* "sent", "refused", "not verified", "too big", "no address"; detail may be NULL */
+    gint part; /* which file, from 0; DMARC_SENT_ALL: nothing of the report goes there, whatever its files are */
+    const char *outcome; /* "sent", "refused", "not verified", "too big", "no address" */
+    const char *detail;  /* may be NULL */
 };
 /* Whether something final is known of it already. */
 gboolean dmarc_store_is_sent(struct sql *sql, const struct dmarc_sent *sent, gboolean *is_sent_r,

@@ -369,7 +369,8 @@ static void
 test_who_is_signed(void **state)
 {
     struct world *w = world_new("sign { directory = \"KEYS/keys\"\nnetworks = {198.51.100.0/24} }");
-    static const char other[] = "From: Eve <eve@other.test>\n\nx\n", two[] = "From: bob@ours.test, eve@ours.test\n\nx\n";
+    static const char other[] = "From: Eve <eve@other.test>\n\nx\n", two[] = "From: bob@ours.test, eve@ours.test\n\nx\n",
+                      unclear[] = "From: <bob@ours.test> <eve@ours.test>\n\nx\n";
 
     (void)state;
     assert_has(send(w, "198.51.100.1", NULL, "<x@ours.test>", from_bob, MTA_ACCEPT), "DKIM-Signature");
@@ -377,6 +378,7 @@ test_who_is_signed(void **state)
     assert_null(strstr(send(w, "192.0.2.9", "eve@other.test", "<x@ours.test>", from_bob, MTA_ACCEPT), "DKIM-Signature"));
     assert_null(strstr(send(w, "192.0.2.9", "eve@other.test", "<x@other.test>", other, MTA_ACCEPT), "DKIM-Signature"));
     assert_null(strstr(send(w, "192.0.2.9", "bob@ours.test", "<bob@ours.test>", two, MTA_ACCEPT), "DKIM-Signature"));
+    assert_null(strstr(send(w, "192.0.2.9", "bob@ours.test", "<bob@ours.test>", unclear, MTA_ACCEPT), "DKIM-Signature"));
     world_free(w);
     w = world_new("sign { directory = \"KEYS/keys\"\nany_sender = yes }");
     assert_has(send(w, "192.0.2.9", "eve@other.test", "<x@ours.test>", from_bob, MTA_ACCEPT), "DKIM-Signature");
@@ -415,11 +417,68 @@ test_sealed_and_trusted(void **state)
     world_free(w);
 }
 
+/* The message sealed by ours.test, which says those results. */
+static char *
+sealed(struct world *w, const char *text, const char *payload)
+{
+    g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
+    struct message *message = message_new(bytes, NULL);
+    struct auth_message *view = auth_message_new(message, NULL);
+    const struct arc_seal_options options = {.key = w->key, .domain = "ours.test", .selector = "s1", .payload = payload,
+                                             .cv = AUTH_NONE, .now_s = g_get_real_time() / G_USEC_PER_SEC};
+    struct arc_set set = {0};
+    g_autoptr(GError) error = NULL;
+
+    if (!arc_seal(view, &options, &set, &error))
+        fail_msg("%s", error->message);
+    char *whole = g_strdup_printf("ARC-Seal: %s\nARC-Message-Signature: %s\nARC-Authentication-Results: %s\n%s", set.seal,
+                                  set.signature, set.results, text);
+    arc_set_clear(&set);
+    auth_message_free(&view);
+    message_free(&message);
+    return whole;
+}
+
+/* What a sealer saw pass must be this author's mail. */
+static void
+test_a_seal_vouches_for_its_author_only(void **state)
+{
+    struct world *w = world_new("auth { dmarc_reject = yes\narc_trusted = {ours.test} }");
+
+    (void)state;
+    ours_test(w);
+    outside_test(w, "v=DMARC1; p=reject");
+    g_autofree char *right = sealed(w, plain, "mx.ours.test; dmarc=pass header.from=outside.test");
+    assert_has(send(w, "203.0.113.7", NULL, "<ann@outside.test>", right, MTA_ACCEPT), "arc=pass");
+    g_autofree char *other = sealed(w, plain, "mx.ours.test; dmarc=pass header.from=else.test");
+    assert_has(send(w, "203.0.113.7", NULL, "<ann@outside.test>", other, MTA_REJECT), "y550 5.7.1 ");
+    g_autofree char *fails = sealed(w, plain, "mx.ours.test; dmarc=fail header.from=outside.test");
+    assert_has(send(w, "203.0.113.7", NULL, "<ann@outside.test>", fails, MTA_REJECT), "y550 5.7.1 ");
+    world_free(w);
+}
+
+/* Mail from outside that comes back by a filter or by Sieve is not ours, whoever it says it is from. */
+static void
+test_what_came_from_outside_is_not_signed(void **state)
+{
+    struct world *w = world_new("sign { directory = \"KEYS/keys\" }\nauth { authserv_id = mx.ours.test }");
+    g_autofree char *again = g_strconcat("Authentication-Results: mx.ours.test; dmarc=fail\n", from_bob, NULL);
+    g_autofree char *others = g_strconcat("Authentication-Results: else.test; dmarc=fail\n", from_bob, NULL);
+
+    (void)state;
+    assert_string_equal(send(w, "127.0.0.1", NULL, "<bob@ours.test>", again, MTA_ACCEPT), "");
+    assert_has(send(w, "127.0.0.1", NULL, "<bob@ours.test>", others, MTA_ACCEPT), "DKIM-Signature");
+    /* A user who signed in is who wrote it: the field goes, the signature comes. */
+    assert_has(send(w, "192.0.2.9", "bob@ours.test", "<bob@ours.test>", again, MTA_ACCEPT), "DKIM-Signature");
+    world_free(w);
+}
+
 static void
 test_arc_without_a_key(void **state)
 {
     struct settings_report *report = settings_report_new();
-    struct config config = {.sign = {.arc = TRUE, .arc_domain = (char *)(guintptr)"none.test", .directory = (char *)(guintptr)"/tmp",
+    struct config config = {.auth = {.authserv_id = (char *)(guintptr)"mx.test"},
+                            .sign = {.arc = TRUE, .arc_domain = (char *)(guintptr)"none.test", .directory = (char *)(guintptr)"/tmp",
                                      .networks = (char *[]){NULL}, .headers = (char *[]){NULL}, .oversign = (char *[]){NULL}}};
     struct runtime runtime = {.config = &config};
     g_autoptr(GError) error = NULL;
@@ -439,6 +498,8 @@ main(void)
         cmocka_unit_test(test_spf_reject),         cmocka_unit_test(test_dns_away),
         cmocka_unit_test(test_several_authors),    cmocka_unit_test(test_header_over_a_cap),
         cmocka_unit_test(test_signed_and_verified), cmocka_unit_test(test_counted_for_reports), cmocka_unit_test(test_who_is_signed),
+        cmocka_unit_test(test_a_seal_vouches_for_its_author_only),
+        cmocka_unit_test(test_what_came_from_outside_is_not_signed),
         cmocka_unit_test(test_sealed_and_trusted), cmocka_unit_test(test_arc_without_a_key),
     };
 
