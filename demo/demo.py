@@ -88,11 +88,13 @@ class Demo:
     def __init__(self, directory):
         self.directory, self.state_path = directory, os.path.join(directory, "demo.json")
         self.ports = {}
+        self.begun = False  # by this process: what it may stop
 
     def start(self):
         if os.path.exists(self.directory):
             raise Failed(f"{self.directory} is there already; stop the older demo first:  ./run demo --stop")
         os.makedirs(self.directory, mode=0o755)
+        self.begun = True
         for name, wanted in PORTS.items():
             self.ports[name] = free_port(wanted, self.ports.values())
         self.save([])
@@ -299,6 +301,14 @@ def default_directory():
 
 
 def run(demo, once):
+    try:
+        return tell_all(demo, once)
+    finally:
+        if once:
+            stop_quietly(demo)  # whatever ended it: also a reader of our output that went away
+
+
+def tell_all(demo, once):
     expected = {"alice": 3, "bob": 3, "carol": 3, "dave": 2}
     print("Starting a private Postfix, Dovecot and Postern in", demo.directory, flush=True)
     try:
@@ -309,8 +319,6 @@ def run(demo, once):
     except (Failed, AssertionError, OSError, subprocess.CalledProcessError) as error:
         print("\n" + styled("31", "The demo failed: ") + str(error), file=sys.stderr)
         show_logs(demo)
-        if once:
-            stop_quietly(demo)
         return 1
     except KeyboardInterrupt:
         stop_quietly(demo)
@@ -333,7 +341,7 @@ def show_logs(demo):
 
 
 def stop_quietly(demo):
-    if os.path.exists(demo.state_path):
+    if demo.begun and os.path.exists(demo.state_path):
         demo.stop()
 
 

@@ -31,7 +31,8 @@ def test_once_tells_the_story_and_leaves_nothing():
     directory = "/tmp/pd-once"
     done = run("--once", "--dir", directory)
     assert done.returncode == 0, done.stdout
-    for part in ("會議紀錄", "上海公司", "生日驚喜", "優惠活動", "旅遊照片", "no delivered copy names another's", "queued as", "verify"):
+    for part in ("會議紀錄", "上海公司", "生日驚喜", "優惠活動", "旅遊照片", "no delivered copy names another's", "queued as", "verify",
+                 "dmarc=pass header.from=outside.test", "both verify with dkimpy", "X-Spam-Flag: YES"):
         assert part in done.stdout, done.stdout
     assert not os.path.exists(directory) and not processes_under(directory)
 
@@ -42,8 +43,9 @@ def test_it_stays_up_until_it_is_stopped():
         done = run("--dir", directory)
         assert done.returncode == 0 and "It stays up" in done.stdout, done.stdout
         assert connects(("127.0.0.1", 2525)) and connects(("127.0.0.1", 2143))
-        again = run("--dir", directory)
-        assert again.returncode == 1 and "--stop" in again.stdout
+        for arguments in ((), ("--once",)):  # neither gets in the way of the one that is up
+            again = run(*arguments, "--dir", directory)
+            assert again.returncode == 1 and "--stop" in again.stdout
         sent = run("--dir", directory, "--send", "臨時通知：明天停電")
         assert sent.returncode == 0 and "queued as" in sent.stdout, sent.stdout
     finally:
@@ -51,6 +53,17 @@ def test_it_stays_up_until_it_is_stopped():
     assert stopped.returncode == 0, stopped.stdout
     assert not os.path.exists(directory) and not processes_under(directory)
     assert not connects(("127.0.0.1", 2525)) and not connects(("127.0.0.1", 2143))
+
+
+def test_a_reader_that_goes_away_leaves_nothing():
+    """As with `./run demo --once | head`."""
+    directory = "/tmp/pd-pipe"
+    started = subprocess.Popen([*DEMO, "--once", "--dir", directory], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+    started.stdout.readline()
+    started.stdout.close()
+    assert started.wait(timeout=120) != 0
+    assert not os.path.exists(directory) and not processes_under(directory)
 
 
 def test_a_failure_is_told_and_cleaned_up():
