@@ -235,6 +235,8 @@ auth_inspect(gpointer data, struct transaction *tx)
     delete_forged(state, tx);
     if (f == NULL)
         return;
+    if (f->dmarc_check != NULL) /* first, since it may have to ask once more */
+        dmarc_discover(f->dmarc_check, deadline);
     finish_spf(f, deadline);
     finish_dkim(f, tx->capture->received_us / G_USEC_PER_SEC, deadline);
     if (f->arc_verification != NULL)

@@ -206,6 +206,24 @@ test_dmarc_policy(void **state)
     }
 }
 
+/* The wish for names that are not there, when the DNS says that this is one. */
+static void
+test_dmarc_policy_of_no_name(void **state)
+{
+    struct world *w = world_new("auth { dmarc_reject = yes }");
+    static const char there[] = "From: a@there.outside.test\n\nx\n", not_there[] = "From: a@not.outside.test\n\nx\n",
+                      slow[] = "From: a@slow.outside.test\n\nx\n";
+
+    (void)state;
+    outside_test(w, "v=DMARC1; p=none; np=reject");
+    dns_table_add(w->table, "there.outside.test", DNS_A, 0, "192.0.2.1", -1);
+    dns_table_silence(w->table, "slow.outside.test");
+    send(w, "203.0.113.7", NULL, "<a@there.outside.test>", there, MTA_ACCEPT);
+    assert_has(send(w, "203.0.113.7", NULL, "<a@not.outside.test>", not_there, MTA_REJECT), "y550 5.7.1 ");
+    send(w, "203.0.113.7", NULL, "<a@outside.test>", slow, MTA_ACCEPT);
+    world_free(w);
+}
+
 static void
 test_spf_reject(void **state)
 {
@@ -495,6 +513,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_results_are_told),   cmocka_unit_test(test_who_is_not_checked),
         cmocka_unit_test(test_forged_results_go),  cmocka_unit_test(test_dmarc_policy),
+        cmocka_unit_test(test_dmarc_policy_of_no_name),
         cmocka_unit_test(test_spf_reject),         cmocka_unit_test(test_dns_away),
         cmocka_unit_test(test_several_authors),    cmocka_unit_test(test_header_over_a_cap),
         cmocka_unit_test(test_signed_and_verified), cmocka_unit_test(test_counted_for_reports), cmocka_unit_test(test_who_is_signed),
