@@ -246,7 +246,14 @@ auth_inspect(gpointer data, struct transaction *tx)
     auth_findings_render(f, tx->capture, state->authserv_id);
     verdict_edit(tx->capture->verdict, EDIT_INSERT_HEADER, 0, FIELD, f->header);
     auth_policy_apply(state->config, state->forwarders, tx);
-    results_add(f, tx->capture);
+}
+
+static void
+auth_ended(gpointer data, struct transaction *tx, enum verdict_action action)
+{
+    (void)data;
+    if (tx->auth != NULL)
+        results_add(tx->auth, tx->capture, action);
 }
 
 const struct milter_module auth_module = {
@@ -257,4 +264,5 @@ const struct milter_module auth_module = {
     .begin = auth_begin,
     .look = auth_look,
     .inspect = auth_inspect,
+    .ended = auth_ended,
 };

@@ -70,7 +70,7 @@ count_kind(struct dmarc_tally *tally)
 }
 
 void
-results_add(const struct auth_findings *findings, const struct capture *capture)
+results_add(const struct auth_findings *findings, const struct capture *capture, enum verdict_action action)
 {
     struct dmarc_tally *tally;
     gboolean is_on;
@@ -78,7 +78,7 @@ results_add(const struct auth_findings *findings, const struct capture *capture)
     g_mutex_lock(&results.lock);
     is_on = results.is_on;
     g_mutex_unlock(&results.lock);
-    if (!is_on || (tally = results_tally(findings, capture)) == NULL)
+    if (!is_on || (tally = results_tally(findings, capture, action)) == NULL)
         return;
     g_mutex_lock(&results.lock);
     if (results.is_on)

@@ -21,8 +21,11 @@ void results_start(struct config *config);
 /* Writes what is there, within RESULTS_STOP_MS and one attempt to connect, and ends the thread. Nothing when
  * it was not started. */
 void results_stop(void);
-/* Counts one message, if DMARC's record was found for it; nothing when counting is off. */
-void results_add(const struct auth_findings *findings, const struct capture *capture);
+/* Counts one message, if DMARC's record was found for it; nothing when counting is off. action is what became
+ * of it: TEMPFAIL is not counted, it comes again. */
+void results_add(const struct auth_findings *findings, const struct capture *capture,
+                 enum verdict_action action);
 
-/* The kind of message that it is, sealed; NULL without a DMARC record. Caller frees. */
-struct dmarc_tally *results_tally(const struct auth_findings *findings, const struct capture *capture);
+/* The kind of message that it is, sealed; NULL without a DMARC record, or when it comes again. Caller frees. */
+struct dmarc_tally *results_tally(const struct auth_findings *findings, const struct capture *capture,
+                                  enum verdict_action action);

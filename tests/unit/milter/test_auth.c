@@ -367,6 +367,9 @@ test_counted_for_reports(void **state)
     assert_true(sql_migrate(sql, DMARC_STORE_SCHEMA, NULL, NULL));
     results_start(w->config);
     send(w, "192.0.2.1", NULL, "<bob@ours.test>", sent, MTA_ACCEPT);
+    w->mta.refuses = TRUE; /* what gets a 4xx in the end comes again: it counts when it is through */
+    send(w, "192.0.2.1", NULL, "<bob@ours.test>", sent, MTA_TEMPFAIL);
+    w->mta.refuses = FALSE;
     send(w, "192.0.2.1", NULL, "<bob@ours.test>", sent, MTA_ACCEPT);
     send(w, "192.0.2.2", NULL, "<bob@ours.test>", many->str, MTA_ACCEPT);
     send(w, "192.0.2.3", NULL, "<x@none.test>", "From: x@none.test\n\nno record\n", MTA_ACCEPT);
