@@ -7,7 +7,9 @@
  * them under one deadline. A check whose answer did not come is a temperror, which is told and never refuses mail.
  *
  * Fields that claim to be ours are deleted first, from signed-in clients too: nobody else may speak in our name
- * (RFC 8601 5). */
+ * (RFC 8601 5). So are those that name nobody, as Microsoft writes them: a reader that takes such a field at all (DKIM Verifier
+ * for Thunderbird can be told to; a Sieve test of the whole header does) can only take it for ours, so that anybody could
+ * write one. Those with another name stay: readers know whom they trust. */
 #include <string.h>
 #include "lib/base/networks.h"
 #include "milters/auth_policy.h"
