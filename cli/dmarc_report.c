@@ -270,7 +270,7 @@ report_day(struct run *run, gint64 day)
     run->date = dmarc_date(day * DMARC_STORE_DAY_S);
     while (found == DOMAINS_PAGE && !run->stop) {
         g_autoptr(GError) error = NULL;
-        g_autoptr(GPtrArray) domains = dmarc_store_domains(run->cli.sql, day, after, DOMAINS_PAGE, &error);
+        g_autoptr(GPtrArray) domains = dmarc_store_domains(run->cli.sql, day, after, run->dry_run != NULL, DOMAINS_PAGE, &error);
 
         if (domains == NULL) {
             fail_hard(run, "the list of domains", error);
