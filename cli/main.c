@@ -17,6 +17,7 @@ static const struct cli_command commands[] = {
     {"config", "check, show or sample the configuration", NULL, cli_config_commands},
     {"dkim", "make, publish, test and replace signing keys", NULL, cli_dkim_commands},
     {"dmarc", "send, read and show DMARC reports", NULL, cli_dmarc_commands},
+    {"dnsbl", "ask DNS block and welcome lists, or whether they work", cli_dnsbl, NULL},
     {"db", "make, migrate or check the databases", NULL, cli_db_commands},
     {"reload", "let a daemon load its configuration again", cli_reload, NULL},
     {"status", "ask the daemons how they are", cli_status, NULL},

@@ -7,7 +7,7 @@
  *   inspect   each module adds outcomes and edits
  *   decide    one decision over all outcomes
  *   keep      a message that is to be accepted is made durable; when that fails, 4xx
- *   edits     recipients removed and header fields changed, in one burst
+ *   edits     recipients removed, header fields changed and the body replaced, in one burst
  *   answer    the reply
  *   ended     each module is told what became of the message
  *   log       one line, and the metrics */
@@ -131,7 +131,7 @@ burst(struct eom *eom, const struct mta_ops *ops, gpointer mta)
     for (guint i = 0; i < edits->len; i++)
         if (!apply_edit(g_ptr_array_index(edits, i), ops, mta))
             return FALSE;
-    return TRUE;
+    return eom->tx->new_body == NULL || ops->replace_body(mta, eom->tx->new_body);
 }
 
 static void
@@ -248,6 +248,7 @@ log_message(const struct eom *eom)
         auth_findings_log(tx->auth, line);
     log_line_str(line, "signed", tx->signed_by);
     log_line_str(line, "unsigned", tx->unsigned_why);
+    log_line_str(line, "recoded", tx->recoded);
     log_line_str(line, "archive", transaction_archive_names[tx->archive]);
     log_line_str(line, "archive_id", tx->archive_id[0] != '\0' ? tx->archive_id : NULL);
     log_line_str(line, "archive_event", strcmp(tx->archive_id, tx->archive_event) != 0 ? tx->archive_event : NULL);

@@ -8,6 +8,7 @@ struct mta_ops {
     gboolean (*add_header)(gpointer mta, const char *name, const char *value);
     gboolean (*insert_header)(gpointer mta, int position, const char *name, const char *value);
     gboolean (*change_header)(gpointer mta, int nth, const char *name, const char *value); /* NULL = delete */
+    gboolean (*replace_body)(gpointer mta, GBytes *body);
     gboolean (*delete_recipient)(gpointer mta, const char *argument);
     gboolean (*set_reply)(gpointer mta, const char *code, const char *enhanced, const char *text);
 };

@@ -79,6 +79,15 @@ change_header(gpointer mta, int nth, const char *name, const char *value)
 }
 
 static gboolean
+replace_body(gpointer mta, GBytes *body)
+{
+    gsize length;
+    const void *data = g_bytes_get_data(body, &length);
+
+    return length <= G_MAXINT && smfi_replacebody(mta, (void *)(uintptr_t)data, (int)length) == MI_SUCCESS;
+}
+
+static gboolean
 delete_recipient(gpointer mta, const char *argument)
 {
     return smfi_delrcpt(mta, loose(argument)) == MI_SUCCESS;
@@ -93,7 +102,7 @@ set_reply(gpointer mta, const char *code, const char *enhanced, const char *text
     return smfi_setreply(mta, loose(code), loose(enhanced), escaped->str) == MI_SUCCESS;
 }
 
-static const struct mta_ops mta_ops = {add_header, insert_header, change_header, delete_recipient, set_reply};
+static const struct mta_ops mta_ops = {add_header, insert_header, change_header, replace_body, delete_recipient, set_reply};
 
 /* ---- callbacks ---- */
 
@@ -328,7 +337,7 @@ host_open(int listener, GError **error)
     struct smfiDesc callbacks = {
         .xxfi_name = loose("postern"),
         .xxfi_version = SMFI_VERSION,
-        .xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_DELRCPT | SMFIF_SETSYMLIST,
+        .xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY | SMFIF_DELRCPT | SMFIF_SETSYMLIST,
         .xxfi_negotiate = on_negotiate,
         .xxfi_connect = on_connect,
         .xxfi_helo = on_helo,

@@ -31,6 +31,7 @@ enum milter_need {
     MAY_EDIT = 1 << 7,        /* may add, change or delete header fields */
     MAY_REMOVE = 1 << 8,      /* may delete recipients, or quarantine the message */
     NEED_DNS = 1 << 9,        /* runtime->dns */
+    MAY_REPLACE_BODY = 1 << 10,
 };
 
 struct milter_module {

@@ -18,6 +18,7 @@
 #include "lib/mail/auth/arc.h"
 #include "lib/mail/auth/dkim_sign.h"
 #include "lib/mail/auth/sign_source.h"
+#include "lib/mail/recode.h"
 #include "milters/runtime.h"
 #include "milters/stats.h"
 #include "milters/transaction.h"
@@ -37,8 +38,7 @@ struct sign_state {
 static guint
 sign_needs(const struct config *config)
 {
-    (void)config;
-    return NEED_CLIENT | NEED_SENDER | NEED_HEADERS | NEED_BODY | MAY_EDIT;
+    return NEED_CLIENT | NEED_SENDER | NEED_HEADERS | NEED_BODY | MAY_EDIT | (config->sign.recode ? MAY_REPLACE_BODY : 0);
 }
 
 static void
@@ -173,6 +173,39 @@ may_use(const struct sign_state *state, const char *user, const char *author)
 
 /* ---- signing ---- */
 
+/* Puts the message into a form that no transport changes. The archive has it as it came, and notes that say what was done. */
+static void
+recode(struct transaction *tx)
+{
+    guint n_edits = tx->capture->verdict->edits->len;
+    struct recoded recoded;
+
+    message_recode(transaction_message(tx), tx->capture->verdict, &recoded);
+    for (guint i = 0; i < recoded.notes->len; i++)
+        g_ptr_array_add(tx->capture->notes, g_strconcat("recoded=", recoded.notes->pdata[i], NULL));
+    if (recoded.body != NULL)
+        tx->new_body = g_bytes_ref(recoded.body);
+    if (!recoded.whole)
+        tx->recoded = "partly";
+    else if (recoded.body != NULL || tx->capture->verdict->edits->len > n_edits)
+        tx->recoded = "yes";
+    recoded_clear(&recoded);
+}
+
+/* The message as it will leave. NULL: not all of its header can be seen. */
+static struct auth_message *
+outgoing(struct sign_state *state, struct transaction *tx)
+{
+    struct auth_message *view;
+
+    if (state->config->recode)
+        recode(tx);
+    view = auth_message_new(transaction_message(tx), tx->capture->verdict->edits);
+    if (view != NULL && tx->new_body != NULL)
+        auth_message_set_body(view, tx->new_body);
+    return view;
+}
+
 static void
 add_signatures(struct sign_state *state, struct transaction *tx, const struct auth_message *view, const GPtrArray *keys,
                GError **error)
@@ -222,7 +255,7 @@ sign(struct sign_state *state, struct transaction *tx)
         tx->unsigned_why = "no key";
     } else if (tx->capture->auth_user[0] != '\0' && !may_use(state, tx->capture->auth_user, author)) {
         tx->unsigned_why = "the author address is not the user's";
-    } else if ((view = auth_message_new(transaction_message(tx), tx->capture->verdict->edits)) == NULL) {
+    } else if ((view = outgoing(state, tx)) == NULL) {
         tx->unsigned_why = "header too long";
     } else {
         add_signatures(state, tx, view, keys, &error);

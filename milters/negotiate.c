@@ -29,6 +29,8 @@ negotiate(guint needs, unsigned long offered_actions, unsigned long offered_step
         wanted |= SMFIP_HDR_LEADSPC;
     if ((needs & MAY_EDIT) != 0)
         actions |= SMFIF_ADDHDRS | SMFIF_CHGHDRS;
+    if ((needs & MAY_REPLACE_BODY) != 0)
+        actions |= SMFIF_CHGBODY;
     if ((needs & MAY_REMOVE) != 0)
         actions |= SMFIF_DELRCPT;
     result_r->steps = wanted & offered_steps;

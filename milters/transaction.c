@@ -39,6 +39,7 @@ transaction_free(struct transaction **tx)
     g_ptr_array_unref((*tx)->rcpt_arguments);
     if ((*tx)->content != NULL)
         g_byte_array_unref((*tx)->content);
+    g_clear_pointer(&(*tx)->new_body, g_bytes_unref);
     g_free((*tx)->signed_by);
     g_free((*tx)->message_id);
     g_clear_pointer(tx, g_free);

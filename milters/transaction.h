@@ -32,6 +32,8 @@ struct transaction {
     struct auth_findings *auth; /* of the module auth: owned, NULL when nothing was checked */
     char *signed_by;           /* of the module sign: "example.test/sel2026,.."; NULL when it has not signed */
     const char *unsigned_why;  /* why mail of ours is not signed; NULL otherwise. Static. */
+    const char *recoded;       /* of the module sign: "yes", "partly" (something is left that a transport may change). Static. */
+    GBytes *new_body;          /* to replace the received one; NULL = as it was. Owned. */
     guint pending; /* recipients whose mailboxes are not known yet */
 
     /* private */

@@ -23,7 +23,9 @@ struct metric {
     enum metric_kind kind;
     const char *name, *help, *label;
     const char *const *label_values; /* NULL without a label */
-    guint n_values;
+    guint n_values;                  /* of one group */
+    const char *group;               /* NULL without groups */
+    GPtrArray *groups;               /* char *, behind the registry's lock; all values were made with the metric */
     _Atomic gint64 *values; /* histogram: one per bound, one for the rest, one for the sum */
 };
 
@@ -38,8 +40,15 @@ metrics_name_is_right(enum metric_kind kind, const char *name)
            (kind != METRIC_HISTOGRAM || g_str_has_suffix(name, "_seconds"));
 }
 
+/* metrics_capacity - how many values there are room for */
+static guint
+metrics_capacity(const struct metric *metric)
+{
+    return metric->n_values * (metric->group ? METRICS_GROUPS_MAX : 1);
+}
+
 static struct metric *
-metrics_register(enum metric_kind kind, const char *name, const char *help, const char *label,
+metrics_register(enum metric_kind kind, const char *name, const char *help, const char *group, const char *label,
                  const char *const *values)
 {
     struct metric *metric = NULL;
@@ -65,7 +74,9 @@ metrics_register(enum metric_kind kind, const char *name, const char *help, cons
         metric->n_values = kind == METRIC_HISTOGRAM ? G_N_ELEMENTS(bounds) + 2
                            : label                  ? g_strv_length((char **)(guintptr)values)
                                                     : 1;
-        metric->values = g_new0(_Atomic gint64, metric->n_values);
+        metric->group = group;
+        metric->groups = group ? g_ptr_array_new() : NULL;
+        metric->values = g_new0(_Atomic gint64, metrics_capacity(metric));
         g_ptr_array_add(registry, metric);
     }
     g_mutex_unlock(&registry_lock);
@@ -75,39 +86,61 @@ metrics_register(enum metric_kind kind, const char *name, const char *help, cons
 struct metric *
 metrics_counter(const char *name, const char *help, const char *label, const char *const *values)
 {
-    return metrics_register(METRIC_COUNTER, name, help, label, values);
+    return metrics_register(METRIC_COUNTER, name, help, NULL, label, values);
 }
 
 struct metric *
 metrics_gauge(const char *name, const char *help, const char *label, const char *const *values)
 {
-    return metrics_register(METRIC_GAUGE, name, help, label, values);
+    return metrics_register(METRIC_GAUGE, name, help, NULL, label, values);
+}
+
+struct metric *
+metrics_counter_grouped(const char *name, const char *help, const char *group, const char *label,
+                        const char *const *values)
+{
+    return metrics_register(METRIC_COUNTER, name, help, group, label, values);
+}
+
+guint
+metrics_group(struct metric *metric, const char *value)
+{
+    g_return_val_if_fail(metric->group != NULL, 0);
+    g_mutex_lock(&registry_lock);
+    guint i = 0;
+    while (i < metric->groups->len && strcmp(g_ptr_array_index(metric->groups, i), value) != 0)
+        i++;
+    i = MIN(i, METRICS_GROUPS_MAX - 1);
+    if (i == metric->groups->len)
+        g_ptr_array_add(metric->groups, g_strdup(i < METRICS_GROUPS_MAX - 1 ? value : "other"));
+    g_mutex_unlock(&registry_lock);
+    return i * metric->n_values;
 }
 
 struct metric *
 metrics_histogram(const char *name, const char *help)
 {
-    return metrics_register(METRIC_HISTOGRAM, name, help, NULL, NULL);
+    return metrics_register(METRIC_HISTOGRAM, name, help, NULL, NULL, NULL);
 }
 
 void
 metrics_add(struct metric *metric, guint index, gint64 delta)
 {
-    g_return_if_fail(metric->kind != METRIC_HISTOGRAM && index < metric->n_values);
+    g_return_if_fail(metric->kind != METRIC_HISTOGRAM && index < metrics_capacity(metric));
     atomic_fetch_add_explicit(&metric->values[index], delta, memory_order_relaxed);
 }
 
 void
 metrics_set(struct metric *metric, guint index, gint64 value)
 {
-    g_return_if_fail(metric->kind == METRIC_GAUGE && index < metric->n_values);
+    g_return_if_fail(metric->kind == METRIC_GAUGE && index < metrics_capacity(metric));
     atomic_store_explicit(&metric->values[index], value, memory_order_relaxed);
 }
 
 gint64
 metrics_get(const struct metric *metric, guint index)
 {
-    g_return_val_if_fail(index < metric->n_values, 0);
+    g_return_val_if_fail(index < metrics_capacity(metric), 0);
     return atomic_load_explicit(&metric->values[index], memory_order_relaxed);
 }
 
@@ -154,15 +187,30 @@ metrics_render_histogram(const struct metric *metric, GString *out)
     g_string_append_printf(out, "%s_count %" G_GINT64_FORMAT "\n", metric->name, count);
 }
 
+/* metrics_render_label - name="value" */
+static void
+metrics_render_label(GString *out, const char *name, const char *value)
+{
+    g_string_append_printf(out, "%s=\"", name);
+    metrics_append_escaped(out, value, TRUE);
+    g_string_append_c(out, '"');
+}
+
 static void
 metrics_render_values(const struct metric *metric, GString *out)
 {
-    for (guint i = 0; i < metric->n_values; i++) {
+    guint groups = metric->group ? metric->groups->len : 1;
+    for (guint i = 0; i < groups * metric->n_values; i++) {
         g_string_append(out, metric->name);
+        if (metric->label_values)
+            g_string_append_c(out, '{');
+        if (metric->group) {
+            metrics_render_label(out, metric->group, g_ptr_array_index(metric->groups, i / metric->n_values));
+            g_string_append_c(out, ',');
+        }
         if (metric->label_values) {
-            g_string_append_printf(out, "{%s=\"", metric->label);
-            metrics_append_escaped(out, metric->label_values[i], TRUE);
-            g_string_append(out, "\"}");
+            metrics_render_label(out, metric->label, metric->label_values[i % metric->n_values]);
+            g_string_append_c(out, '}');
         }
         g_string_append_printf(out, " %" G_GINT64_FORMAT "\n", metrics_get(metric, i));
     }

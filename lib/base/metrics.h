@@ -2,7 +2,8 @@
  *
  * Metrics are registered once at start (static pointers), updated lock-free from any thread, and rendered
  * in the text exposition format 0.0.4. Names begin with postern_ and end in _total (counters), _seconds or
- * _bytes. A metric may have one label whose values are known at registration. */
+ * _bytes. A metric may have one label whose values are known at registration, and before it one that groups
+ * them, whose values come up at run time. */
 #pragma once
 #include <glib.h>
 
@@ -12,6 +13,13 @@ struct metric;
  * values is a NULL-terminated list of the label's values and the index selects one. */
 struct metric *metrics_counter(const char *name, const char *help, const char *label, const char *const *values);
 struct metric *metrics_gauge(const char *name, const char *help, const char *label, const char *const *values);
+/* A counter of two labels: group's values are told by metrics_group as they come up. */
+#define METRICS_GROUPS_MAX 64u
+struct metric *metrics_counter_grouped(const char *name, const char *help, const char *group, const char *label,
+                                       const char *const *values);
+/* The index of the first of the values in the group (value is copied); the others follow. The last group is "other"
+ * and takes all that come when the rest are in use. */
+guint metrics_group(struct metric *metric, const char *value);
 /* A histogram of seconds with the bounds 1 ms .. 60 s (16 buckets). */
 struct metric *metrics_histogram(const char *name, const char *help);
 

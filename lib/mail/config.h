@@ -48,7 +48,7 @@ struct config_sign {                /* section "sign": the milter module that si
     int source, canonicalization;   /* canonicalization: 0 relaxed/relaxed, 1 relaxed/simple, 2 simple/relaxed, 3 simple/simple */
     char *directory, *key_table, *signing_table, *arc_domain;
     char **networks, **headers, **oversign;
-    gboolean any_sender, arc;
+    gboolean any_sender, recode, arc;
     gint64 expire;
 };
 enum config_dmarc_driver { CONFIG_DMARC_NONE, CONFIG_DMARC_SQLITE, CONFIG_DMARC_MARIADB };

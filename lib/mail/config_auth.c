@@ -88,6 +88,9 @@ const struct setting sign_settings[] = {
         .doc = "Header fields that nobody may add later without breaking the signature; From always is one."),
     ROW(config_sign, expire, SETTING_TIME, "0", .min = 0, .max = 365 * DAY,
         .doc = "How long a signature is valid (x=); 0 for no limit."),
+    ROW(config_sign, recode, SETTING_BOOL, "yes",
+        .doc = "Whether a message is put into a form that keeps its signature valid on every way before it is signed: 8-bit "
+               "parts and those with lines over 990 bytes become quoted-printable or base64, long header lines are folded."),
     ROW(config_sign, arc, SETTING_BOOL, "no",
         .doc = "Whether mail from outside is sealed by ARC, so that those to whom it is forwarded may know what was "
                "found here."),

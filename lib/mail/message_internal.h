@@ -10,6 +10,7 @@
 struct part {
     struct message_part public;
     struct span content_type, disposition, encoding; /* values of these fields, 0,0 when absent */
+    gsize head;                 /* where its header block begins; of the top part: unused */
     struct span body;
     struct mime_field *type;    /* parsed Content-Type; NULL = absent or broken */
     gboolean digest_child;      /* its parent is multipart/digest: message/rfc822 when undeclared */

@@ -71,6 +71,7 @@ static void
 begin_headers(struct scan *scan, struct part *part, gsize at)
 {
     scan->current = part;
+    part->head = at;
     scan->mode = MODE_HEADERS;
     scan->block_fields = 0;
     scan->block_start = at;

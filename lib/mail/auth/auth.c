@@ -102,6 +102,17 @@ auth_message_new(struct message *message, const GPtrArray *edits)
 }
 
 void
+auth_message_set_body(struct auth_message *message, GBytes *body)
+{
+    g_bytes_ref(body);
+    g_clear_pointer(&message->new_body, g_bytes_unref);
+    message->new_body = body;
+    message->body = g_bytes_get_data(body, &message->body_length);
+    if (message->body_length == 0)
+        message->body = NULL;
+}
+
+void
 auth_message_free(struct auth_message **message)
 {
     if (*message == NULL)
@@ -109,5 +120,6 @@ auth_message_free(struct auth_message **message)
     g_array_unref((*message)->fields);
     g_ptr_array_unref((*message)->owned);
     g_bytes_unref((*message)->bytes);
+    g_clear_pointer(&(*message)->new_body, g_bytes_unref);
     g_clear_pointer(message, g_free);
 }

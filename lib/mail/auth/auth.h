@@ -27,6 +27,7 @@ struct auth_message {
     /* private */
     GBytes *bytes;     /* what the fields of the message point into */
     GPtrArray *owned;  /* texts of fields that edits made */
+    GBytes *new_body;  /* instead of the one in bytes, or NULL */
 };
 /* The message as received (edits NULL), or as it is after the edits (GPtrArray of struct edit, applied in their order by
  * Postfix's rules: ADD goes to the end, INSERT at 0 and 1 to the top (Postfix' own Received, which a milter does
@@ -35,4 +36,6 @@ struct auth_message {
  * cap that leaves part of its header unseen (MESSAGE_LIMIT_HEADER_BYTES, MESSAGE_LIMIT_HEADERS): nobody may sign, or trust a
  * signature of, fields that were not looked at. Holds a reference on the message's bytes. */
 struct auth_message *auth_message_new(struct message *message, const GPtrArray *edits);
+/* Puts another body in the place of the received one (a reference is taken). */
+void auth_message_set_body(struct auth_message *message, GBytes *body);
 void auth_message_free(struct auth_message **message); /* NULL-safe */

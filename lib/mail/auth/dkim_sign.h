@@ -1,7 +1,7 @@
 /* dkim_sign.h: signs a message with one or more keys (RFC 6376; RSA and Ed25519 side by side: RFC 8463 4).
  *
- * What is signed is the message as it goes out: make the auth_message with all edits, and sign last. Postfix must not
- * change it afterwards: lines of more than 998 octets would be broken by its SMTP client. */
+ * What is signed is the message as it goes out: make the auth_message with all edits, and sign last. Nothing may
+ * change it afterwards; see lib/mail/recode.h for what Postfix' SMTP client would. */
 #pragma once
 #include "lib/mail/auth/auth.h"
 #include "lib/mail/auth/dkim_compose.h"

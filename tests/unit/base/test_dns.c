@@ -84,7 +84,7 @@ test_answers(void **state)
     assert_string_equal(dns_lookup_name(lookup), "host.test");
     assert_int_equal(dns_lookup_type(lookup), DNS_A);
     answer = ask(dns, "www.test", DNS_MX, &lookup);
-    assert_string_equal(record(answer, 0)->data, "mail.test");
+    assert_string_equal((const char *)record(answer, 0)->data, "mail.test");
     assert_int_equal(record(answer, 0)->preference, 10);
     assert_int_equal(record(ask(dns, "host.test", DNS_TXT, &lookup), 0)->length, 3);
     assert_int_equal(ask(dns, "host.test", DNS_NS, &lookup)->outcome, DNS_NO_DATA);

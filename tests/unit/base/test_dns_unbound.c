@@ -70,10 +70,10 @@ test_answers(void **state)
     assert_in_range(answer->ttl, 1, 60);
     assert_false(answer->secure);
     answer = ask(dns, "mx.test", DNS_MX, &lookup);
-    assert_string_equal(record(answer, 0)->data, "mail.test");
+    assert_string_equal((const char *)record(answer, 0)->data, "mail.test");
     assert_int_equal(record(answer, 0)->preference, 10);
-    assert_string_equal(record(ask(dns, "ptr.test", DNS_PTR, &lookup), 0)->data, "host.test");
-    assert_string_equal(record(ask(dns, "txt.test", DNS_TXT, &lookup), 0)->data, "v=a b");
+    assert_string_equal((const char *)record(ask(dns, "ptr.test", DNS_PTR, &lookup), 0)->data, "host.test");
+    assert_string_equal((const char *)record(ask(dns, "txt.test", DNS_TXT, &lookup), 0)->data, "v=a b");
     assert_int_equal(ask(dns, "nx.test", DNS_A, &lookup)->outcome, DNS_NO_NAME);
     answer = ask(dns, "empty.test", DNS_TXT, &lookup);
     assert_int_equal(answer->outcome, DNS_NO_DATA);

@@ -36,6 +36,43 @@ test_render(void **state)
                                      "postern_test_seconds_sum 61.002001\npostern_test_seconds_count 4\n"));
 }
 
+static void
+test_groups(void **state)
+{
+    static const char *const causes[] = {"a", "b", NULL};
+    struct metric *counter = metrics_counter_grouped("postern_grouped_total", "Grouped.", "list", "cause", causes);
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    (void)state;
+    metrics_render(out);
+    assert_non_null(strstr(out->str, "# TYPE postern_grouped_total counter\n"));
+    assert_null(strstr(out->str, "postern_grouped_total{"));
+    assert_int_equal(metrics_group(counter, "one.test"), 0);
+    g_autofree char *name = g_strdup("two\"");
+    assert_int_equal(metrics_group(counter, name), 2);
+    name[0] = 'x'; /* it was copied */
+    assert_int_equal(metrics_group(counter, "two\""), 2);
+    metrics_add(counter, metrics_group(counter, "two\"") + 1, 7);
+    g_string_truncate(out, 0);
+    metrics_render(out);
+    assert_non_null(strstr(out->str, "# TYPE postern_grouped_total counter\n"
+                                     "postern_grouped_total{list=\"one.test\",cause=\"a\"} 0\n"
+                                     "postern_grouped_total{list=\"one.test\",cause=\"b\"} 0\n"
+                                     "postern_grouped_total{list=\"two\\\"\",cause=\"a\"} 0\n"
+                                     "postern_grouped_total{list=\"two\\\"\",cause=\"b\"} 7\n"));
+    for (guint i = 2; i < METRICS_GROUPS_MAX + 20; i++) {
+        g_autofree char *more = g_strdup_printf("more%u", i);
+        assert_int_equal(metrics_group(counter, more), 2 * MIN(i, METRICS_GROUPS_MAX - 1));
+    }
+    metrics_add(counter, metrics_group(counter, "yet another") + 1, 9);
+    g_string_truncate(out, 0);
+    metrics_render(out);
+    assert_non_null(strstr(out->str, "postern_grouped_total{list=\"more62\",cause=\"b\"} 0\n"
+                                     "postern_grouped_total{list=\"other\",cause=\"a\"} 0\n"
+                                     "postern_grouped_total{list=\"other\",cause=\"b\"} 9\n"));
+    assert_null(strstr(out->str, "more63"));
+}
+
 static gpointer
 adder(gpointer data)
 {
@@ -107,7 +144,7 @@ test_http(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_render), cmocka_unit_test(test_threads_lose_nothing),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_render), cmocka_unit_test(test_groups), cmocka_unit_test(test_threads_lose_nothing),
                                        cmocka_unit_test(test_http)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,6 +38,12 @@ change(gpointer mta, int nth, const char *name, const char *value)
 }
 
 static gboolean
+replace(gpointer mta, GBytes *body)
+{
+    return tell(mta, "b%.*s;", (int)g_bytes_get_size(body), (const char *)g_bytes_get_data(body, NULL));
+}
+
+static gboolean
 remove_recipient(gpointer mta, const char *argument)
 {
     return tell(mta, "-%s;", argument);
@@ -49,4 +55,4 @@ reply(gpointer mta, const char *code, const char *enhanced, const char *text)
     return tell(mta, "y%s %s %s;", code, enhanced, text);
 }
 
-static const struct mta_ops ops = {add, insert, change, remove_recipient, reply};
+static const struct mta_ops ops = {add, insert, change, replace, remove_recipient, reply};

@@ -352,6 +352,32 @@ test_signed_and_verified(void **state)
     world_free(w);
 }
 
+/* What a transport would change is recoded before it is signed, unless told not to; what is signed is what leaves. */
+static void
+test_recoded_before_signing(void **state)
+{
+    static const char eight[] = "From: Bob <bob@ours.test>\nContent-Transfer-Encoding: 8bit\n\nGr\xc3\xbc\xc3\x9f" "e an alle im ganzen Dorf\n";
+    static const char as_sent[] = "From: Bob <bob@ours.test>\nContent-Transfer-Encoding: quoted-printable\nMIME-Version: 1.0\n\n"
+                                  "Gr=C3=BC=C3=9Fe an alle im ganzen Dorf\n";
+    struct world *w = world_new("sign { directory = \"KEYS/keys\" }\nauth { authserv_id = mx.ours.test }");
+
+    (void)state;
+    ours_test(w);
+    g_autofree char *told = g_strdup(send(w, "192.0.2.9", "bob@ours.test", "<bob@ours.test>", eight, MTA_ACCEPT));
+    assert_has(told, "c1 Content-Transfer-Encoding=quoted-printable;+MIME-Version=1.0;i0 DKIM-Signature=");
+    assert_true(g_str_has_suffix(told, "bGr=C3=BC=C3=9Fe an alle im ganzen Dorf\r\n;"));
+    *strstr(told, "bGr=") = '\0';
+    g_autofree char *sent = with_inserted(strstr(told, "i0 "), as_sent);
+    assert_has(send(w, "192.0.2.1", NULL, "<bob@ours.test>", sent, MTA_ACCEPT), "dkim=pass header.d=ours.test");
+    /* A stranger's mail is nobody's to change. */
+    assert_null(strstr(send(w, "192.0.2.1", NULL, "<bob@ours.test>", eight, MTA_ACCEPT), "Transfer"));
+    world_free(w);
+    w = world_new("sign { directory = \"KEYS/keys\"\nrecode = no }\nauth { authserv_id = mx.ours.test }");
+    told = (g_free(told), g_strdup(send(w, "192.0.2.9", "bob@ours.test", "<bob@ours.test>", eight, MTA_ACCEPT)));
+    assert_true(g_str_has_prefix(told, "i0 DKIM-Signature=") && strstr(told, "Transfer-Encoding=") == NULL);
+    world_free(w);
+}
+
 static gboolean
 take_row(const struct sql_row *row, gpointer data)
 {
@@ -542,7 +568,8 @@ main(void)
         cmocka_unit_test(test_dmarc_policy_of_no_name),
         cmocka_unit_test(test_spf_reject),         cmocka_unit_test(test_dns_away),
         cmocka_unit_test(test_several_authors),    cmocka_unit_test(test_header_over_a_cap),
-        cmocka_unit_test(test_signed_and_verified), cmocka_unit_test(test_counted_for_reports), cmocka_unit_test(test_who_is_signed),
+        cmocka_unit_test(test_signed_and_verified), cmocka_unit_test(test_recoded_before_signing),
+        cmocka_unit_test(test_counted_for_reports), cmocka_unit_test(test_who_is_signed),
         cmocka_unit_test(test_a_seal_vouches_for_its_author_only),
         cmocka_unit_test(test_what_came_from_outside_is_not_signed),
         cmocka_unit_test(test_sealed_and_trusted), cmocka_unit_test(test_arc_without_a_key),

@@ -36,6 +36,8 @@ test_editing(void **state)
     (void)state;
     negotiate(archive_needs | MAY_EDIT | MAY_REMOVE, ALL_ACTIONS, ALL_STEPS, &n);
     assert_int_equal(n.actions, SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_DELRCPT | SMFIF_SETSYMLIST);
+    negotiate(archive_needs | MAY_REPLACE_BODY, ALL_ACTIONS, ALL_STEPS, &n);
+    assert_int_equal(n.actions, SMFIF_CHGBODY | SMFIF_SETSYMLIST);
     negotiate(archive_needs | MAY_EDIT, SMFI_V1_ACTS & ~SMFIF_ADDHDRS, ALL_STEPS, &n);
     assert_int_equal(n.actions, 0);
     assert_int_equal(n.missing, SMFIF_ADDHDRS | SMFIF_CHGHDRS);
