@@ -444,6 +444,40 @@ test_the_cap(void **state)
     world_free(w);
 }
 
+/* Records as long as they may be fill memory before their number does; and it is free again when they are written. */
+static void
+test_the_cap_of_bytes(void **state)
+{
+    struct world *w = world_new(FALSE);
+    gint64 lost = counter(STATS_RESULTS_LOST), fit;
+    g_autoptr(GString) record = g_string_new("v=DMARC1; p=none; rua=");
+    struct mail m;
+
+    (void)state;
+    for (guint i = 0; i < 15; i++) {
+        g_autofree char *local = g_strnfill(240, 'a');
+        g_string_append_printf(record, "%smailto:%s%u@a.test", i > 0 ? "," : "", local, i);
+    }
+    mail_init(&m, record->str);
+    results_start(w->config);
+    for (guint i = 0; i < 20000; i++)
+        add_from(&m, i);
+    fit = 20000 - (counter(STATS_RESULTS_LOST) - lost);
+    assert_true(fit > RESULTS_BYTES_MAX / 6000 && fit < RESULTS_BYTES_MAX / 3500);
+    assert_int_equal(metrics_get(stats.results_waiting, 0), fit);
+    make_database(w);
+    results_start(w->config);
+    wait_waiting(0);
+    lost = counter(STATS_RESULTS_LOST);
+    for (guint i = 0; i < 1000; i++)
+        add_from(&m, i);
+    results_stop();
+    assert_int_equal(counter(STATS_RESULTS_LOST), lost);
+    assert_stored(w, fit + 1000, fit);
+    mail_clear(&m);
+    world_free(w);
+}
+
 static void
 test_switched_off_by_a_reload(void **state)
 {
@@ -479,6 +513,7 @@ main(void)
         cmocka_unit_test(test_database_away),
         cmocka_unit_test(test_adding_never_waits),
         cmocka_unit_test(test_the_cap),
+        cmocka_unit_test(test_the_cap_of_bytes),
         cmocka_unit_test(test_switched_off_by_a_reload),
     };
 
