@@ -138,10 +138,13 @@ dmarc_mailer_free(struct dmarc_mailer **mailer)
 /* A refusal counts as one only where it is about this mail: not in the greeting, nor when the connection
  * broke. */
 static enum dmarc_mail_outcome
-outcome_of(CURLcode code, long reply, const struct upload *upload)
+outcome_of(CURLcode code, long reply, const struct upload *upload, const char *why)
 {
     if (code == CURLE_OK)
         return DMARC_MAIL_SENT;
+    /* Only the text of libcurl's error tells MAIL from RCPT; should it change, the recipient's is taken for everybody's. */
+    if (code == CURLE_SEND_ERROR && reply >= 400 && reply <= 499 && g_str_has_prefix(why, "RCPT failed"))
+        return DMARC_MAIL_DEFERRED;
     if (reply >= 500 && reply <= 599 &&
         (code == CURLE_SEND_ERROR || code == CURLE_LOGIN_DENIED || upload->begun))
         return DMARC_MAIL_REFUSED;
@@ -191,5 +194,5 @@ dmarc_mailer_send(struct dmarc_mailer *mailer, const char *from, const char *to,
              : reply > 0
                  ? g_strdup_printf("%s (reply %ld)", why[0] != '\0' ? why : curl_easy_strerror(code), reply)
                  : g_strdup(why[0] != '\0' ? why : curl_easy_strerror(code));
-    return outcome_of(code, reply, &upload);
+    return outcome_of(code, reply, &upload, why);
 }

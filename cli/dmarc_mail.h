@@ -29,8 +29,9 @@ GString *dmarc_mail_compose(const struct dmarc_mail *mail);
 
 enum dmarc_mail_outcome {
     DMARC_MAIL_SENT,
-    DMARC_MAIL_REFUSED, /* 5xx for this sender, recipient or mail: don't try again */
-    DMARC_MAIL_LATER    /* 4xx, or nobody there */
+    DMARC_MAIL_REFUSED,  /* 5xx for this sender, recipient or mail: don't try again */
+    DMARC_MAIL_DEFERRED, /* 4xx for this recipient: others may be taken */
+    DMARC_MAIL_LATER     /* any other 4xx, or nobody there */
 };
 struct dmarc_mailer;
 /* server: "inet:PORT@HOST" or "unix:/path". */

@@ -173,13 +173,15 @@ read_directory(struct reading *reading, const char *path, guint depth)
 static void
 read_path(struct reading *reading, const char *path, guint depth)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (depth > 0 ? O_NONBLOCK : 0)); /* a pipe: not waited for */
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st) != 0)
         read_failed(reading, path, g_strerror(errno));
     else if (S_ISDIR(st.st_mode))
         read_directory(reading, path, depth);
+    else if (depth > 0 && !S_ISREG(st.st_mode))
+        read_failed(reading, path, "it is no file");
     else
         read_descriptor(reading, path, fd);
     if (fd >= 0)

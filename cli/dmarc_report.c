@@ -3,7 +3,8 @@
  *
  * What is sent is written down before the next is sent, so a run that was ended anywhere is finished by the
  * next; the one mail that was under way then comes again with the same Message-ID and report id, by which its
- * reader knows it. One run at a time: the lock is in the database server, or a locked file beside SQLite's,
+ * reader knows it. A refusal is only believed once Postfix has taken some mail in this run: it refuses all when
+ * it does not know us, and that must not cost a day's reports. One run at a time: the lock is in the database server, or a locked file beside SQLite's,
  * and goes when the run ends, however that is. */
 #include "cli/dmarc.h"
 #include <errno.h>
@@ -20,6 +21,7 @@
 #define LATE_DAYS_MAX 3   /* days back that a run without --date looks for what was not sent */
 #define DOMAINS_PAGE 500u /* policy domains asked for at a time */
 #define FAILURES_MAX 5u   /* mails in a row that could not be handed over: then Postfix is away, and the run ends */
+#define ASKED_AHEAD 100u  /* domains whose addresses the DNS is asked about at the same time */
 
 struct run {
     dmarc_cli cli;
@@ -27,12 +29,32 @@ struct run {
     struct dmarc_mailer *mailer;
     const char *dry_run; /* directory; NULL: send */
     const char *submitter;
+    char *site; /* dmarc_store_site */
     char *date; /* of day */
     gint64 day;
     int lock;
-    guint sent, unsent, in_a_row;
-    gboolean stop;
+    guint sent, unsent;
+    guint failures, in_a_row; /* all; mails since one was taken or refused */
+    GPtrArray *refused; /* struct refusal *, not believed yet */
+    gboolean stop, is_broken; /* is_broken: the database fails */
 };
+
+struct refusal {
+    gint64 day;
+    gint part;
+    char *domain, *uri, *why;
+};
+
+static void
+refusal_free(gpointer data)
+{
+    struct refusal *refusal = data;
+
+    g_free(refusal->domain);
+    g_free(refusal->uri);
+    g_free(refusal->why);
+    g_free(refusal);
+}
 
 /* One report, and its files for one size. */
 struct made {
@@ -46,6 +68,7 @@ fail(struct run *run, const char *what, const char *why)
 {
     dmarc_complain("%s %s: %s", run->date, what, why);
     run->unsent++;
+    run->failures++;
 }
 
 /* The database: nothing goes on without it. */
@@ -53,7 +76,7 @@ static void
 fail_hard(struct run *run, const char *what, GError *error)
 {
     fail(run, what, error->message);
-    run->stop = TRUE;
+    run->stop = run->is_broken = TRUE;
 }
 
 /* ---- one address ---- */
@@ -63,12 +86,61 @@ static void
 conclude(struct run *run, const struct dmarc_sent *sent)
 {
     g_autoptr(GError) error = NULL;
+    g_autofree char *date = dmarc_date(sent->day * DMARC_STORE_DAY_S);
 
-    dmarc_say("%s %s: %s: %s%s%s", run->date, sent->domain, sent->uri, sent->outcome,
+    dmarc_say("%s %s: %s: %s%s%s", date, sent->domain, sent->uri, sent->outcome,
               sent->detail != NULL ? ": " : "", sent->detail != NULL ? sent->detail : "");
     if (run->dry_run == NULL &&
         !dmarc_store_sent(run->cli.sql, sent, g_get_real_time() / G_USEC_PER_SEC, &error))
         fail_hard(run, sent->domain, error);
+}
+
+static void
+not_sent(struct run *run, const struct dmarc_sent *sent, const char *why)
+{
+    g_autofree char *what = g_strdup_printf("%s: %s", sent->domain, sent->uri);
+
+    fail(run, what, why);
+}
+
+/* Not about a recipient: whoever is next may fare the same. */
+static void
+count_failure(struct run *run)
+{
+    if (++run->in_a_row < FAILURES_MAX)
+        return;
+    dmarc_complain("%s takes no mail; the next run goes on here", run->cli.config->dmarc.smtp);
+    run->stop = TRUE;
+}
+
+/* Keeps a refusal until Postfix takes a mail; until then it counts as not sent. */
+static void
+doubt(struct run *run, const struct dmarc_sent *sent, const char *why)
+{
+    struct refusal *refusal = g_new0(struct refusal, 1);
+
+    *refusal = (struct refusal){sent->day, sent->part, g_strdup(sent->domain), g_strdup(sent->uri), g_strdup(why)};
+    g_ptr_array_add(run->refused, refusal);
+    not_sent(run, sent, why);
+}
+
+/* Postfix takes mail: what it refused before, it refused for good. */
+static void
+believe(struct run *run)
+{
+    for (guint i = 0; i < run->refused->len && !run->is_broken; i++) {
+        const struct refusal *refusal = g_ptr_array_index(run->refused, i);
+        const struct dmarc_sent sent = {.day = refusal->day,
+                                        .domain = refusal->domain,
+                                        .uri = refusal->uri,
+                                        .part = refusal->part,
+                                        .outcome = "refused",
+                                        .detail = refusal->why};
+
+        run->unsent--;
+        conclude(run, &sent);
+    }
+    g_ptr_array_set_size(run->refused, 0);
 }
 
 static void
@@ -78,21 +150,22 @@ send_mail(struct run *run, const struct dmarc_mail *mail, struct dmarc_sent *sen
     g_autofree char *why = NULL;
     enum dmarc_mail_outcome outcome = dmarc_mailer_send(run->mailer, mail->from, mail->to, text, &why);
 
-    if (outcome == DMARC_MAIL_LATER) {
-        g_autofree char *what = g_strdup_printf("%s: %s", sent->domain, sent->uri);
-
-        fail(run, what, why);
-        if (++run->in_a_row >= FAILURES_MAX) {
-            dmarc_complain("%s takes no mail; the next run goes on here", run->cli.config->dmarc.smtp);
-            run->stop = TRUE;
-        }
+    if (outcome == DMARC_MAIL_LATER || outcome == DMARC_MAIL_DEFERRED) {
+        not_sent(run, sent, why);
+        if (outcome == DMARC_MAIL_LATER)
+            count_failure(run);
         return;
     }
     run->in_a_row = 0;
+    if (outcome == DMARC_MAIL_REFUSED && run->sent == 0) {
+        doubt(run, sent, why);
+        return;
+    }
     run->sent += outcome == DMARC_MAIL_SENT;
     sent->outcome = outcome == DMARC_MAIL_SENT ? "sent" : "refused";
     sent->detail = why;
     conclude(run, sent);
+    believe(run);
 }
 
 /* The id of one file is that of its report and its rows, as dmarc_report_write gives it. */
@@ -209,7 +282,7 @@ fill_metadata(const struct run *run, struct dmarc_report *report)
     report->org_name = g_strdup(*config->organisation != '\0' ? config->organisation : run->submitter);
     report->email = g_strdup(config->contact);
     report->generator = g_strdup("postern " POSTERN_VERSION);
-    report->report_id = g_strdup_printf("%s.%s@%s", run->date, report->domain, g_get_host_name());
+    report->report_id = g_strdup_printf("%s.%s.%s@%s", run->date, run->site, report->domain, run->submitter);
 }
 
 static void
@@ -223,23 +296,48 @@ write_files(struct run *run, const struct made *made)
         const char *data = g_bytes_get_data(file->bytes, &size);
 
         if (!g_file_set_contents(path, data, (gssize)size, &error))
-            fail_hard(run, made->report->domain, error);
+            fail(run, made->report->domain, error->message);
         else
             dmarc_say("%s %s: written to %s", run->date, made->report->domain, path);
     }
 }
 
-/* Its rows are only read when there is somebody to send them to. */
+/* A domain whose addresses the DNS is asked about. */
+struct asked {
+    const char *domain;
+    struct dmarc_record *record; /* NULL: none */
+    struct dmarc_rua_search *search;
+};
+
 static void
-report_domain(struct run *run, const char *domain, const struct dmarc_record *record)
+asked_clear(gpointer data)
 {
-    gint64 deadline = g_get_monotonic_time() + run->cli.config->dns.timeout * 1000;
-    g_autoptr(GPtrArray) targets = dmarc_rua_find(run->dns, domain, record, deadline);
+    struct asked *asked = data;
+
+    dmarc_rua_search_free(&asked->search);
+    dmarc_record_free(&asked->record);
+}
+
+static struct asked
+ask_about(struct run *run, const char *domain)
+{
+    struct asked asked = {.domain = domain};
+    g_autoptr(GError) error = NULL;
+
+    if (!dmarc_store_policy(run->cli.sql, run->day, domain, &asked.record, &error))
+        fail_hard(run, domain, error);
+    else if (asked.record != NULL)
+        asked.search = dmarc_rua_start(run->dns, domain, asked.record);
+    return asked;
+}
+
+/* Sends to all who want it; its rows are only read when there is somebody. */
+static void
+report_to_all(struct run *run, const char *domain, const struct dmarc_record *record, const GPtrArray *targets)
+{
     g_autoptr(GError) error = NULL;
     struct made made = {0};
 
-    if (targets->len == 0)
-        return;
     made.report = dmarc_store_report(run->cli.sql, run->day, domain, record, &error);
     if (made.report == NULL) {
         fail_hard(run, domain, error);
@@ -257,7 +355,43 @@ report_domain(struct run *run, const char *domain, const struct dmarc_record *re
     dmarc_report_free(&made.report);
 }
 
+static void
+report_domain(struct run *run, const struct asked *asked, gint64 deadline)
+{
+    guint failures = run->failures;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) targets = NULL;
+
+    if (asked->search == NULL)
+        return;
+    targets = dmarc_rua_finish(asked->search, deadline);
+    if (targets->len == 0)
+        return;
+    report_to_all(run, asked->domain, asked->record, targets);
+    if (run->failures == failures && !run->stop && run->dry_run == NULL &&
+        !dmarc_store_done(run->cli.sql, run->day, asked->domain, &error))
+        fail_hard(run, asked->domain, error);
+}
+
 /* ---- one day ---- */
+
+/* All of these questions wait for the DNS together: domains whose servers are silent must not add up. */
+static void
+report_some(struct run *run, char **domains, guint n)
+{
+    g_autoptr(GArray) asked = g_array_sized_new(FALSE, FALSE, sizeof(struct asked), n);
+    gint64 deadline;
+
+    g_array_set_clear_func(asked, asked_clear);
+    for (guint i = 0; i < n && !run->stop; i++) {
+        struct asked one = ask_about(run, domains[i]);
+
+        g_array_append_val(asked, one);
+    }
+    deadline = g_get_monotonic_time() + run->cli.config->dns.timeout * 1000;
+    for (guint i = 0; i < asked->len && !run->stop; i++)
+        report_domain(run, &g_array_index(asked, struct asked, i), deadline);
+}
 
 static void
 report_day(struct run *run, gint64 day)
@@ -270,22 +404,15 @@ report_day(struct run *run, gint64 day)
     run->date = dmarc_date(day * DMARC_STORE_DAY_S);
     while (found == DOMAINS_PAGE && !run->stop) {
         g_autoptr(GError) error = NULL;
-        g_autoptr(GPtrArray) domains = dmarc_store_domains(run->cli.sql, day, after, DOMAINS_PAGE, &error);
+        g_autoptr(GPtrArray) domains = dmarc_store_domains(run->cli.sql, day, after, run->dry_run != NULL, DOMAINS_PAGE, &error);
 
         if (domains == NULL) {
             fail_hard(run, "the list of domains", error);
             return;
         }
         found = domains->len;
-        for (guint i = 0; i < domains->len && !run->stop; i++) {
-            struct dmarc_record *record = NULL;
-
-            if (!dmarc_store_policy(run->cli.sql, day, domains->pdata[i], &record, &error))
-                fail_hard(run, domains->pdata[i], error);
-            else if (record != NULL)
-                report_domain(run, domains->pdata[i], record);
-            dmarc_record_free(&record);
-        }
+        for (guint i = 0; i < found && !run->stop; i += ASKED_AHEAD)
+            report_some(run, (char **)domains->pdata + i, MIN(found - i, ASKED_AHEAD));
         if (found > 0) {
             g_free(after);
             after = g_strdup(domains->pdata[found - 1]);
@@ -372,15 +499,18 @@ report_days(struct run *run, gint64 first, gint64 last, gint64 today)
     if (run->dry_run == NULL && !take_lock(run))
         return CLI_FAILED;
     run->dns = resolver_open(&run->cli.config->dns, &error);
-    if (run->dns == NULL) {
+    run->site = run->dns != NULL ? dmarc_store_site(run->cli.sql, &error) : NULL;
+    if (run->site == NULL) {
         dmarc_complain("%s", error->message);
         return CLI_FAILED;
     }
     run->mailer = dmarc_mailer_new(config->smtp);
     for (gint64 day = first; day <= last && !run->stop; day++)
         report_day(run, day);
-    if (run->dry_run == NULL && !run->stop)
+    if (run->dry_run == NULL && !run->is_broken) /* also when Postfix takes nothing: for how long, nobody knows */
         prune(run, today);
+    if (run->refused->len > 0)
+        dmarc_complain("%s refuses every mail; may this host relay there? The next run tries again", config->smtp);
     dmarc_say("%u sent, %u not", run->sent, run->unsent);
     return run->unsent > 0 ? CLI_FAILED : CLI_OK;
 }
@@ -408,6 +538,7 @@ dmarc_report(int argc, char **argv, const char *config_path)
     if (date != NULL && (day = parse_day(date, today)) < 0)
         return CLI_USAGE;
     run.dry_run = dry_run;
+    run.refused = g_ptr_array_new_with_free_func(refusal_free);
     code = dmarc_cli_open(&run.cli, config_path)
                ? report_days(&run, day >= 0 ? day : today - LATE_DAYS_MAX, day >= 0 ? day : today - 1, today)
                : CLI_FAILED;
@@ -416,6 +547,8 @@ dmarc_report(int argc, char **argv, const char *config_path)
     if (run.lock >= 0)
         close(run.lock);
     g_free(run.date);
+    g_free(run.site);
+    g_ptr_array_unref(run.refused);
     dmarc_cli_clear(&run.cli);
     return code;
 }

@@ -9,6 +9,7 @@
  *   keep      a message that is to be accepted is made durable; when that fails, 4xx
  *   edits     recipients removed, header fields changed and the body replaced, in one burst
  *   answer    the reply
+ *   ended     each module is told what became of the message
  *   log       one line, and the metrics */
 #include <string.h>
 #include "lib/base/log.h"
@@ -220,6 +221,16 @@ answer(const struct eom *eom, const struct mta_ops *ops, gpointer mta)
 }
 
 static void
+ended(const struct eom *eom)
+{
+    const struct runtime *runtime = eom->session->runtime;
+
+    for (guint i = 0; milter_modules[i] != NULL; i++)
+        if ((runtime->selected & 1u << i) != 0 && milter_modules[i]->ended != NULL)
+            milter_modules[i]->ended(runtime->states[i], eom->tx, eom->action);
+}
+
+static void
 log_message(const struct eom *eom)
 {
     static const char *const sources[] = {"smtp", "submission", "local", "ingest"};
@@ -286,6 +297,7 @@ eom_run(struct session *session, const char *queue_id, const struct mta_ops *ops
     eom.edited = g_get_monotonic_time();
     test_stage("eom-before-reply");
     result = answer(&eom, ops, mta);
+    ended(&eom);
     log_message(&eom);
     decision_clear(&eom.decision);
     g_free(eom.trouble);

@@ -6,7 +6,8 @@
  * to the verdict; the host then decides once over all outcomes. keep() runs after the decision, when all
  * edits are known, for a message that is about to be accepted (also one to be discarded or quarantined); a
  * module that must have it safe returns only when it is, and FALSE turns the reply into a 4xx. Nothing of
- * the message goes back to the MTA before every keep() has said TRUE. */
+ * the message goes back to the MTA before every keep() has said TRUE. ended() then tells what became of the
+ * message: for what must count a message once, since a 4xx makes the client send it again. */
 #pragma once
 #include "lib/mail/config.h"
 #include "lib/mail/verdict.h"
@@ -46,6 +47,9 @@ struct milter_module {
     void (*inspect)(gpointer state, struct transaction *tx);
     /* error says what to log when FALSE. */
     gboolean (*keep)(gpointer state, struct transaction *tx, const struct decision *decision, GError **error);
+    /* action is what the MTA is answered: the decision's, or TEMPFAIL when that could not be carried out. Also called for a
+     * message over a cap of the host, which look() and inspect() did not see. Never blocks; may be NULL. */
+    void (*ended)(gpointer state, struct transaction *tx, enum verdict_action action);
 };
 
 #define MILTER_MODULES_MAX 8

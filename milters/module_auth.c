@@ -7,7 +7,9 @@
  * them under one deadline. A check whose answer did not come is a temperror, which is told and never refuses mail.
  *
  * Fields that claim to be ours are deleted first, from signed-in clients too: nobody else may speak in our name
- * (RFC 8601 5). */
+ * (RFC 8601 5). So are those that name nobody, as Microsoft writes them: a reader that takes such a field at all (DKIM Verifier
+ * for Thunderbird can be told to; a Sieve test of the whole header does) can only take it for ours, so that anybody could
+ * write one. Those with another name stay: readers know whom they trust. */
 #include <string.h>
 #include "lib/base/networks.h"
 #include "milters/auth_policy.h"
@@ -235,6 +237,8 @@ auth_inspect(gpointer data, struct transaction *tx)
     delete_forged(state, tx);
     if (f == NULL)
         return;
+    if (f->dmarc_check != NULL) /* first, since it may have to ask once more */
+        dmarc_discover(f->dmarc_check, deadline);
     finish_spf(f, deadline);
     finish_dkim(f, tx->capture->received_us / G_USEC_PER_SEC, deadline);
     if (f->arc_verification != NULL)
@@ -244,7 +248,14 @@ auth_inspect(gpointer data, struct transaction *tx)
     auth_findings_render(f, tx->capture, state->authserv_id);
     verdict_edit(tx->capture->verdict, EDIT_INSERT_HEADER, 0, FIELD, f->header);
     auth_policy_apply(state->config, state->forwarders, tx);
-    results_add(f, tx->capture);
+}
+
+static void
+auth_ended(gpointer data, struct transaction *tx, enum verdict_action action)
+{
+    (void)data;
+    if (tx->auth != NULL)
+        results_add(tx->auth, tx->capture, action);
 }
 
 const struct milter_module auth_module = {
@@ -255,4 +266,5 @@ const struct milter_module auth_module = {
     .begin = auth_begin,
     .look = auth_look,
     .inspect = auth_inspect,
+    .ended = auth_ended,
 };

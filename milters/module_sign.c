@@ -149,7 +149,7 @@ carries_our_results(const struct sign_state *state, const struct message *messag
 {
     for (guint i = 0; i < message_header_count(message); i++) {
         struct auth_field field = auth_field_received(message, i);
-        if (auth_results_claims(&field, state->authserv_id))
+        if (auth_results_is_from(&field, state->authserv_id))
             return TRUE;
     }
     return FALSE;

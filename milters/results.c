@@ -16,6 +16,7 @@ static struct {
     struct config *config;
     GHashTable *kinds; /* set of struct dmarc_tally */
     guint under_way;   /* kinds that the thread holds */
+    gsize bytes;       /* of all kinds, those included */
 
     /* The thread's own. */
     struct sql *sql;
@@ -49,28 +50,42 @@ kind_free(gpointer data)
     dmarc_tally_free(data);
 }
 
+static gsize
+kind_size(const struct dmarc_tally *tally)
+{
+    gsize size = sizeof *tally + strlen(tally->domain) + strlen(tally->record);
+
+    for (guint i = 0; i < TALLY_TEXTS; i++)
+        size += strlen(tally->texts[i]);
+    return size;
+}
+
 /* Under the lock. Takes the tally. */
 static void
 count_kind(struct dmarc_tally *tally)
 {
     struct dmarc_tally *known = g_hash_table_lookup(results.kinds, tally);
+    gsize size = kind_size(tally);
 
     if (known != NULL) {
+        results.bytes += size - kind_size(known);
         known->messages++;
         g_free(known->record); /* the day's last one counts */
         known->record = g_steal_pointer(&tally->record);
         dmarc_tally_free(tally);
-    } else if (g_hash_table_size(results.kinds) + results.under_way >= RESULTS_KINDS_MAX) {
+    } else if (g_hash_table_size(results.kinds) + results.under_way >= RESULTS_KINDS_MAX ||
+               results.bytes + size > RESULTS_BYTES_MAX) {
         metrics_add(stats.results, STATS_RESULTS_LOST, 1);
         dmarc_tally_free(tally);
     } else {
         g_hash_table_add(results.kinds, tally);
+        results.bytes += size;
     }
     metrics_set(stats.results_waiting, 0, g_hash_table_size(results.kinds) + results.under_way);
 }
 
 void
-results_add(const struct auth_findings *findings, const struct capture *capture)
+results_add(const struct auth_findings *findings, const struct capture *capture, enum verdict_action action)
 {
     struct dmarc_tally *tally;
     gboolean is_on;
@@ -78,7 +93,7 @@ results_add(const struct auth_findings *findings, const struct capture *capture)
     g_mutex_lock(&results.lock);
     is_on = results.is_on;
     g_mutex_unlock(&results.lock);
-    if (!is_on || (tally = results_tally(findings, capture)) == NULL)
+    if (!is_on || (tally = results_tally(findings, capture, action)) == NULL)
         return;
     g_mutex_lock(&results.lock);
     if (results.is_on)
@@ -116,13 +131,19 @@ static void
 drop_batch(enum stats_results what)
 {
     gint64 messages = 0;
+    gsize bytes = 0;
 
-    for (guint i = 0; i < results.batch->len; i++)
-        messages += ((struct dmarc_tally *)g_ptr_array_index(results.batch, i))->messages;
+    for (guint i = 0; i < results.batch->len; i++) {
+        const struct dmarc_tally *tally = g_ptr_array_index(results.batch, i);
+
+        messages += tally->messages;
+        bytes += kind_size(tally);
+    }
     metrics_add(stats.results, (guint)what, messages);
     g_clear_pointer(&results.batch, g_ptr_array_unref);
     g_mutex_lock(&results.lock);
     results.under_way = 0;
+    results.bytes -= bytes;
     metrics_set(stats.results_waiting, 0, g_hash_table_size(results.kinds));
     g_mutex_unlock(&results.lock);
 }

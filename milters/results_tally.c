@@ -1,5 +1,8 @@
 /* results_tally.c: from what is known of a message to a row of a DMARC report (RFC 7489 7.2 and appendix C).
- */
+ *
+ * The disposition is what was done with the message for DMARC's sake. When another module decided over it,
+ * that is none, as the format can say no more, and a reason says that the domain's wish was not what counted,
+ * if it had one. */
 #include <string.h>
 #include "lib/mail/address.h"
 #include "lib/mail/auth/psl.h"
@@ -98,10 +101,20 @@ spf_text(const struct auth_findings *f, const struct capture *capture)
                            auth_result_name(auth_findings_spf(f)));
 }
 
+/* Whether another module decided: the message was not let through, and not because of what we found. One that
+ * the domain wants in quarantine, and another module puts there, is where the domain wants it. */
+static gboolean
+is_overtaken(const struct auth_findings *f, enum verdict_action action)
+{
+    return action > VERDICT_TAG && f->disposition != AUTH_REFUSED &&
+           !(action == VERDICT_QUARANTINE && f->disposition == AUTH_JUNKED);
+}
+
 /* What kept the domain's wish from being done (RFC 7489 appendix C, PolicyOverrideType). */
 static void
-set_reason(struct dmarc_tally *tally, const struct auth_findings *f)
+set_reason(struct dmarc_tally *tally, const struct auth_findings *f, enum verdict_action action)
 {
+    g_autofree char *fate = NULL;
     static const struct {
         const char *type, *comment;
     } reasons[] = {
@@ -112,24 +125,30 @@ set_reason(struct dmarc_tally *tally, const struct auth_findings *f)
     };
     const char *type = reasons[f->override].type, *comment = reasons[f->override].comment;
 
-    if (type == NULL && f->disposition == AUTH_REFUSED && f->dmarc.applied != DMARC_REJECT) {
+    if (is_overtaken(f, action) && f->dmarc.applied != DMARC_NONE) {
+        type = "local_policy";
+        comment = fate = g_strdup_printf("other filter: %s", verdict_action_name(action));
+    } else if (type == NULL && f->disposition == AUTH_REFUSED && f->dmarc.applied != DMARC_REJECT) {
         type = "local_policy";
         comment = "spf=fail";
     } else if (type == NULL && f->dmarc.is_sampled_out) {
         type = "sampled_out";
+    } else if (type == NULL && f->dmarc.result == AUTH_TEMPERROR) { /* neither aligned nor known not to be */
+        type = "other";
+        comment = "dmarc=temperror";
     }
     dmarc_tally_set(tally, TALLY_REASON, type);
     dmarc_tally_set(tally, TALLY_COMMENT, comment);
 }
 
 struct dmarc_tally *
-results_tally(const struct auth_findings *f, const struct capture *capture)
+results_tally(const struct auth_findings *f, const struct capture *capture, enum verdict_action action)
 {
     static const char *const dispositions[] = {"none", "quarantine", "reject"}; /* enum auth_disposition */
     g_autofree char *from = NULL, *to = NULL, *dkim = NULL, *spf = NULL;
     struct dmarc_tally *tally;
 
-    if (!f->dmarc_asked || f->dmarc.record == NULL || f->dmarc.record_domain == NULL)
+    if (action == VERDICT_TEMPFAIL || !f->dmarc_asked || f->dmarc.record == NULL || f->dmarc.record_domain == NULL)
         return NULL;
     from = domain_of(capture->mail_from);
     to = recipients_domain(capture);
@@ -138,8 +157,8 @@ results_tally(const struct auth_findings *f, const struct capture *capture)
     tally = dmarc_tally_new(capture->received_us / G_USEC_PER_SEC / DMARC_STORE_DAY_S, f->dmarc.record_domain,
                             f->dmarc.record);
     dmarc_tally_set(tally, TALLY_SOURCE_IP, capture->client_address);
-    dmarc_tally_set(tally, TALLY_DISPOSITION, dispositions[f->disposition]);
-    set_reason(tally, f);
+    dmarc_tally_set(tally, TALLY_DISPOSITION, dispositions[is_overtaken(f, action) ? AUTH_DELIVERED : f->disposition]);
+    set_reason(tally, f, action);
     dmarc_tally_set(tally, TALLY_ALIGNED_DKIM, pass_or_fail(f->dmarc.aligned_dkim));
     dmarc_tally_set(tally, TALLY_ALIGNED_SPF, pass_or_fail(f->dmarc.aligned_spf));
     dmarc_tally_set(tally, TALLY_ENVELOPE_FROM, from);

@@ -28,7 +28,16 @@ INSERT INTO dmarc_writer (id, batch, day) VALUES (?, ?, ?)
 INSERT INTO dmarc_writer (id, batch, day) VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE batch = VALUES(batch), day = VALUES(day)
 
 -- name: dmarc_policies
-SELECT domain FROM dmarc_policy WHERE day = ? AND domain > ? ORDER BY domain LIMIT ?
+SELECT domain FROM dmarc_policy WHERE day = ? AND domain > ? AND reported <= ? ORDER BY domain LIMIT ?
+
+-- name: dmarc_policy_reported
+UPDATE dmarc_policy SET reported = 1 WHERE day = ? AND domain = ?
+
+-- name: dmarc_site_get
+SELECT id FROM dmarc_site WHERE n = 1
+
+-- name: dmarc_site_set
+INSERT INTO dmarc_site (n, id) VALUES (1, ?)
 
 -- name: dmarc_tallies
 SELECT messages, source_ip, disposition, reason, comment, aligned_dkim, aligned_spf, envelope_to, envelope_from, header_from,
@@ -43,9 +52,10 @@ SELECT COUNT(*) FROM dmarc_sent WHERE day = ? AND domain = ? AND target = ? AND 
 -- name: dmarc_sent_add
 INSERT INTO dmarc_sent (day, domain, target, part, uri, at, outcome, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
--- One sender of reports at a time; the lock goes with the connection. (SQLite: a lock on a file.)
+-- One sender of reports at a time; the lock goes with the connection. (SQLite: a lock on a file.) Locks are the server's, so
+-- the database is in the name.
 -- name: dmarc_send_lock [mariadb]
-SELECT GET_LOCK('postern-dmarc-report', 0)
+SELECT GET_LOCK(CONCAT('postern-dmarc-', MD5(DATABASE())), 0)
 
 -- name: dmarc_send_lock [sqlite]
 SELECT 1
@@ -58,23 +68,41 @@ INSERT INTO dmarc_report (id, org_name, email, report_id, domain, begin_at, end_
 INSERT INTO dmarc_report_row (report, n, messages, source_ip, disposition, reason, aligned_dkim, aligned_spf, envelope_to,
   envelope_from, header_from, dkim, spf) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
--- name: dmarc_prune_policies
-DELETE FROM dmarc_policy WHERE day < ?
+-- What is old goes in pieces: a day of a large site is more than one answer of the server may take, or than others may wait
+-- for.
+-- name: dmarc_prune_policies [sqlite]
+DELETE FROM dmarc_policy WHERE (day, domain) IN (SELECT day, domain FROM dmarc_policy WHERE day < ? LIMIT ?)
 
--- name: dmarc_prune_tallies
-DELETE FROM dmarc_tally WHERE day < ?
+-- name: dmarc_prune_policies [mariadb]
+DELETE FROM dmarc_policy WHERE day < ? ORDER BY day, domain LIMIT ?
 
--- name: dmarc_prune_sent
-DELETE FROM dmarc_sent WHERE day < ?
+-- name: dmarc_prune_tallies [sqlite]
+DELETE FROM dmarc_tally WHERE (day, domain, row_key) IN (SELECT day, domain, row_key FROM dmarc_tally WHERE day < ? LIMIT ?)
 
--- name: dmarc_prune_writers
-DELETE FROM dmarc_writer WHERE day < ?
+-- name: dmarc_prune_tallies [mariadb]
+DELETE FROM dmarc_tally WHERE day < ? ORDER BY day, domain, row_key LIMIT ?
+
+-- name: dmarc_prune_sent [sqlite]
+DELETE FROM dmarc_sent WHERE (day, domain, target, part) IN
+  (SELECT day, domain, target, part FROM dmarc_sent WHERE day < ? LIMIT ?)
+
+-- name: dmarc_prune_sent [mariadb]
+DELETE FROM dmarc_sent WHERE day < ? ORDER BY day, domain, target, part LIMIT ?
+
+-- name: dmarc_prune_writers [sqlite]
+DELETE FROM dmarc_writer WHERE id IN (SELECT id FROM dmarc_writer WHERE day < ? LIMIT ?)
+
+-- name: dmarc_prune_writers [mariadb]
+DELETE FROM dmarc_writer WHERE day < ? LIMIT ?
+
+-- name: dmarc_old_reports
+SELECT id FROM dmarc_report WHERE received_at < ? ORDER BY received_at LIMIT ?
 
 -- name: dmarc_prune_rows
-DELETE FROM dmarc_report_row WHERE report IN (SELECT id FROM dmarc_report WHERE received_at < ?)
+DELETE FROM dmarc_report_row WHERE report = ?
 
--- name: dmarc_prune_reports
-DELETE FROM dmarc_report WHERE received_at < ?
+-- name: dmarc_prune_report
+DELETE FROM dmarc_report WHERE id = ?
 
 -- A domain is meant with all below it: its length, "." before it and the domain itself are given.
 -- name: dmarc_show_reporters

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import sqlite3
+import subprocess
 import time
 import zipfile
 
@@ -91,6 +92,23 @@ def test_what_can_not_be_read_is_told(site):
     assert anonymous.returncode == 1 and b"does not say who sent it" in anonymous.stderr
 
 
+def test_what_is_no_file_in_a_directory(site):
+    """Nobody waits for a pipe in a Maildir; one that is named is read (a shell's <(..))."""
+    box = site.directory / "box"
+    box.mkdir()
+    os.mkfifo(box / "pipe")
+    (box / "report").write_bytes(others_report("a", ROWS))
+    done = site.run("dmarc", "read", box)
+    assert done.returncode == 1 and b"1 kept, 0 known already, 1 not read" in done.stdout
+    assert b"pipe: not read: it is no file" in done.stderr
+    reader, writer = os.pipe()
+    os.write(writer, others_report("b", ROWS))
+    os.close(writer)
+    done = subprocess.run(site.command("dmarc", "read", f"/dev/fd/{reader}"), pass_fds=[reader], stdout=subprocess.PIPE, timeout=60)
+    os.close(reader)
+    assert done.returncode == 0 and b"1 kept" in done.stdout
+
+
 def test_show(site):
     site.names.records[("1.2.0.192.in-addr.arpa", "PTR")] = ["mx1.ours.example"]
     assert site.run("dmarc", "show", "ours.example").returncode == 1, "no reports yet"
@@ -144,6 +162,6 @@ def test_db_covers_both_schemas(site):
     done = site.run("db", "init")
     assert done.returncode == 0 and f"{site.database}: applied" in done.stdout.decode()
     with sqlite3.connect(site.database) as db:
-        db.execute("UPDATE postern_schema SET version = 99")
+        db.execute("UPDATE postern_schema SET version = version + 97")
     db.close()
     assert site.run("db", "migrate").returncode == 1

@@ -50,7 +50,7 @@ def test_a_report_as_the_rfc_wants_it(site):
     assert message["Auto-Submitted"] == "auto-generated" and message["From"] == "reports@ours.example"
     assert re.fullmatch(r"<[0-9a-f]{40}@ours\.example>", message["Message-ID"])
     assert abs(email.utils.parsedate_to_datetime(message["Date"]).timestamp() - time.time()) < 600
-    assert re.fullmatch(rf"ours\.example!a\.example!{number * DAY_S}!{number * DAY_S + DAY_S - 1}![\w.-]+\.xml\.gz", name)
+    assert re.fullmatch(rf"ours\.example!a\.example!{number * DAY_S}!{number * DAY_S + DAY_S - 1}![0-9a-zA-Z]+\.xml\.gz", name)
     assert feedback.findtext("report_metadata/org_name") == "Ours 我們"
     assert feedback.findtext("report_metadata/email") == "dmarc@ours.example"
     assert feedback.findtext("report_metadata/report_id") in message["Subject"]
@@ -119,18 +119,79 @@ def test_refused_is_final_and_deferred_is_not(site):
     code, text = site.report()
     assert code == 1 and "gone@a.example: refused" in text and "reply 451" in text
     assert site.mails_to() == ["good@a.example"]
+    assert ("a.example", "mailto:gone@a.example", 0, "refused") in site.outcomes()
     site.sink.replies = {}
     code, text = site.report()
     assert code == 0 and site.mails_to() == ["busy@a.example", "good@a.example"]
 
 
+def test_refusing_everything_is_not_believed(site):
+    """A Postfix that does not let us relay refuses each mail for good; when that is mended, all are sent."""
+    site.sink.replies = {f"d@d{n}.example": "554 5.7.1 Relay access denied" for n in range(8)}
+    for n in range(8):
+        site.count(f"d{n}.example", f"mailto:d@d{n}.example")
+    code, text = site.report()
+    assert code == 1 and text.startswith("0 sent, 8 not\n") and "RCPT failed: 554" in text
+    assert f"inet:{site.sink.port}@127.0.0.1 refuses every mail; may this host relay there?" in text
+    assert site.outcomes() == []
+    del site.sink.replies["d@d5.example"]
+    code, text = site.report()
+    assert code == 0 and "\n1 sent, 0 not\n" in text and text.count(": refused: ") == 7
+    assert site.report() == (0, "0 sent, 0 not\n") and site.mails_to() == ["d@d5.example"]
+
+
 def test_some_deferred_stop_no_others(site):
-    """Only failures in a row mean that nobody takes mail."""
+    """Only failures in a row that are not about the recipient mean that nobody takes mail."""
     site.sink.replies = {f"busy{n}@a.example": "451 4.3.0 later" for n in range(7)}
     site.count("a.example", ",".join(f"mailto:busy{n}@a.example,mailto:good{n}@a.example" for n in range(7)))
     code, text = site.report()
     assert code == 1 and "\n7 sent, 7 not\n" in text
     assert site.mails_to() == [f"good{n}@a.example" for n in range(7)]
+    site.sink.replies = {f"busy{n}@a.example": "450 4.1.2 no such domain" for n in range(7)}
+    site.count("b.example", "mailto:d@b.example")
+    assert site.report()[0] == 1 and "d@b.example" in site.mails_to()
+
+
+def test_what_is_done_is_done(site):
+    """Nobody is asked again about a day that is done, and what is counted of it later does not make other files of it."""
+    site.names.records[("a.example._report._dmarc.wants.example", "TXT")] = ["v=DMARC1"]
+    site.count("a.example", "mailto:small@a.example!20k,mailto:d@wants.example", rows=1000)
+    assert site.report()[0] == 0
+    sent, asked = len(site.sink.mails), len(site.names.asked)
+    assert sent > 3
+    with sqlite3.connect(site.database) as db:
+        db.execute("UPDATE dmarc_tally SET messages = messages + 1 WHERE row_key LIKE '%a'")
+        db.execute("INSERT INTO dmarc_tally SELECT day, domain, row_key || 'x', messages, source_ip, disposition, reason, comment, "
+                   "aligned_dkim, aligned_spf, envelope_to, envelope_from, header_from, dkim, spf FROM dmarc_tally")
+    db.close()
+    assert site.report() == (0, "0 sent, 0 not\n")
+    assert (len(site.sink.mails), len(site.names.asked)) == (sent, asked)
+
+
+def test_silent_name_servers_do_not_add_up(site):
+    site.names.silent.update(f"d{n}.example._report._dmarc.wants.example" for n in range(8))
+    for n in range(8):
+        site.count(f"d{n}.example", f"mailto:d{n}@wants.example")
+    site.count("e.example", "mailto:d@e.example")
+    begun = time.monotonic()
+    code, text = site.report()
+    assert code == 1 and "\n1 sent, 8 not\n" in text
+    assert time.monotonic() - begun < 4 * 3, "one timeout, not eight"
+
+
+def test_report_ids(tmp_path):
+    """The database tells reports of one site from another's, not the machine's name, which a container has anew each time."""
+    ids = set()
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        site = Site(tmp_path / name)
+        site.count("a.example", "mailto:d@a.example")
+        assert site.report()[0] == 0
+        ids.add(parsed(site.sink.mails[0])[2].findtext("report_metadata/report_id"))
+        site.close()
+    assert len(ids) == 2
+    for identity in ids:
+        assert re.fullmatch(rf"{day()[1]}\.[0-9a-f]{{16}}\.a\.example@ours\.example", identity)
 
 
 @pytest.mark.parametrize("greeting", [None, "554 5.3.2 no service", "421 4.3.2 later"])
@@ -210,6 +271,16 @@ def test_what_is_old_goes(site):
     db = sqlite3.connect(site.database)
     assert db.execute("SELECT domain FROM dmarc_tally").fetchall() == [("new.example",)]
     db.close()
+    # Also while Postfix takes nothing.
+    site.count("old.example", "mailto:d@old.example", number=day(40)[0])
+    for n in range(8):
+        site.count(f"d{n}.example", f"mailto:d@d{n}.example")
+    site.configure(report=True)
+    site.sink.greeting = "421 4.3.2 later"
+    assert site.report()[0] == 1
+    db = sqlite3.connect(site.database)
+    assert db.execute("SELECT COUNT(*) FROM dmarc_tally WHERE domain = 'old.example'").fetchone() == (0,)
+    db.close()
 
 
 def test_on_mariadb(tmp_path, mariadb):
@@ -217,7 +288,7 @@ def test_on_mariadb(tmp_path, mariadb):
     mariadb.sql("CREATE DATABASE reports CHARACTER SET utf8mb4")
     site = Site(tmp_path, driver="mariadb", host=mariadb.socket, database="reports", user="root")
     for n in range(3):
-        mariadb.sql(f"INSERT INTO reports.dmarc_policy VALUES ({day()[0]}, 'd{n}.example', "
+        mariadb.sql(f"INSERT INTO reports.dmarc_policy (day, domain, record) VALUES ({day()[0]}, 'd{n}.example', "
                     f"'v=DMARC1; p=none; rua=mailto:d@d{n}.example')")
         mariadb.sql(f"INSERT INTO reports.dmarc_tally VALUES ({day()[0]}, 'd{n}.example', 'k', 5, '192.0.2.1', 'none', '', '', "
                     f"'pass', 'pass', '', '', 'd{n}.example', '', '')")

@@ -57,7 +57,7 @@ class Site:
         """Mail in a domain's name, as the milter counts it."""
         number = day()[0] if number is None else number
         with sqlite3.connect(self.database, timeout=10) as db:
-            db.execute("INSERT INTO dmarc_policy VALUES (?, ?, ?)", (number, domain, record + (f"; rua={rua}" if rua else "")))
+            db.execute("INSERT INTO dmarc_policy (day, domain, record) VALUES (?, ?, ?)", (number, domain, record + (f"; rua={rua}" if rua else "")))
             for n in range(rows):
                 key = "%032x" % random.getrandbits(128)
                 db.execute("INSERT INTO dmarc_tally VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -3,6 +3,7 @@
     names = NameServer()
     names.records[("example.test", "TXT")] = ["v=DMARC1"]
     names.failing.add("away.test")      # answers SERVFAIL
+    names.silent.add("slow.test")       # does not answer
     ... names.forwarder for the setting dns.forwarders
     names.close()
 
@@ -29,7 +30,7 @@ def rdata(kind, value):
 
 class NameServer:
     def __init__(self):
-        self.records, self.failing, self.asked = {}, set(), []
+        self.records, self.failing, self.silent, self.asked = {}, set(), set(), []
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.forwarder = f"127.0.0.1@{self.socket.getsockname()[1]}"
@@ -47,7 +48,9 @@ class NameServer:
             packet, client = self.socket.recvfrom(4096)
             if not packet:
                 return
-            self.socket.sendto(self.answer(packet), client)
+            answer = self.answer(packet)
+            if answer:
+                self.socket.sendto(answer, client)
 
     def answer(self, packet):
         labels, at = [], 12
@@ -57,6 +60,8 @@ class NameServer:
         name, number = ".".join(labels).lower(), struct.unpack("!H", packet[at + 1:at + 3])[0]
         kind = next((k for k, n in TYPES.items() if n == number), "")
         self.asked.append((name, kind))
+        if name in self.silent:
+            return None
         values = self.records.get((name, kind), [])
         exists = any(key[0] == name or key[0].endswith("." + name) for key in self.records)
         code = 2 if name in self.failing else 0 if exists else 3

@@ -54,6 +54,8 @@ char *auth_results_authserv_id(const char *value, gsize length);
  * same name whatever the case, final dot, or IDN form, and every field without a readable authserv-id within
  * AUTH_RESULTS_HEAD_MAX. FALSE for fields of other names. */
 gboolean auth_results_claims(const struct auth_field *field, const char *authserv_id);
+/* Whether the field is an Authentication-Results field that says beyond doubt that authserv_id wrote it. */
+gboolean auth_results_is_from(const struct auth_field *field, const char *authserv_id);
 /* Reads a field value, or what follows "i=N;" in ARC-Authentication-Results. NULL when there is no authserv-id or it is
  * longer than AUTH_RESULTS_FIELD_MAX; results that are broken or past a cap are left out one by one. Caller frees. */
 struct auth_results *auth_results_parse(const char *value, gsize length);

@@ -118,23 +118,41 @@ comparable(const char *id, gboolean *is_sure)
     return name != NULL ? name : g_ascii_strdown(id, -1);
 }
 
-gboolean
-auth_results_claims(const struct auth_field *field, const char *authserv_id)
+enum writer { WRITER_OURS, WRITER_OTHER, WRITER_UNCLEAR, NO_RESULTS };
+
+static enum writer
+writer_of(const struct auth_field *field, const char *authserv_id)
 {
     static const char name[] = "Authentication-Results";
     const char *value = memchr(field->raw, ':', field->length);
     gboolean is_sure, ours_is_sure;
 
     if (field->name_length != strlen(name) || g_ascii_strncasecmp(field->name, name, strlen(name)) != 0)
-        return FALSE;
+        return NO_RESULTS;
     if (value == NULL)
-        return TRUE;
+        return WRITER_UNCLEAR;
     gsize length = field->length - (gsize)(++value - field->raw);
     g_autofree char *id = auth_results_authserv_id(value, MIN(length, AUTH_RESULTS_HEAD_MAX));
     if (id == NULL || id[0] == '\0')
-        return TRUE;
+        return WRITER_UNCLEAR;
     g_autofree char *theirs = comparable(id, &is_sure), *ours = comparable(authserv_id, &ours_is_sure);
-    return !is_sure || strcmp(theirs, ours) == 0;
+    if (strcmp(theirs, ours) == 0)
+        return WRITER_OURS;
+    return is_sure ? WRITER_OTHER : WRITER_UNCLEAR;
+}
+
+gboolean
+auth_results_claims(const struct auth_field *field, const char *authserv_id)
+{
+    enum writer writer = writer_of(field, authserv_id);
+
+    return writer == WRITER_OURS || writer == WRITER_UNCLEAR;
+}
+
+gboolean
+auth_results_is_from(const struct auth_field *field, const char *authserv_id)
+{
+    return writer_of(field, authserv_id) == WRITER_OURS;
 }
 
 /* ---- what ---- */

@@ -9,9 +9,13 @@
 #define WHY_MAX 200u /* bytes of a result's why */
 
 struct dmarc {
+    struct dns *dns;
     char *author_domain, *organisational_domain;
     struct dns_lookup *author_lookup;
     struct dns_lookup *organisational_lookup; /* NULL when it would be the same question */
+    struct dns_lookup *existence_lookup;      /* of the author domain; NULL when no record asks */
+    gboolean is_discovered;
+    struct dmarc_result found; /* the record, or the result without one */
 };
 
 static struct dns_lookup *
@@ -27,6 +31,7 @@ dmarc_start(struct dns *dns, const char *author_domain)
 {
     struct dmarc *dmarc = g_new0(struct dmarc, 1);
 
+    dmarc->dns = dns_ref(dns);
     dmarc->author_domain = psl_dns_name(author_domain, -1);
     if (dmarc->author_domain == NULL)
         return dmarc;
@@ -44,6 +49,9 @@ dmarc_free(struct dmarc **dmarc)
         return;
     dns_lookup_free(&(*dmarc)->author_lookup);
     dns_lookup_free(&(*dmarc)->organisational_lookup);
+    dns_lookup_free(&(*dmarc)->existence_lookup);
+    dmarc_result_clear(&(*dmarc)->found);
+    dns_unref((*dmarc)->dns);
     g_free((*dmarc)->author_domain);
     g_free((*dmarc)->organisational_domain);
     g_clear_pointer(dmarc, g_free);
@@ -127,6 +135,31 @@ discover(struct dmarc *dmarc, gint64 deadline_us, struct dmarc_result *out)
         conclude(out, AUTH_NONE, "no DMARC record");
 }
 
+/* Whether the record is a parent's, which may speak otherwise for names that are not there. */
+static gboolean
+is_parents(const struct dmarc_result *found)
+{
+    return strcmp(found->record_domain, found->author_domain) != 0;
+}
+
+void
+dmarc_discover(struct dmarc *dmarc, gint64 deadline_us)
+{
+    struct dmarc_result *found = &dmarc->found;
+
+    if (dmarc->is_discovered)
+        return;
+    dmarc->is_discovered = TRUE;
+    *found = (struct dmarc_result){.result = AUTH_NONE};
+    found->author_domain = g_strdup(dmarc->author_domain);
+    found->organisational_domain = g_strdup(dmarc->organisational_domain);
+    discover(dmarc, deadline_us, found);
+    /* Any type would do; there are servers that say NXDOMAIN for types they don't know (RFC 4074), but all know A. */
+    if (found->record != NULL && found->record->np != found->record->sp && is_parents(found) &&
+        dmarc->existence_lookup == NULL)
+        dmarc->existence_lookup = dns_start(dmarc->dns, dmarc->author_domain, DNS_A);
+}
+
 /* ---- alignment ---- */
 
 gboolean
@@ -169,11 +202,13 @@ align(const struct dmarc_input *input, struct dmarc_result *out)
 
 /* The record of the author domain itself speaks with p; its parent's with sp, or np for a name that isn't there. */
 static enum dmarc_policy
-requested_policy(const struct dmarc_result *out, gboolean no_such_domain)
+requested_policy(const struct dmarc *dmarc, const struct dmarc_result *out, gint64 deadline_us)
 {
-    if (strcmp(out->record_domain, out->author_domain) == 0)
+    if (!is_parents(out))
         return out->record->p;
-    return no_such_domain ? out->record->np : out->record->sp;
+    if (dmarc->existence_lookup == NULL || dns_wait(dmarc->existence_lookup, deadline_us)->outcome != DNS_NO_NAME)
+        return out->record->sp;
+    return out->record->np;
 }
 
 /* RFC 7489 6.6.4: what pct leaves out gets the next milder policy; RFC 9989's t=y asks the same for all. */
@@ -190,13 +225,13 @@ apply_policy(guint sample, struct dmarc_result *out)
 void
 dmarc_finish(struct dmarc *dmarc, const struct dmarc_input *input, gint64 deadline_us, struct dmarc_result *out)
 {
-    *out = (struct dmarc_result){.result = AUTH_NONE};
-    out->author_domain = g_strdup(dmarc->author_domain);
-    out->organisational_domain = g_strdup(dmarc->organisational_domain);
-    discover(dmarc, deadline_us, out);
+    dmarc_discover(dmarc, deadline_us);
+    *out = dmarc->found;
+    dmarc->found = (struct dmarc_result){.result = AUTH_NONE};
+    dmarc->is_discovered = FALSE;
     if (out->record == NULL)
         return;
-    out->requested = requested_policy(out, input->no_such_domain);
+    out->requested = requested_policy(dmarc, out, deadline_us);
     gboolean is_open = align(input, out);
     if (out->aligned_spf || out->aligned_dkim)
         out->result = AUTH_PASS;

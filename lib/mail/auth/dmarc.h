@@ -1,7 +1,7 @@
 /* dmarc.h: DMARC (RFC 7489): whose mail a message says it is, and whether what was authenticated is theirs.
  *
- * Three steps, so that the DNS works while SPF and DKIM do: dmarc_author when the header is there, dmarc_start at once after
- * it, dmarc_finish when SPF and DKIM are done. The policy domain is found by the Public Suffix List (RFC 7489 6.6.3), not by
+ * In steps, so that the DNS works while SPF and DKIM do: dmarc_author when the header is there, dmarc_start at once after
+ * it, dmarc_discover before SPF and DKIM are waited for, dmarc_finish when they are done. The policy domain is found by the Public Suffix List (RFC 7489 6.6.3), not by
  * RFC 9989's tree walk; RFC 9989's t and np tags are honoured. Nothing here rejects: the result says what the domain's owner
  * asks for. Thread-safe between different objects. */
 #pragma once
@@ -41,7 +41,6 @@ struct dmarc_input {
     const struct dmarc_dkim *signatures; /* may be NULL when n_signatures is 0 */
     guint n_signatures;
     guint sample;                        /* 0 to 99, at random: the policy is applied when it is below pct */
-    gboolean no_such_domain;             /* the author domain does not exist in the DNS: np applies */
 };
 struct dmarc_result {
     enum auth_result result;     /* NONE (no record), PASS, FAIL, TEMPERROR, PERMERROR (the record) */
@@ -60,8 +59,13 @@ void dmarc_result_clear(struct dmarc_result *result);
 /* Asks for the records of the author domain and of its organisational domain; never blocks. author_domain comes from
  * dmarc_author. Free it with dmarc_free, finished or not. */
 struct dmarc *dmarc_start(struct dns *dns, const char *author_domain);
-/* Waits for the records and decides. deadline_us as for dns_wait. out is written anew (clear it after use). A lookup that
- * failed is TEMPERROR; so is a message with nothing aligned where SPF or a signature that would be aligned is TEMPERROR. */
+/* Waits for the records. When they leave it to whether the author domain exists (np of a parent's record), asks for that,
+ * and does not wait for it. Only to save time: dmarc_finish does it when it was not called. */
+void dmarc_discover(struct dmarc *dmarc, gint64 deadline_us);
+/* Waits for what is left and decides. deadline_us as for dns_wait. out is written anew (clear it after use). A lookup that
+ * failed is TEMPERROR; so is a message with nothing aligned where SPF or a signature that would be aligned is TEMPERROR. np
+ * applies when the author domain is NXDOMAIN (RFC 9989, which follows RFC 8020; a name without any address or MX record, which
+ * RFC 9091 meant too, exists); when that can't be known, sp applies. */
 void dmarc_finish(struct dmarc *dmarc, const struct dmarc_input *input, gint64 deadline_us, struct dmarc_result *out);
 void dmarc_free(struct dmarc **dmarc); /* NULL-safe */
 

@@ -162,18 +162,18 @@ append_name_part(GString *name, const char *text)
         g_string_append_c(name, g_ascii_isalnum(*c) || strchr("._-", *c) != NULL ? *c : '_');
 }
 
-/* RFC 7489 7.2.1.1 */
+/* RFC 7489 7.2.1.1, whose unique-id is of letters and digits only: a report's id has more. */
 static char *
 file_name(const struct dmarc_report *report, const char *receiver, const char *report_id)
 {
     GString *name = g_string_new(NULL);
+    g_autofree char *unique = g_compute_checksum_for_string(G_CHECKSUM_SHA256, report_id, -1);
 
     append_name_part(name, receiver);
     g_string_append_c(name, '!');
     append_name_part(name, report->domain);
     g_string_append_printf(name, "!%" G_GUINT64_FORMAT "!%" G_GUINT64_FORMAT "!", report->begin, report->end);
-    append_name_part(name, report_id);
-    g_string_append(name, ".xml.gz");
+    g_string_append_printf(name, "%.32s.xml.gz", unique);
     return g_string_free(name, FALSE);
 }
 

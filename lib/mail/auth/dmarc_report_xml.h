@@ -3,7 +3,8 @@
 #include "lib/mail/auth/dmarc_report.h"
 
 struct dmarc_report_file {
-    char *name;        /* "receiver!policy-domain!begin!end!unique-id.xml.gz": letters, digits and "._-!" only */
+    char *name;        /* "receiver!policy-domain!begin!end!unique-id.xml.gz": letters, digits and "._-!" only; unique-id is
+                          the same for the same report_id */
     GBytes *bytes;     /* gzip of the XML */
     guint first, rows; /* which rows of the report are in it */
 };

@@ -147,33 +147,59 @@ ask(struct dns *dns, const char *policy_domain, const char *address)
     return dns_start(dns, name, DNS_TXT); /* a name that is too long is answered "no such name" */
 }
 
-GPtrArray *
-dmarc_rua_find(struct dns *dns, const char *policy_domain, const struct dmarc_record *record,
-               gint64 deadline_us)
-{
-    GPtrArray *found = g_ptr_array_new_with_free_func(rua_free);
-    guint n = MIN(record->rua->len, DMARC_URIS_MAX);
-    g_autofree struct dns_lookup **lookups = g_new0(struct dns_lookup *, n);
-    g_autoptr(GPtrArray) addresses = g_ptr_array_new_with_free_func(g_free);
+/* ---- the search ---- */
 
-    for (guint i = 0; i < n; i++) {
+struct dmarc_rua_search {
+    const struct dmarc_record *record;
+    struct {
+        char *address;             /* NULL: unusable */
+        struct dns_lookup *lookup; /* NULL: not outside, or unusable */
+    } uris[DMARC_URIS_MAX];
+};
+
+struct dmarc_rua_search *
+dmarc_rua_start(struct dns *dns, const char *policy_domain, const struct dmarc_record *record)
+{
+    struct dmarc_rua_search *search = g_new0(struct dmarc_rua_search, 1);
+
+    search->record = record;
+    for (guint i = 0; i < MIN(record->rua->len, DMARC_URIS_MAX); i++) {
         const struct dmarc_uri *uri = g_ptr_array_index(record->rua, i);
         char *address = dmarc_rua_address(uri->uri);
 
-        g_ptr_array_add(addresses, address);
-        lookups[i] = address != NULL ? ask(dns, policy_domain, address) : NULL;
+        search->uris[i].address = address;
+        search->uris[i].lookup = address != NULL ? ask(dns, policy_domain, address) : NULL;
     }
-    for (guint i = 0; i < n; i++) {
-        const struct dmarc_uri *uri = g_ptr_array_index(record->rua, i);
-        const char *address = g_ptr_array_index(addresses, i);
+    return search;
+}
+
+GPtrArray *
+dmarc_rua_finish(struct dmarc_rua_search *search, gint64 deadline_us)
+{
+    GPtrArray *found = g_ptr_array_new_with_free_func(rua_free);
+
+    for (guint i = 0; i < MIN(search->record->rua->len, DMARC_URIS_MAX); i++) {
+        const struct dmarc_uri *uri = g_ptr_array_index(search->record->rua, i);
+        const char *address = search->uris[i].address;
 
         if (address == NULL)
             add(found, DMARC_RUA_UNUSABLE, uri, NULL);
-        else if (lookups[i] == NULL)
+        else if (search->uris[i].lookup == NULL)
             add(found, DMARC_RUA_GOOD, uri, address);
         else
-            verify(found, lookups[i], uri, address, deadline_us);
-        dns_lookup_free(&lookups[i]);
+            verify(found, search->uris[i].lookup, uri, address, deadline_us);
     }
     return found;
+}
+
+void
+dmarc_rua_search_free(struct dmarc_rua_search **search)
+{
+    if (*search == NULL)
+        return;
+    for (guint i = 0; i < DMARC_URIS_MAX; i++) {
+        dns_lookup_free(&(*search)->uris[i].lookup);
+        g_free((*search)->uris[i].address);
+    }
+    g_clear_pointer(search, g_free);
 }

@@ -23,10 +23,14 @@ struct dmarc_rua {
     char *address;     /* "local@domain", the domain in A-labels; NULL when UNUSABLE */
     guint64 max_bytes; /* of a mail to it, encoded; 0 = no limit given */
 };
-/* The addresses of a record in its order, each once (struct dmarc_rua *, freed with the array). All lookups
- * go out at once; deadline_us as for dns_wait. */
-GPtrArray *dmarc_rua_find(struct dns *dns, const char *policy_domain, const struct dmarc_record *record,
-                          gint64 deadline_us);
+/* Sends all lookups for a record's addresses; never blocks. Several searches may be under way: the DNS works
+ * on all of them. The record is borrowed until the search is freed. */
+struct dmarc_rua_search *dmarc_rua_start(struct dns *dns, const char *policy_domain,
+                                         const struct dmarc_record *record);
+/* The addresses in the record's order, each once (struct dmarc_rua *, freed with the array). deadline_us as for
+ * dns_wait. */
+GPtrArray *dmarc_rua_finish(struct dmarc_rua_search *search, gint64 deadline_us);
+void dmarc_rua_search_free(struct dmarc_rua_search **search); /* NULL-safe */
 /* The address of a mailto: URI (RFC 6068; what follows "?" is not heeded), local part of atext and dots (RFC
  * 5322 3.2.3) and at most 64 octets. NULL when it is none. Caller frees. */
 char *dmarc_rua_address(const char *uri);

@@ -184,21 +184,56 @@ dmarc_store_add_batch(struct sql *sql, const char *writer, gint64 batch, const G
 /* ---- reports ---- */
 
 static gboolean
-take_domain(const struct sql_row *row, gpointer data)
+take_name(const struct sql_row *row, gpointer data)
 {
     g_ptr_array_add(data, g_strdup(sql_row_text(row, 0, NULL)));
     return TRUE;
 }
 
 GPtrArray *
-dmarc_store_domains(struct sql *sql, gint64 day, const char *after, guint max, GError **error)
+dmarc_store_domains(struct sql *sql, gint64 day, const char *after, gboolean with_done, guint max,
+                    GError **error)
 {
-    const struct sql_value values[] = {SQL_I(day), SQL_T(after), SQL_I(max)};
+    const struct sql_value values[] = {SQL_I(day), SQL_T(after), SQL_I(with_done ? 1 : 0), SQL_I(max)};
     g_autoptr(GPtrArray) domains = g_ptr_array_new_with_free_func(g_free);
 
-    if (!sql_run(sql, "dmarc_policies", values, G_N_ELEMENTS(values), take_domain, domains, NULL, error))
+    if (!sql_run(sql, "dmarc_policies", values, G_N_ELEMENTS(values), take_name, domains, NULL, error))
         return NULL;
     return g_steal_pointer(&domains);
+}
+
+gboolean
+dmarc_store_done(struct sql *sql, gint64 day, const char *domain, GError **error)
+{
+    const struct sql_value values[] = {SQL_I(day), SQL_T(domain)};
+
+    return sql_run(sql, "dmarc_policy_reported", values, G_N_ELEMENTS(values), NULL, NULL, NULL, error);
+}
+
+static gboolean
+take_text(const struct sql_row *row, gpointer data)
+{
+    *(char **)data = g_strdup(sql_row_text(row, 0, NULL));
+    return FALSE;
+}
+
+char *
+dmarc_store_site(struct sql *sql, GError **error)
+{
+    g_autofree char *new_id = g_strdup_printf("%08x%08x", g_random_int(), g_random_int());
+    const struct sql_value value = SQL_T(new_id);
+    g_autoptr(GError) failure = NULL;
+    char *id = NULL;
+
+    if (!sql_run(sql, "dmarc_site_get", NULL, 0, take_text, &id, NULL, error) || id != NULL)
+        return id;
+    if (sql_run(sql, "dmarc_site_set", &value, 1, NULL, NULL, NULL, &failure))
+        return g_steal_pointer(&new_id);
+    if (g_error_matches(failure, SQL_ERROR, SQL_ERROR_DUPLICATE)) /* another was first */
+        sql_run(sql, "dmarc_site_get", NULL, 0, take_text, &id, NULL, error);
+    else
+        g_propagate_error(error, g_steal_pointer(&failure));
+    return id;
 }
 
 static gboolean
@@ -353,25 +388,51 @@ dmarc_store_sent(struct sql *sql, const struct dmarc_sent *sent, gint64 now_s, G
     return sql_run(sql, "dmarc_sent_add", values, G_N_ELEMENTS(values), NULL, NULL, NULL, error);
 }
 
+/* ---- what is old ---- */
+
+/* The rows before the report, by which they are found. */
+static gboolean
+prune_report(struct sql *sql, const char *id, GError **error)
+{
+    const struct sql_value value = SQL_T(id);
+
+    return sql_run(sql, "dmarc_prune_rows", &value, 1, NULL, NULL, NULL, error) &&
+           sql_run(sql, "dmarc_prune_report", &value, 1, NULL, NULL, NULL, error);
+}
+
+static gboolean
+prune_reports(struct sql *sql, gint64 before_s, GError **error)
+{
+    const struct sql_value values[] = {SQL_I(before_s), SQL_I(DMARC_STORE_PRUNE_ROWS)};
+    guint found;
+
+    do {
+        g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
+
+        if (!sql_run(sql, "dmarc_old_reports", values, G_N_ELEMENTS(values), take_name, ids, NULL, error))
+            return FALSE;
+        found = ids->len;
+        for (guint i = 0; i < ids->len; i++)
+            if (!prune_report(sql, g_ptr_array_index(ids, i), error))
+                return FALSE;
+    } while (found == DMARC_STORE_PRUNE_ROWS);
+    return TRUE;
+}
+
 gboolean
 dmarc_store_prune(struct sql *sql, gint64 day, GError **error)
 {
-    /* Rows before the reports that they are found by. */
-    static const struct {
-        const char *statement;
-        gint64 unit;
-    } steps[] = {{"dmarc_prune_policies", 1},
-                 {"dmarc_prune_tallies", 1},
-                 {"dmarc_prune_sent", 1},
-                 {"dmarc_prune_writers", 1},
-                 {"dmarc_prune_rows", DMARC_STORE_DAY_S},
-                 {"dmarc_prune_reports", DMARC_STORE_DAY_S}};
+    static const char *const steps[] = {"dmarc_prune_policies", "dmarc_prune_tallies", "dmarc_prune_sent",
+                                        "dmarc_prune_writers"};
+    const struct sql_value values[] = {SQL_I(day), SQL_I(DMARC_STORE_PRUNE_ROWS)};
 
     for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
-        const struct sql_value before = SQL_I(day * steps[i].unit);
+        gint64 gone;
 
-        if (!sql_run(sql, steps[i].statement, &before, 1, NULL, NULL, NULL, error))
-            return FALSE;
+        do {
+            if (!sql_run(sql, steps[i], values, G_N_ELEMENTS(values), NULL, NULL, &gone, error))
+                return FALSE;
+        } while (gone == DMARC_STORE_PRUNE_ROWS);
     }
-    return TRUE;
+    return prune_reports(sql, day * DMARC_STORE_DAY_S, error);
 }

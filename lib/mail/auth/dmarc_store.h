@@ -59,8 +59,15 @@ gboolean dmarc_store_add_batch(struct sql *sql, const char *writer, gint64 batch
                                GError **error);
 
 /* Names of the day's policy domains, at most max, those after `after` in byte order (char *, freed with the
- * array). */
-GPtrArray *dmarc_store_domains(struct sql *sql, gint64 day, const char *after, guint max, GError **error);
+ * array); with_done: also those that dmarc_store_done was called for. */
+GPtrArray *dmarc_store_domains(struct sql *sql, gint64 day, const char *after, gboolean with_done, guint max,
+                               GError **error);
+/* All who want the day's report about the domain have it: what is counted later of that day is not told, as it
+ * would make other files of it, and count rows twice that were told. */
+gboolean dmarc_store_done(struct sql *sql, gint64 day, const char *domain, GError **error);
+/* 16 hexadecimal digits that are always the same of this database, and no other's. NULL with error. Caller
+ * frees. */
+char *dmarc_store_site(struct sql *sql, GError **error);
 /* The day's record of a domain; *record_r NULL when there is none or it can't be read. */
 gboolean dmarc_store_policy(struct sql *sql, gint64 day, const char *domain, struct dmarc_record **record_r,
                             GError **error);
@@ -85,7 +92,9 @@ gboolean dmarc_store_is_sent(struct sql *sql, const struct dmarc_sent *sent, gbo
 /* now_s: seconds since the epoch. */
 gboolean dmarc_store_sent(struct sql *sql, const struct dmarc_sent *sent, gint64 now_s, GError **error);
 
-/* Takes away what is older: days before day, reports received before that day. */
+#define DMARC_STORE_PRUNE_ROWS 1000u /* that one statement takes away at most, but for the rows of one report */
+/* Takes away what is older: days before day, reports received before that day. In pieces: on an error some is
+ * gone. */
 gboolean dmarc_store_prune(struct sql *sql, gint64 day, GError **error);
 
 /* For dmarc_received.c: text as a column takes it, NULL as "". Caller frees. */

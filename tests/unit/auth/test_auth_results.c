@@ -398,6 +398,27 @@ test_claims(void **state)
     assert_true(claims("Authentication-Results", 22));
 }
 
+/* Ours beyond doubt: not where a field only may be read as ours. */
+static void
+test_is_from(void **state)
+{
+    static const struct {
+        const char *value;
+        gboolean is_ours;
+    } cases[] = {{"mx.test; spf=pass", TRUE}, {" (c) \"MX.test\" 1; none", TRUE}, {"other.test; spf=pass", FALSE},
+                 {"spf=pass smtp.mailfrom=x", FALSE}, {"", FALSE}, {"mx.test junk; none", FALSE}, {"\xff.test; none", FALSE}};
+
+    (void)state;
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *raw = g_strconcat("Authentication-Results: ", cases[i].value, "\r\n", NULL);
+        const struct auth_field field = {raw, strcspn(raw, ":"), raw, strlen(raw)};
+
+        assert_int_equal(auth_results_is_from(&field, "mx.test"), cases[i].is_ours);
+    }
+    const struct auth_field other = {"X: mx.test; none", 1, "X: mx.test; none", 16};
+    assert_false(auth_results_is_from(&other, "mx.test"));
+}
+
 /* OpenDKIM #434: a field of over 4 KB was not looked at, and stayed. */
 static void
 test_long_fields_claim(void **state)
@@ -433,6 +454,7 @@ main(void)
         cmocka_unit_test(test_caps_of_reading),
         cmocka_unit_test(test_claims),
         cmocka_unit_test(test_long_fields_claim),
+        cmocka_unit_test(test_is_from),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

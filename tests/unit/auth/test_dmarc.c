@@ -10,7 +10,7 @@ struct given {
     struct dmarc_spf spf;
     struct dmarc_dkim signatures[3];
     guint sample;
-    gboolean no_such_domain;
+    gboolean no_such_domain; /* else AUTHOR has an address */
 };
 
 static void
@@ -19,8 +19,7 @@ finish(struct dns *dns, const struct given *given, struct dmarc_result *out)
     struct dmarc *dmarc = dmarc_start(dns, given->author);
     struct dmarc_input input = {.spf = given->spf.domain != NULL ? &given->spf : NULL,
                                 .signatures = given->signatures,
-                                .sample = given->sample,
-                                .no_such_domain = given->no_such_domain};
+                                .sample = given->sample};
 
     while (input.n_signatures < 3 && given->signatures[input.n_signatures].domain != NULL)
         input.n_signatures++;
@@ -37,6 +36,8 @@ evaluate(const struct given *given, struct dmarc_result *out)
     struct dns *dns = dns_table_dns(table);
     g_autofree char *name = g_strconcat("_dmarc.", given->author, NULL);
 
+    if (!given->no_such_domain)
+        dns_table_add(table, given->author, DNS_A, 0, "192.0.2.1", -1);
     if (given->record != NULL)
         dns_table_add(table, name, DNS_TXT, 0, given->record, -1);
     if (given->top_record != NULL)
@@ -214,6 +215,55 @@ test_which_record(void **state)
         assert_int_equal(out.applied, cases[i].requested);
         assert_false(out.is_sampled_out);
         dmarc_result_clear(&out);
+    }
+}
+
+/* Whether the author domain exists: asked only when it decides, and as soon as the records are there. */
+static void
+test_existence(void **state)
+{
+    static const struct {
+        const char *author, *top_record;
+        guint asked; /* after the records */
+        enum dmarc_policy requested;
+    } cases[] = {
+        {"not.example.com", "v=DMARC1; p=none; np=reject", 1, DMARC_REJECT},
+        {"mx.example.com", "v=DMARC1; p=none; np=reject", 1, DMARC_NONE}, /* no address, but it is there */
+        {"fail.example.com", "v=DMARC1; p=none; np=reject", 1, DMARC_NONE},
+        {"fail.example.com", "v=DMARC1; p=none; sp=quarantine; np=reject", 1, DMARC_QUARANTINE},
+        {"slow.example.com", "v=DMARC1; p=none; sp=quarantine; np=reject", 1, DMARC_QUARANTINE},
+        {"not.example.com", "v=DMARC1; p=none; sp=reject; np=reject", 0, DMARC_REJECT},
+        {"not.example.com", "v=DMARC1; p=none; sp=reject", 0, DMARC_REJECT},
+        {"example.com", "v=DMARC1; p=none; np=reject", 0, DMARC_NONE},
+        {"own.example.com", "v=DMARC1; p=none; np=reject", 0, DMARC_QUARANTINE},
+    };
+
+    (void)state;
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        struct dns_table *table = dns_table_new();
+        struct dns *dns = dns_table_dns(table);
+        const struct dmarc_input input = {.n_signatures = 0};
+        struct dmarc_result out;
+
+        dns_table_add(table, "_dmarc.example.com", DNS_TXT, 0, cases[i].top_record, -1);
+        dns_table_add(table, "_dmarc.own.example.com", DNS_TXT, 0, "v=DMARC1; p=quarantine; np=reject", -1);
+        dns_table_add(table, "mx.example.com", DNS_MX, 10, "mx.example.net", -1);
+        dns_table_fail(table, "fail.example.com", 0);
+        dns_table_silence(table, "slow.example.com");
+        struct dmarc *dmarc = dmarc_start(dns, cases[i].author);
+        guint before = dns_table_asked(table);
+        dmarc_discover(dmarc, g_get_monotonic_time() + 20000);
+        assert_int_equal(dns_table_asked(table) - before, cases[i].asked);
+        dmarc_finish(dmarc, &input, g_get_monotonic_time() + 20000, &out);
+        assert_int_equal(dns_table_asked(table) - before, cases[i].asked);
+        assert_int_equal(out.result, AUTH_FAIL);
+        assert_int_equal(out.requested, cases[i].requested);
+        dmarc_result_clear(&out);
+        dmarc_free(&dmarc);
+        dmarc = dmarc_start(dns, cases[i].author);
+        dmarc_discover(dmarc, g_get_monotonic_time() + 20000);
+        dmarc_free(&dmarc); /* discovered, never finished */
+        dns_unref(dns);
     }
 }
 
@@ -409,6 +459,7 @@ main(void)
         cmocka_unit_test(test_cve_2019_20790_one_identity),
         cmocka_unit_test(test_cve_2020_12272_no_part_of_a_name),
         cmocka_unit_test(test_which_record),
+        cmocka_unit_test(test_existence),
         cmocka_unit_test(test_questions),
         cmocka_unit_test(test_bad_records),
         cmocka_unit_test(test_several_records),

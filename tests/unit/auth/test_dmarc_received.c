@@ -2,26 +2,9 @@
  * and numbers that would break a sum. */
 #include <string.h>
 #include "lib/mail/auth/dmarc_received.h"
-#include "tests/support/sqltest.h"
+#include "tests/unit/auth/reports_test.h"
 
 SQLTEST_STATEMENT(count_rows, "SELECT COUNT(*) FROM dmarc_report_row");
-
-#define assert_done(call)                                                                                    \
-    do {                                                                                                     \
-        g_autoptr(GError) error = NULL;                                                                      \
-        if (!(call))                                                                                         \
-            fail_msg("%s: %s", #call, error != NULL ? error->message : "?");                                 \
-    } while (0)
-
-static struct sql *
-open_migrated(const struct sqltest *test)
-{
-    struct sql *sql = sqltest_open(test);
-
-    assert_done(sql_migrate(sql, DMARC_STORE_SCHEMA, NULL, &error));
-    assert_done(sql_check(sql, DMARC_STORE_SCHEMA, &error));
-    return sql;
-}
 
 static void
 see_reporter(const struct dmarc_received_reporter *r, gpointer data)

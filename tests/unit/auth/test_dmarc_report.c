@@ -127,7 +127,8 @@ test_round_trip(void **state)
     (void)state;
     assert_int_equal(files->len, 1);
     const struct dmarc_report_file *file = g_ptr_array_index(files, 0);
-    assert_string_equal(file->name, "receiver.example!example.com!1700000000!1700086399!id-1.xml.gz");
+    assert_string_equal(file->name, "receiver.example!example.com!1700000000!1700086399!"
+                                    "eb66c623572f8a2a5167ce017dee0541.xml.gz");
     assert_true(file->first == 0 && file->rows == 3);
     struct dmarc_report *again = dmarc_report_read(file->bytes, &why);
     assert_non_null(again);
@@ -160,7 +161,8 @@ test_hostile_texts(void **state)
     report->domain = g_strdup("../../etc/a b!c");
     g_autoptr(GPtrArray) files = dmarc_report_write(report, "x/y\n", 0, &why);
     const struct dmarc_report_file *file = g_ptr_array_index(files, 0);
-    assert_string_equal(file->name, "x_y_!.._.._etc_a_b_c!1700000000!1700086399!id-1.xml.gz");
+    assert_string_equal(file->name, "x_y_!.._.._etc_a_b_c!1700000000!1700086399!"
+                                    "eb66c623572f8a2a5167ce017dee0541.xml.gz");
     struct dmarc_report *again = dmarc_report_read(file->bytes, &why);
     assert_string_equal(row(again, 0)->header_from, "</header_from><x a=\"&\"/>]]>????");
     assert_int_equal(strlen(row(again, 0)->envelope_to), DMARC_REPORT_TEXT_MAX);
@@ -194,7 +196,7 @@ test_size_limit(void **state)
         rows += file->rows;
         assert_true(g_hash_table_add(ids, g_strdup(part->report_id)));
         assert_true(g_str_has_prefix(part->report_id, "id-1."));
-        assert_non_null(strstr(file->name, part->report_id));
+        assert_true(g_hash_table_add(ids, g_strdup(file->name)));
         dmarc_report_free(&part);
     }
     assert_int_equal(rows, 500);

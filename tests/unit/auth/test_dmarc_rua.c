@@ -59,7 +59,8 @@ find(struct dns *dns, const char *domain, const char *rua)
     g_autofree char *text = g_strdup_printf("v=DMARC1; p=none; rua=%s", rua);
     const char *why;
     struct dmarc_record *record = dmarc_record_parse(text, strlen(text), &why);
-    g_autoptr(GPtrArray) found = dmarc_rua_find(dns, domain, record, g_get_monotonic_time() + 200000);
+    struct dmarc_rua_search *search = dmarc_rua_start(dns, domain, record);
+    g_autoptr(GPtrArray) found = dmarc_rua_finish(search, g_get_monotonic_time() + 200000);
     GString *out = g_string_new(NULL);
 
     for (guint i = 0; i < found->len; i++) {
@@ -68,6 +69,8 @@ find(struct dns *dns, const char *domain, const char *rua)
         g_string_append_printf(out, "%s %s %d;", states[one->state],
                                one->address != NULL ? one->address : one->uri, (int)one->max_bytes);
     }
+    dmarc_rua_search_free(&search);
+    dmarc_rua_search_free(&search);
     dmarc_record_free(&record);
     return g_string_free(out, FALSE);
 }

@@ -2,30 +2,14 @@
  * kept twice, hostile texts fit their columns. */
 #include <string.h>
 #include "lib/mail/auth/dmarc_store.h"
-#include "tests/support/sqltest.h"
+#include "tests/unit/auth/reports_test.h"
 
 #define DAY 20000
 #define WRITER "0123456789abcdef0123456789abcdef"
 
 SQLTEST_STATEMENT(count_tallies, "SELECT COUNT(*) FROM dmarc_tally");
+SQLTEST_STATEMENT(count_policies, "SELECT COUNT(*) FROM dmarc_policy");
 SQLTEST_STATEMENT(sum_tallies, "SELECT COALESCE(SUM(messages), 0) + 0 FROM dmarc_tally");
-
-#define assert_done(call)                                                                                    \
-    do {                                                                                                     \
-        g_autoptr(GError) error = NULL;                                                                      \
-        if (!(call))                                                                                         \
-            fail_msg("%s: %s", #call, error != NULL ? error->message : "?");                                 \
-    } while (0)
-
-static struct sql *
-open_migrated(const struct sqltest *test)
-{
-    struct sql *sql = sqltest_open(test);
-
-    assert_done(sql_migrate(sql, DMARC_STORE_SCHEMA, NULL, &error));
-    assert_done(sql_check(sql, DMARC_STORE_SCHEMA, &error));
-    return sql;
-}
 
 static struct dmarc_record *
 record_of(const char *text)
@@ -160,12 +144,21 @@ domains_come_in_pages(const struct sqltest *test)
     g_autoptr(GError) failure = NULL;
 
     assert_done(dmarc_store_add_batch(sql, WRITER, 1, batch, &error));
-    g_autoptr(GPtrArray) first = dmarc_store_domains(sql, DAY, "", 1, &failure);
+    g_autoptr(GPtrArray) first = dmarc_store_domains(sql, DAY, "", FALSE, 1, &failure);
     assert_int_equal(first->len, 1);
     assert_string_equal(first->pdata[0], "a.test");
-    g_autoptr(GPtrArray) rest = dmarc_store_domains(sql, DAY, "a.test", 10, &failure);
+    g_autoptr(GPtrArray) rest = dmarc_store_domains(sql, DAY, "a.test", FALSE, 10, &failure);
     assert_int_equal(rest->len, 1);
     assert_string_equal(rest->pdata[0], "b.test");
+    /* One that is done comes no more, also when more is counted of it; the other days' do. */
+    assert_done(dmarc_store_done(sql, DAY, "a.test", &error));
+    assert_done(dmarc_store_done(sql, DAY + 1, "b.test", &error));
+    assert_done(dmarc_store_add_batch(sql, WRITER, 2, batch, &error));
+    g_autoptr(GPtrArray) open = dmarc_store_domains(sql, DAY, "", FALSE, 10, &failure);
+    assert_int_equal(open->len, 1);
+    assert_string_equal(open->pdata[0], "b.test");
+    g_autoptr(GPtrArray) all = dmarc_store_domains(sql, DAY, "", TRUE, 10, &failure);
+    assert_int_equal(all->len, 2);
     sql_close(&sql);
 }
 
@@ -213,6 +206,22 @@ lock(struct sql *sql)
     return got;
 }
 
+/* A database has one name, whoever asks. */
+static void
+the_site_keeps_its_name(const struct sqltest *test)
+{
+    struct sql *one = open_migrated(test), *two = sqltest_open(test);
+    g_autofree char *first = dmarc_store_site(one, NULL), *again = dmarc_store_site(one, NULL);
+    g_autofree char *other = dmarc_store_site(two, NULL);
+
+    assert_non_null(first);
+    assert_int_equal(strspn(first, "0123456789abcdef"), 16);
+    assert_string_equal(first, again);
+    assert_string_equal(first, other);
+    sql_close(&one);
+    sql_close(&two);
+}
+
 /* MariaDB's lock is one run's until its connection ends; with SQLite a locked file does that
  * (cli/dmarc_report.c). */
 static void
@@ -226,6 +235,23 @@ one_run_at_a_time(const struct sqltest *test)
     for (guint i = 0; i < 100 && lock(two) != 1; i++)
         g_usleep(20000);
     assert_int_equal(lock(two), 1);
+    sql_close(&two);
+}
+
+/* Two databases of one server don't wait for each other. */
+static void
+each_database_has_its_lock(const struct sqltest *test)
+{
+    struct sql *one = open_migrated(test);
+    struct sqltest other = *test;
+
+    sqltest_script(one, "CREATE DATABASE IF NOT EXISTS dmarc_other");
+    other.options.database = "dmarc_other";
+    struct sql *two = sqltest_open(&other);
+    assert_int_equal(lock(one), 1);
+    assert_int_equal(lock(two), 1);
+    sqltest_script(two, "DROP DATABASE dmarc_other");
+    sql_close(&one);
     sql_close(&two);
 }
 
@@ -273,6 +299,25 @@ old_ones_go(const struct sqltest *test)
     assert_int_equal(sqltest_int(sql, &count_tallies, NULL, 0), 0);
     assert_done(dmarc_store_is_sent(sql, &sent, &is_sent, &error));
     assert_false(is_sent);
+    sql_close(&sql);
+}
+
+/* More than one statement takes away. */
+static void
+much_that_is_old_goes(const struct sqltest *test)
+{
+    struct sql *sql = open_migrated(test);
+    g_autoptr(GPtrArray) batch = g_ptr_array_new_with_free_func((GDestroyNotify)dmarc_tally_free);
+
+    for (guint i = 0; i < 2 * DMARC_STORE_PRUNE_ROWS + 1; i++) {
+        g_autofree char *domain = g_strdup_printf("d%u.test", i);
+
+        g_ptr_array_add(batch, tally_of(domain, RECORD, "192.0.2.1", 1));
+    }
+    assert_done(dmarc_store_add_batch(sql, WRITER, 1, batch, &error));
+    assert_done(dmarc_store_prune(sql, DAY + 1, &error));
+    assert_int_equal(sqltest_int(sql, &count_tallies, NULL, 0), 0);
+    assert_int_equal(sqltest_int(sql, &count_policies, NULL, 0), 0);
     sql_close(&sql);
 }
 
@@ -359,10 +404,13 @@ main(void)
         SQLTEST(tallies_become_a_report),
         SQLTEST(a_batch_counts_once),
         SQLTEST(domains_come_in_pages),
+        SQLTEST(the_site_keeps_its_name),
         SQLTEST(one_run_at_a_time),
+        SQLTEST_MARIADB(each_database_has_its_lock),
         SQLTEST(what_was_sent_is_known),
         SQLTEST(hostile_texts_fit),
         SQLTEST(old_ones_go),
+        SQLTEST(much_that_is_old_goes),
         cmocka_unit_test(test_records_survive),
         cmocka_unit_test(test_a_record_stays_readable),
         cmocka_unit_test(test_keys_differ),

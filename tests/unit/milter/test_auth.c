@@ -168,6 +168,25 @@ test_forged_results_go(void **state)
     world_free(w);
 }
 
+/* A field without a name, as Microsoft writes it, would be read as ours by those who read it at all; one of another name is
+ * theirs, whatever it says. */
+static void
+test_results_without_a_name_go(void **state)
+{
+    struct world *w = world_new("auth { authserv_id = mx.ours.test\nchecks = {spf} }");
+    static const char text[] = "Authentication-Results: spf=pass (sender IP is 192.0.2.1)\n\tsmtp.mailfrom=outside.test; "
+                               "dkim=pass (signature was verified)\n\theader.d=outside.test;dmarc=pass action=none\n"
+                               "Authentication-Results: relay.test; dmarc=pass header.from=outside.test\n"
+                               "Authentication-Results: dkim=none (message not signed)\n\theader.d=none;dmarc=none\n"
+                               "From: x@outside.test\n\nbody\n";
+
+    (void)state;
+    assert_string_equal(send(w, "192.0.2.1", NULL, "<x@outside.test>", text, MTA_ACCEPT),
+                        "c3 Authentication-Results=(delete);c1 Authentication-Results=(delete);"
+                        "i0 Authentication-Results=mx.ours.test;\n\tspf=none smtp.mailfrom=x@outside.test;");
+    world_free(w);
+}
+
 /* What the author domain asks for, by the settings. */
 static void
 test_dmarc_policy(void **state)
@@ -204,6 +223,24 @@ test_dmarc_policy(void **state)
             assert_has(told, "spf=fail");
         world_free(w);
     }
+}
+
+/* The wish for names that are not there, when the DNS says that this is one. */
+static void
+test_dmarc_policy_of_no_name(void **state)
+{
+    struct world *w = world_new("auth { dmarc_reject = yes }");
+    static const char there[] = "From: a@there.outside.test\n\nx\n", not_there[] = "From: a@not.outside.test\n\nx\n",
+                      slow[] = "From: a@slow.outside.test\n\nx\n";
+
+    (void)state;
+    outside_test(w, "v=DMARC1; p=none; np=reject");
+    dns_table_add(w->table, "there.outside.test", DNS_A, 0, "192.0.2.1", -1);
+    dns_table_silence(w->table, "slow.outside.test");
+    send(w, "203.0.113.7", NULL, "<a@there.outside.test>", there, MTA_ACCEPT);
+    assert_has(send(w, "203.0.113.7", NULL, "<a@not.outside.test>", not_there, MTA_REJECT), "y550 5.7.1 ");
+    send(w, "203.0.113.7", NULL, "<a@outside.test>", slow, MTA_ACCEPT);
+    world_free(w);
 }
 
 static void
@@ -375,6 +412,9 @@ test_counted_for_reports(void **state)
     assert_true(sql_migrate(sql, DMARC_STORE_SCHEMA, NULL, NULL));
     results_start(w->config);
     send(w, "192.0.2.1", NULL, "<bob@ours.test>", sent, MTA_ACCEPT);
+    w->mta.refuses = TRUE; /* what gets a 4xx in the end comes again: it counts when it is through */
+    send(w, "192.0.2.1", NULL, "<bob@ours.test>", sent, MTA_TEMPFAIL);
+    w->mta.refuses = FALSE;
     send(w, "192.0.2.1", NULL, "<bob@ours.test>", sent, MTA_ACCEPT);
     send(w, "192.0.2.2", NULL, "<bob@ours.test>", many->str, MTA_ACCEPT);
     send(w, "192.0.2.3", NULL, "<x@none.test>", "From: x@none.test\n\nno record\n", MTA_ACCEPT);
@@ -490,10 +530,13 @@ test_what_came_from_outside_is_not_signed(void **state)
     struct world *w = world_new("sign { directory = \"KEYS/keys\" }\nauth { authserv_id = mx.ours.test }");
     g_autofree char *again = g_strconcat("Authentication-Results: mx.ours.test; dmarc=fail\n", from_bob, NULL);
     g_autofree char *others = g_strconcat("Authentication-Results: else.test; dmarc=fail\n", from_bob, NULL);
+    g_autofree char *nobodys = g_strconcat("Authentication-Results: dkim=none (message not signed) header.d=none\n", from_bob, NULL);
 
     (void)state;
     assert_string_equal(send(w, "127.0.0.1", NULL, "<bob@ours.test>", again, MTA_ACCEPT), "");
     assert_has(send(w, "127.0.0.1", NULL, "<bob@ours.test>", others, MTA_ACCEPT), "DKIM-Signature");
+    /* Exchange Online stamps that on what its own users send through us: it is not from here. */
+    assert_has(send(w, "127.0.0.1", NULL, "<bob@ours.test>", nobodys, MTA_ACCEPT), "DKIM-Signature");
     /* A user who signed in is who wrote it: the field goes, the signature comes. */
     assert_has(send(w, "192.0.2.9", "bob@ours.test", "<bob@ours.test>", again, MTA_ACCEPT), "DKIM-Signature");
     world_free(w);
@@ -520,7 +563,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_results_are_told),   cmocka_unit_test(test_who_is_not_checked),
-        cmocka_unit_test(test_forged_results_go),  cmocka_unit_test(test_dmarc_policy),
+        cmocka_unit_test(test_forged_results_go),  cmocka_unit_test(test_results_without_a_name_go),
+        cmocka_unit_test(test_dmarc_policy),
+        cmocka_unit_test(test_dmarc_policy_of_no_name),
         cmocka_unit_test(test_spf_reject),         cmocka_unit_test(test_dns_away),
         cmocka_unit_test(test_several_authors),    cmocka_unit_test(test_header_over_a_cap),
         cmocka_unit_test(test_signed_and_verified), cmocka_unit_test(test_recoded_before_signing),

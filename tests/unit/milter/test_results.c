@@ -77,6 +77,7 @@ struct mail {
     struct capture *capture;
     struct spf_result spf;
     struct auth_findings findings;
+    enum verdict_action action;
 };
 
 static void
@@ -119,7 +120,7 @@ mail_clear(struct mail *m)
 static char *
 told(const struct mail *m)
 {
-    struct dmarc_tally *t = results_tally(&m->findings, m->capture);
+    struct dmarc_tally *t = results_tally(&m->findings, m->capture, m->action);
     g_autofree char *texts = NULL;
     char *all;
 
@@ -171,6 +172,7 @@ test_what_is_told(void **state)
         "mfrom pass");
     /* Refused, but not because DMARC asked for that. */
     m.findings.disposition = AUTH_REFUSED;
+    m.action = VERDICT_REJECT;
     assert_told(&m, "20000 a.test "
                     "192.0.2.1|reject|local_policy|spf=fail|pass|pass|ours.test|bounce.test|news.a.test||"
                     "bounce.test mfrom pass");
@@ -178,6 +180,59 @@ test_what_is_told(void **state)
     m.findings.dmarc.applied = DMARC_REJECT;
     assert_told(&m, "20000 a.test "
                     "192.0.2.1|reject|||pass|pass|ours.test|bounce.test|news.a.test||bounce.test mfrom pass");
+    mail_clear(&m);
+}
+
+/* Another module decides over what the domain asks for; nothing is said of messages that come again. */
+static void
+test_what_is_told_when_others_decide(void **state)
+{
+    static const struct {
+        enum verdict_action action;
+        enum dmarc_policy applied;
+        enum auth_disposition done;
+        enum auth_override override;
+        const char *disposition, *reason, *comment; /* NULL: not counted */
+    } cases[] = {
+        {VERDICT_ACCEPT, DMARC_NONE, AUTH_DELIVERED, AUTH_NO_OVERRIDE, "none", "", ""},
+        {VERDICT_TAG, DMARC_QUARANTINE, AUTH_JUNKED, AUTH_NO_OVERRIDE, "quarantine", "", ""},
+        {VERDICT_REJECT, DMARC_REJECT, AUTH_REFUSED, AUTH_NO_OVERRIDE, "reject", "", ""},
+        /* DMARC had nothing against it: that a virus was in it is not the domain's affair. */
+        {VERDICT_REJECT, DMARC_NONE, AUTH_DELIVERED, AUTH_NO_OVERRIDE, "none", "", ""},
+        {VERDICT_DISCARD, DMARC_NONE, AUTH_DELIVERED, AUTH_NO_OVERRIDE, "none", "", ""},
+        {VERDICT_REJECT, DMARC_QUARANTINE, AUTH_JUNKED, AUTH_NO_OVERRIDE, "none", "local_policy", "other filter: reject"},
+        {VERDICT_DISCARD, DMARC_QUARANTINE, AUTH_JUNKED, AUTH_NO_OVERRIDE, "none", "local_policy", "other filter: discard"},
+        {VERDICT_REJECT, DMARC_REJECT, AUTH_JUNKED, AUTH_BY_SETTING, "none", "local_policy", "other filter: reject"},
+        {VERDICT_QUARANTINE, DMARC_QUARANTINE, AUTH_JUNKED, AUTH_NO_OVERRIDE, "quarantine", "", ""},
+        {VERDICT_QUARANTINE, DMARC_NONE, AUTH_DELIVERED, AUTH_NO_OVERRIDE, "none", "", ""},
+        {VERDICT_TEMPFAIL, DMARC_REJECT, AUTH_REFUSED, AUTH_NO_OVERRIDE, NULL, NULL, NULL},
+        {VERDICT_TEMPFAIL, DMARC_NONE, AUTH_DELIVERED, AUTH_NO_OVERRIDE, NULL, NULL, NULL},
+    };
+    struct mail m;
+
+    (void)state;
+    mail_init(&m, "v=DMARC1; p=reject");
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        m.action = cases[i].action;
+        m.findings.dmarc.applied = cases[i].applied;
+        m.findings.disposition = cases[i].done;
+        m.findings.override = cases[i].override;
+        struct dmarc_tally *t = results_tally(&m.findings, m.capture, m.action);
+        assert_int_equal(t != NULL, cases[i].disposition != NULL);
+        if (t == NULL)
+            continue;
+        assert_string_equal(t->texts[TALLY_DISPOSITION], cases[i].disposition);
+        assert_string_equal(t->texts[TALLY_REASON], cases[i].reason);
+        assert_string_equal(t->texts[TALLY_COMMENT], cases[i].comment);
+        dmarc_tally_free(t);
+    }
+    /* What could not be looked up is no failure that was overlooked. */
+    m.action = VERDICT_ACCEPT;
+    m.findings.dmarc.result = AUTH_TEMPERROR;
+    m.findings.dmarc.applied = DMARC_NONE;
+    m.findings.disposition = AUTH_DELIVERED;
+    assert_told(&m, "20000 a.test 192.0.2.1|none|other|dmarc=temperror|fail|fail|ours.test|bounce.test|"
+                    "news.a.test||bounce.test mfrom pass");
     mail_clear(&m);
 }
 
@@ -207,7 +262,7 @@ test_what_is_told_of_the_envelope(void **state)
     m.findings.spf_asked = FALSE;
     assert_told(&m, "20000 a.test 192.0.2.1|none|||fail|fail|||news.a.test||");
     dmarc_record_free(&m.findings.dmarc.record);
-    assert_null(results_tally(&m.findings, m.capture));
+    assert_null(results_tally(&m.findings, m.capture, m.action));
     mail_clear(&m);
 }
 
@@ -241,7 +296,7 @@ add_from(struct mail *m, guint client)
     g_free(m->capture->client_address);
     m->capture->client_address =
         g_strdup_printf("10.%u.%u.%u", client >> 16, client >> 8 & 255, client & 255);
-    results_add(&m->findings, m->capture);
+    results_add(&m->findings, m->capture, m->action);
 }
 
 static gint64
@@ -268,7 +323,7 @@ test_counted_and_written(void **state)
 
     (void)state;
     mail_init(&m, "v=DMARC1; p=none");
-    results_add(&m.findings, m.capture); /* off: nothing */
+    results_add(&m.findings, m.capture, m.action); /* off: nothing */
     results_start(w->config);
     for (guint i = 0; i < 10; i++)
         add_from(&m, i % 3);
@@ -280,7 +335,7 @@ test_counted_and_written(void **state)
     results_stop();
     assert_stored(w, 11, 3);
     assert_int_equal(counter(STATS_RESULTS_STORED) - stored, 11);
-    results_add(&m.findings, m.capture);
+    results_add(&m.findings, m.capture, m.action);
     results_stop(); /* harmless */
     assert_stored(w, 11, 3);
     mail_clear(&m);
@@ -389,6 +444,40 @@ test_the_cap(void **state)
     world_free(w);
 }
 
+/* Records as long as they may be fill memory before their number does; and it is free again when they are written. */
+static void
+test_the_cap_of_bytes(void **state)
+{
+    struct world *w = world_new(FALSE);
+    gint64 lost = counter(STATS_RESULTS_LOST), fit;
+    g_autoptr(GString) record = g_string_new("v=DMARC1; p=none; rua=");
+    struct mail m;
+
+    (void)state;
+    for (guint i = 0; i < 15; i++) {
+        g_autofree char *local = g_strnfill(240, 'a');
+        g_string_append_printf(record, "%smailto:%s%u@a.test", i > 0 ? "," : "", local, i);
+    }
+    mail_init(&m, record->str);
+    results_start(w->config);
+    for (guint i = 0; i < 20000; i++)
+        add_from(&m, i);
+    fit = 20000 - (counter(STATS_RESULTS_LOST) - lost);
+    assert_true(fit > RESULTS_BYTES_MAX / 6000 && fit < RESULTS_BYTES_MAX / 3500);
+    assert_int_equal(metrics_get(stats.results_waiting, 0), fit);
+    make_database(w);
+    results_start(w->config);
+    wait_waiting(0);
+    lost = counter(STATS_RESULTS_LOST);
+    for (guint i = 0; i < 1000; i++)
+        add_from(&m, i);
+    results_stop();
+    assert_int_equal(counter(STATS_RESULTS_LOST), lost);
+    assert_stored(w, fit + 1000, fit);
+    mail_clear(&m);
+    world_free(w);
+}
+
 static void
 test_switched_off_by_a_reload(void **state)
 {
@@ -418,11 +507,13 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_told),
         cmocka_unit_test(test_what_is_told_of_the_envelope),
+        cmocka_unit_test(test_what_is_told_when_others_decide),
         cmocka_unit_test(test_counted_and_written),
         cmocka_unit_test(test_more_than_a_batch),
         cmocka_unit_test(test_database_away),
         cmocka_unit_test(test_adding_never_waits),
         cmocka_unit_test(test_the_cap),
+        cmocka_unit_test(test_the_cap_of_bytes),
         cmocka_unit_test(test_switched_off_by_a_reload),
     };
 
