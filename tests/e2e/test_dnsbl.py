@@ -134,8 +134,9 @@ def test_refused_and_silent(dns, dnsbl):
     assert code == 1
     assert table[1:] == ["refusing.test failed", "silent.test failed", "good.test listed 127.0.0.2 127.0.0.4"]
     assert "refusing.test: does not answer (SERVFAIL)" in below  # what the resolver makes of it
-    assert "silent.test: does not answer (no answer in time)" in below
-    assert 2 <= time.monotonic() - begun < 6
+    # Unbound gives up for good, by SERVFAIL, when the server was silent before; else our own time ends first.
+    assert "silent.test: does not answer (no answer in time)" in below or "silent.test: does not answer (SERVFAIL)" in below
+    assert time.monotonic() - begun < 6
     assert all(server.asked > 0 for server in dns.servers)
 
 

@@ -102,7 +102,8 @@ test_hostile_answers(void **state)
     answer = ask(dns, "wrongid.test", DNS_A, &lookup);
     assert_int_equal(answer->records->len, 1);
     assert_memory_equal(record(answer, 0)->data, "\300\0\2\1", 4);
-    assert_int_equal(ask(dns, "short.test", DNS_A, &lookup)->outcome, DNS_FAILED);
+    /* A record of the wrong length: libunbound refuses the answer, or from 1.22 on takes the record out of it. */
+    assert_int_not_equal(ask(dns, "short.test", DNS_A, &lookup)->outcome, DNS_FOUND);
     assert_int_equal(ask(dns, "runover.test", DNS_TXT, &lookup)->outcome, DNS_FAILED);
     dns_lookup_free(&lookup);
     dns_unref(dns);
