@@ -1,4 +1,4 @@
-"""Arrows go one way: lib/base < lib/mail < programs, and programs never include one another."""
+"""Arrows go one way: lib/base < lib/mail < lib/spam < programs, and programs never include one another."""
 import pathlib
 import re
 
@@ -6,12 +6,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LAYERS = {
     "lib/base": ("lib/base",),
     "lib/mail": ("lib/base", "lib/mail"),
-    "milters": ("lib/base", "lib/mail", "milters"),
+    "lib/spam": ("lib/base", "lib/mail", "lib/spam"),
+    "milters": ("lib/base", "lib/mail", "lib/spam", "milters"),
     "policyd": ("lib/base", "lib/mail", "policyd"),
     "archive-store/store": ("lib/base", "lib/mail", "archive-store/store"),
     "archive-store/index": ("lib/base", "lib/mail", "archive-store/index"),
     "archive-store/server": ("lib/base", "lib/mail", "archive-store"),
-    "cli": ("lib/base", "lib/mail", "cli"),
+    "cli": ("lib/base", "lib/mail", "lib/spam", "cli"),
     "dovecot-plugins": ("dovecot-plugins",),
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
