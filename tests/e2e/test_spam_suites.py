@@ -1,0 +1,24 @@
+"""The stages of the spam engine against SpamAssassin, as `./run parity spam` runs them: none may fall below its goal."""
+import importlib
+import os
+import sys
+
+import pytest
+
+from conftest import ROOT
+
+sys.path.insert(0, os.path.join(ROOT, "tests", "parity"))
+
+from spam import GOALS, MODULES, corpus  # noqa: E402
+
+BUILD = os.path.abspath(os.environ.get("POSTERN_BUILD", os.path.join(ROOT, "build")))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_stage_is_below_its_goal(name):
+    if not os.path.isdir(corpus()):
+        pytest.skip(f"no corpus at {corpus()} (set POSTERN_CORPUS)")
+    for stage, same, total, failures in importlib.import_module(name).run(BUILD, corpus()):
+        goal, least = GOALS[stage]
+        assert total >= least, f"{stage}: only {total} cases"
+        assert 100 * same / total >= goal, f"{stage}: {same} of {total}\n" + "\n".join(failures[:20])
