@@ -1,0 +1,42 @@
+/* prefilter.h: which of many patterns can match a text at all, found in one pass by Hyperscan (or Vectorscan).
+ *
+ * What it says is never too little and often too much: a candidate must be matched by its pattern (pattern.h); what is no
+ * candidate need not be. Patterns that the library can't take are candidates always.
+ *
+ * Compiling takes long (half a minute for SpamAssassin's rules), so the result is kept in a folder, in a file named by the
+ * content: patterns, and the library's version and processor features. A file that can't be read back is made anew. */
+#pragma once
+#include <glib.h>
+
+#define PREFILTER_PATTERN_MAX 2500u /* bytes of a pattern, after translation: larger ones compile for minutes */
+#define PREFILTER_RULES_MAX 100000u
+
+#define PREFILTER_ERROR prefilter_error_quark()
+GQuark prefilter_error_quark(void);
+enum prefilter_error { PREFILTER_ERROR_COMPILE };
+
+struct prefilter_rule {
+    const char *text;      /* as pattern_new takes it */
+    gsize length;
+    const char *modifiers; /* may be NULL */
+};
+
+struct prefilter;
+/* cache: a folder that is there and may be written, or NULL. *was_cached_r (may be NULL): whether it was found there. Immutable and
+ * thread-safe afterwards. NULL and error when there is no memory for it or the processor is too old (SSE 4.2). */
+struct prefilter *prefilter_new(const struct prefilter_rule *rules, guint n_rules, const char *cache, gboolean *was_cached_r,
+                                GError **error);
+void prefilter_free(struct prefilter *prefilter); /* NULL-safe */
+/* Rules that are candidates always. */
+guint prefilter_untaken(const struct prefilter *prefilter);
+gsize prefilter_bytes(const struct prefilter *prefilter); /* memory of the database */
+
+/* What a thread needs to scan. */
+struct prefilter_scratch;
+struct prefilter_scratch *prefilter_scratch_new(const struct prefilter *prefilter);
+void prefilter_scratch_free(struct prefilter_scratch *scratch); /* NULL-safe */
+
+#define PREFILTER_WORDS(n_rules) (((n_rules) + 31u) / 32u)
+/* Sets the bits of the candidates in candidates (PREFILTER_WORDS guint32, bit r % 32 of word r / 32); leaves the others. */
+void prefilter_scan(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length,
+                    guint32 *candidates);

@@ -1,0 +1,126 @@
+/* test_prefilter.c: candidates, what can't be taken, and the cache: found, damaged, not writable. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include "lib/spam/engine/prefilter.h"
+
+#define RULE(text, modifiers) {text, sizeof(text) - 1, modifiers}
+
+static const struct prefilter_rule rules[] = {
+    RULE("hello", NULL), RULE("(?i)gr\xfc\xdf", NULL), RULE("w.rld$", "i"), RULE("(a)\\1", NULL), RULE("x#y", "x"),
+    RULE("(?:(?:ab){1,200}c){1,200}", NULL), RULE("a{3}", NULL), RULE("(?{code})", NULL),
+};
+#define N G_N_ELEMENTS(rules)
+
+/* The candidates as a text: "0,2". */
+static char *
+candidates(const struct prefilter *prefilter, const char *text)
+{
+    struct prefilter_scratch *scratch = prefilter_scratch_new(prefilter);
+    guint32 bits[PREFILTER_WORDS(N)] = {0};
+    GString *all = g_string_new(NULL);
+
+    prefilter_scan(prefilter, scratch, text, text != NULL ? strlen(text) : 0, bits);
+    for (guint i = 0; i < N; i++)
+        if (bits[i / 32] >> i % 32 & 1)
+            g_string_append_printf(all, "%s%u", all->len > 0 ? "," : "", i);
+    prefilter_scratch_free(scratch);
+    return g_string_free(all, FALSE);
+}
+
+static void
+assert_candidates(const struct prefilter *prefilter, const char *text, const char *expected)
+{
+    g_autofree char *all = candidates(prefilter, text);
+
+    assert_string_equal(all, expected);
+}
+
+static struct prefilter *
+made(const char *cache, gboolean expected)
+{
+    g_autoptr(GError) error = NULL;
+    gboolean cached = TRUE;
+    struct prefilter *prefilter = prefilter_new(rules, N, cache, &cached, &error);
+
+    if (prefilter == NULL)
+        fail_msg("%s", error->message);
+    assert_int_equal(cached, expected);
+    return prefilter;
+}
+
+static void
+check(const struct prefilter *prefilter)
+{
+    /* 4 (/x), 5 (written out too large) and 7 (no pattern) are candidates always; 3 only where two letters a are. */
+    assert_int_equal(prefilter_untaken(prefilter), 3);
+    assert_candidates(prefilter, "", "4,5,7");
+    assert_candidates(prefilter, NULL, "4,5,7");
+    assert_candidates(prefilter, "say hello, World\n", "0,2,4,5,7");
+    assert_candidates(prefilter, "GR\xdc\xdf", "1,4,5,7");
+    assert_candidates(prefilter, "aaa", "3,4,5,6,7");
+}
+
+static void
+test_candidates(void **state)
+{
+    struct prefilter *prefilter = made(NULL, FALSE), *none = prefilter_new(NULL, 0, NULL, NULL, NULL);
+
+    (void)state;
+    check(prefilter);
+    assert_true(prefilter_bytes(prefilter) > 1000);
+    assert_int_equal(prefilter_bytes(none), 0);
+    assert_candidates(none, "hello", "");
+    prefilter_free(prefilter);
+    prefilter_free(none);
+}
+
+static void
+test_cache(void **state)
+{
+    g_autofree char *folder = g_dir_make_tmp("prefilter-XXXXXX", NULL), *path = NULL, *bytes = NULL;
+    g_autoptr(GDir) dir = NULL;
+    struct prefilter *prefilter = made(folder, FALSE);
+    gsize length;
+
+    (void)state;
+    prefilter_free(prefilter);
+    prefilter = made(folder, TRUE);
+    check(prefilter);
+    prefilter_free(prefilter);
+    dir = g_dir_open(folder, 0, NULL);
+    path = g_build_filename(folder, g_dir_read_name(dir), NULL);
+    assert_null(g_dir_read_name(dir));
+    assert_true(g_file_get_contents(path, &bytes, &length, NULL));
+    /* Damaged in whatever way, it is made anew. */
+    static const struct {
+        gssize cut;
+        gsize flip;
+    } damages[] = {{0, 0}, {7, 0}, {20, 0}, {-1, 1}, {-1, 4}, {-1, 7}, {-1, 20}, {-1, 3000}};
+    for (guint i = 0; i < G_N_ELEMENTS(damages); i++) {
+        g_autofree char *damaged = g_memdup2(bytes, length);
+        damaged[damages[i].flip] ^= 0x55;
+        assert_true(g_file_set_contents(path, damaged, damages[i].cut >= 0 ? damages[i].cut : (gssize)length, NULL));
+        prefilter = made(folder, FALSE);
+        check(prefilter);
+        prefilter_free(prefilter);
+    }
+    prefilter_free(made(folder, TRUE));
+    g_unlink(path);
+    g_rmdir(folder);
+    prefilter = made(folder, FALSE); /* a folder that is not there costs nothing but time */
+    check(prefilter);
+    prefilter_free(prefilter);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_candidates), cmocka_unit_test(test_cache)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
