@@ -1,0 +1,53 @@
+/* engine.h: a ruleset made ready to run, and one run of it over a message.
+ *
+ * What rules look at is asked of a source, when the first rule needs it: the engine knows nothing of mail. An engine is immutable
+ * and shared by threads; each thread has a worker. Which rules hit does not hang on the order in which they run, but for rules that
+ * use what another one captured. */
+#pragma once
+#include "lib/spam/rules/ruleset.h"
+
+#define ENGINE_TEXTS_MAX 100000u     /* elements of one list of texts that are looked at */
+#define ENGINE_TEXT_MAX (64u << 20)  /* bytes of one text */
+#define ENGINE_TIME_MS 60000         /* default: of one run */
+
+#define ENGINE_ERROR engine_error_quark()
+GQuark engine_error_quark(void);
+enum engine_error { ENGINE_ERROR_PREFILTER };
+
+/* Where the texts of a message come from. Lists hold GBytes * and stay until the run has ended; NULL counts as empty. */
+struct engine_source {
+    const GPtrArray *(*body)(gpointer data);    /* paragraphs; the first is the subject's */
+    const GPtrArray *(*rawbody)(gpointer data);
+    const GPtrArray *(*uris)(gpointer data);
+    GBytes *(*full)(gpointer data);             /* borrowed */
+    /* The values of a header ("From:addr") joined as header rules see them; caller unrefs; NULL when it is not there. */
+    GBytes *(*header)(gpointer data, const char *name);
+    /* An eval function: its hit's value, 0 for none. May be NULL: then none hits. */
+    double (*eval)(gpointer data, const struct spam_rule *rule);
+};
+
+struct spam_engine;
+/* Takes a reference on nothing: ruleset must live as long as the engine. cache: folder of compiled prefilters, or NULL. Rules whose pattern
+ * does not compile are left out and told in a warning line each. */
+struct spam_engine *engine_new(const struct spam_ruleset *ruleset, const char *cache, GError **error);
+void engine_free(struct spam_engine *engine); /* NULL-safe */
+const struct spam_ruleset *engine_ruleset(const struct spam_engine *engine);
+guint engine_left_out(const struct spam_engine *engine); /* rules whose pattern did not compile */
+
+struct engine_worker;
+struct engine_worker *engine_worker_new(const struct spam_engine *engine); /* for one thread at a time */
+void engine_worker_free(struct engine_worker *worker); /* NULL-safe */
+
+struct engine_result {
+    double score;         /* the sum, not rounded */
+    GPtrArray *hits;      /* const struct spam_rule *: with a score of their own; in order of the ruleset */
+    GPtrArray *sub_hits;  /* likewise: names that begin with __ */
+    double *values;       /* by rule index: the value of its hits, as metas see it; 0 = no hit */
+    gboolean over_time;   /* not all rules ran */
+    guint gave_up;        /* matches that came to their limit */
+};
+/* score_set: which of SPAM_SCORE_SETS; rules without a score in it don't run. time_ms: ENGINE_TIME_MS or less. Clear the result with
+ * engine_result_clear. */
+void engine_run(struct engine_worker *worker, const struct engine_source *source, gpointer data, guint score_set, gint64 time_ms,
+                struct engine_result *result_r);
+void engine_result_clear(struct engine_result *result);

@@ -1,0 +1,336 @@
+/* run.c: one run: texts are filtered, candidates matched, eval functions asked, metas worked out. */
+#include "lib/spam/engine/engine_private.h"
+#include <string.h>
+
+/* Tags that rules captured, for templates. */
+struct run {
+    struct engine_worker *worker;
+    const struct spam_engine *engine;
+    const struct engine_source *source;
+    gpointer data;
+    guint set;
+    gint64 deadline_us;
+    struct engine_result *result;
+    GHashTable *tags;       /* name -> GPtrArray of GBytes: what was captured */
+    guint32 *candidates;    /* of the group that is run */
+    gboolean *is_done;      /* by rule index: metas that have their value */
+};
+
+/* ---- hits ---- */
+
+static gboolean
+is_on(const struct run *run, const struct spam_rule *rule)
+{
+    return rule->scores[run->set] != 0;
+}
+
+static void
+hit(struct run *run, const struct spam_rule *rule, double value)
+{
+    double *known = &run->result->values[rule->index];
+
+    if (*known != 0 && (rule->flags & SPAM_TFLAG_MULTIPLE) == 0)
+        return;
+    *known += value > 0 ? value : 1;
+}
+
+static gboolean
+is_over_time(struct run *run)
+{
+    run->result->over_time |= g_get_monotonic_time() > run->deadline_us;
+    return run->result->over_time;
+}
+
+/* ---- captures and templates ---- */
+
+static void
+take_captures(struct run *run, const struct pattern *pattern, const char *text)
+{
+    const char *const *names = pattern_names(pattern);
+
+    for (guint i = 0; names != NULL && names[i] != NULL; i++) {
+        GBytes *value = pattern_capture(pattern, run->worker->matcher, text, names[i]);
+        GPtrArray *values = g_hash_table_lookup(run->tags, names[i]);
+
+        if (value == NULL)
+            continue;
+        if (values == NULL) {
+            values = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+            g_hash_table_insert(run->tags, (gpointer)names[i], values);
+        }
+        g_ptr_array_add(values, value);
+    }
+}
+
+/* The text with backslashes before all that is no letter, digit or underscore, as quotemeta has it. */
+static void
+append_quoted(GString *out, GBytes *value)
+{
+    gsize length;
+    const char *text = g_bytes_get_data(value, &length);
+
+    for (gsize i = 0; i < length; i++) {
+        if (!g_ascii_isalnum(text[i]) && text[i] != '_' && (guchar)text[i] < 128)
+            g_string_append_c(out, '\\');
+        g_string_append_c(out, text[i]);
+    }
+}
+
+/* The pattern of a rule with templates; NULL when a tag has no value: the rule is not run. Caller frees. */
+static struct pattern *
+fill_templates(struct run *run, const struct spam_rule *rule)
+{
+    g_autoptr(GString) text = g_string_new(rule->pattern.text);
+
+    for (guint i = 0; i < rule->templates->len; i++) {
+        const char *name = g_ptr_array_index(rule->templates, i);
+        const GPtrArray *values = g_hash_table_lookup(run->tags, name);
+        g_autoptr(GString) any = g_string_new("(?:");
+        g_autofree char *template = g_strdup_printf("%%\\{%s\\}", name);
+
+        for (guint v = 0; values != NULL && v < values->len; v++) {
+            if (g_bytes_get_size(values->pdata[v]) == 0)
+                continue;
+            if (any->len > 3)
+                g_string_append_c(any, '|');
+            append_quoted(any, values->pdata[v]);
+        }
+        if (any->len == 3)
+            return NULL;
+        g_string_append_c(any, ')');
+        g_string_replace(text, template, any->str, 0);
+    }
+    return pattern_new(text->str, text->len, NULL, NULL);
+}
+
+/* ---- one text ---- */
+
+/* Counts what the rule finds in the text; stop at the first unless it counts several. TRUE: there was something. */
+static gboolean
+look(struct run *run, const struct spam_rule *rule, const struct pattern *pattern, const char *text, gsize length)
+{
+    gboolean gave_up = FALSE, several = (rule->flags & SPAM_TFLAG_MULTIPLE) != 0;
+    double known = run->result->values[rule->index];
+    guint most = rule->max_hits > 0 ? (guint)MAX(0, (double)rule->max_hits - known) : 0, found;
+
+    if (several && rule->max_hits > 0 && most == 0)
+        return FALSE;
+    if (!several || rule->has_captures) {
+        enum match outcome = pattern_match(pattern, run->worker->matcher, text, length, 0, NULL, NULL);
+        run->result->gave_up += outcome == MATCH_GAVE_UP;
+        if (outcome != MATCH_YES)
+            return FALSE;
+        if (rule->has_captures)
+            take_captures(run, pattern, text);
+    }
+    if (!several) {
+        hit(run, rule, 1);
+        return TRUE;
+    }
+    found = pattern_count(pattern, run->worker->matcher, text, length, most, &gave_up);
+    run->result->gave_up += gave_up;
+    if (found > 0)
+        hit(run, rule, found);
+    return found > 0;
+}
+
+static gboolean
+is_candidate(const struct run *run, guint n)
+{
+    return (run->candidates[n / 32] >> n % 32 & 1) != 0;
+}
+
+/* ---- lists of texts ---- */
+
+static void
+filter_text(struct run *run, enum engine_kind kind, GBytes *text)
+{
+    gsize length;
+    const char *data = g_bytes_get_data(text, &length);
+
+    prefilter_scan(run->engine->groups[kind].prefilter, run->worker->scratch[kind], data, MIN(length, ENGINE_TEXT_MAX), run->candidates);
+}
+
+static void
+run_rule_on_list(struct run *run, const struct spam_rule *rule, const GPtrArray *texts, guint n_texts)
+{
+    struct pattern *filled = rule->templates != NULL ? fill_templates(run, rule) : NULL;
+    const struct pattern *pattern = rule->templates != NULL ? filled : run->engine->patterns[rule->index];
+    gboolean several = (rule->flags & SPAM_TFLAG_MULTIPLE) != 0;
+
+    for (guint i = (rule->flags & SPAM_TFLAG_NOSUBJECT) != 0 ? 1 : 0; i < n_texts && pattern != NULL; i++) {
+        gsize length;
+        const char *text = g_bytes_get_data(g_ptr_array_index(texts, i), &length);
+        if (look(run, rule, pattern, text, MIN(length, ENGINE_TEXT_MAX)) && !several)
+            break;
+    }
+    pattern_free(filled);
+}
+
+static void
+run_list(struct run *run, enum engine_kind kind, const GPtrArray *texts)
+{
+    const struct engine_group *group = &run->engine->groups[kind];
+    guint n_texts = texts != NULL ? MIN(texts->len, ENGINE_TEXTS_MAX) : 0;
+
+    memset(run->candidates, 0, PREFILTER_WORDS(group->rules->len) * sizeof *run->candidates);
+    for (guint i = 0; i < n_texts && !is_over_time(run); i++)
+        filter_text(run, kind, g_ptr_array_index(texts, i));
+    for (guint r = 0; r < group->rules->len && !is_over_time(run); r++) {
+        const struct spam_rule *rule = g_ptr_array_index(group->rules, r);
+        if (is_candidate(run, r) && is_on(run, rule))
+            run_rule_on_list(run, rule, texts, n_texts);
+    }
+}
+
+/* ---- headers ---- */
+
+static void
+run_header_rule(struct run *run, const struct spam_rule *rule, GBytes *value)
+{
+    struct pattern *filled = rule->templates != NULL ? fill_templates(run, rule) : NULL;
+    const struct pattern *pattern = rule->templates != NULL ? filled : run->engine->patterns[rule->index];
+    gsize length = 0;
+    const char *text = value != NULL ? g_bytes_get_data(value, &length) : rule->if_unset;
+
+    if (value == NULL && text != NULL)
+        length = strlen(text);
+    if (rule->exists) {
+        if ((text != NULL) != rule->negated)
+            hit(run, rule, 1);
+    } else if (pattern != NULL && rule->negated) {
+        enum match outcome = pattern_match(pattern, run->worker->matcher, text, MIN(length, ENGINE_TEXT_MAX), 0, NULL, NULL);
+        run->result->gave_up += outcome == MATCH_GAVE_UP;
+        if (outcome == MATCH_NO)
+            hit(run, rule, 1);
+    } else if (pattern != NULL) {
+        look(run, rule, pattern, text != NULL ? text : "", MIN(length, ENGINE_TEXT_MAX));
+    }
+    pattern_free(filled);
+}
+
+static void
+run_headers(struct run *run)
+{
+    const struct engine_group *group = &run->engine->groups[ENGINE_HEADER];
+
+    for (guint h = 0; h < run->engine->headers->len && !is_over_time(run); h++) {
+        const struct engine_header *header = g_ptr_array_index(run->engine->headers, h);
+        g_autoptr(GBytes) value = run->source->header(run->data, header->name);
+
+        memset(run->candidates, 0, PREFILTER_WORDS(group->rules->len) * sizeof *run->candidates);
+        if (value != NULL)
+            filter_text(run, ENGINE_HEADER, value);
+        for (guint i = 0; i < header->members->len; i++) {
+            guint r = g_array_index(header->members, guint, i);
+            const struct spam_rule *rule = g_ptr_array_index(group->rules, r);
+            /* What is missing is not filtered, nor is what must not match. */
+            if (is_on(run, rule) && (value == NULL || rule->negated || rule->exists || is_candidate(run, r)))
+                run_header_rule(run, rule, value);
+        }
+    }
+}
+
+/* ---- the rest ---- */
+
+static void
+run_full(struct run *run)
+{
+    g_autoptr(GPtrArray) one = g_ptr_array_new();
+    GBytes *full = run->engine->groups[ENGINE_FULL].rules->len > 0 ? run->source->full(run->data) : NULL;
+
+    if (full != NULL)
+        g_ptr_array_add(one, full);
+    run_list(run, ENGINE_FULL, one);
+}
+
+static void
+run_evals(struct run *run)
+{
+    for (guint i = 0; run->source->eval != NULL && i < run->engine->evals->len && !is_over_time(run); i++) {
+        const struct spam_rule *rule = g_ptr_array_index(run->engine->evals, i);
+        double value = is_on(run, rule) ? run->source->eval(run->data, rule) : 0;
+        if (value != 0)
+            hit(run, rule, value);
+    }
+}
+
+/* Metas wait for the metas that they name. Those that never get ready have no hit: SpamAssassin leaves a meta out, too, that names
+ * one without a score. */
+static void
+run_metas(struct run *run)
+{
+    const GPtrArray *metas = run->engine->metas;
+    gboolean progress = TRUE;
+
+    while (progress) {
+        progress = FALSE;
+        for (guint i = 0; i < metas->len; i++) {
+            const struct spam_rule *rule = g_ptr_array_index(metas, i);
+            gboolean ready = !run->is_done[rule->index] && is_on(run, rule);
+
+            for (guint d = 0; ready && d < rule->meta->dependencies->len; d++)
+                ready = run->is_done[g_array_index(rule->meta->dependencies, guint, d)];
+            if (!ready)
+                continue;
+            double value = spam_meta_value(rule->meta, run->result->values, (run->set & 1) == 0);
+            run->is_done[rule->index] = progress = TRUE;
+            if (value != 0)
+                hit(run, rule, value);
+        }
+    }
+}
+
+static void
+sum_up(struct run *run)
+{
+    const GPtrArray *rules = run->engine->ruleset->rules;
+
+    for (guint i = 0; i < rules->len; i++) {
+        const struct spam_rule *rule = g_ptr_array_index(rules, i);
+        gboolean is_sub = g_str_has_prefix(rule->name, "__");
+
+        if (run->result->values[i] == 0)
+            continue;
+        g_ptr_array_add(is_sub ? run->result->sub_hits : run->result->hits, (gpointer)rule);
+        run->result->score += is_sub ? 0 : rule->scores[run->set];
+    }
+}
+
+void
+engine_run(struct engine_worker *worker, const struct engine_source *source, gpointer data, guint score_set, gint64 time_ms,
+           struct engine_result *result_r)
+{
+    const struct spam_engine *engine = worker->engine;
+    guint n = engine->ruleset->rules->len, most = 0;
+    struct run run = {.worker = worker, .engine = engine, .source = source, .data = data, .set = score_set, .result = result_r,
+                      .deadline_us = g_get_monotonic_time() + time_ms * 1000};
+
+    *result_r = (struct engine_result){.hits = g_ptr_array_new(), .sub_hits = g_ptr_array_new(), .values = g_new0(double, n + 1)};
+    for (guint kind = 0; kind < ENGINE_KINDS; kind++)
+        most = MAX(most, engine->groups[kind].rules->len);
+    run.tags = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
+    run.candidates = g_new0(guint32, PREFILTER_WORDS(most) + 1);
+    run.is_done = g_new(gboolean, n + 1);
+    for (guint i = 0; i < n; i++) /* a meta that no set scores never gets a value: those that name it see 0 */
+        run.is_done[i] = ((const struct spam_rule *)g_ptr_array_index(engine->ruleset->rules, i))->type != SPAM_RULE_META;
+    run_headers(&run);
+    run_list(&run, ENGINE_BODY, source->body(data));
+    run_list(&run, ENGINE_URI, source->uris(data));
+    run_list(&run, ENGINE_RAWBODY, source->rawbody(data));
+    run_full(&run);
+    run_evals(&run);
+    run_metas(&run);
+    sum_up(&run);
+    g_hash_table_unref(run.tags);
+    g_free(run.candidates);
+    g_free(run.is_done);
+}
+
+void
+engine_result_clear(struct engine_result *result)
+{
+    g_clear_pointer(&result->hits, g_ptr_array_unref);
+    g_clear_pointer(&result->sub_hits, g_ptr_array_unref);
+    g_clear_pointer(&result->values, g_free);
+}
