@@ -1,0 +1,390 @@
+/* expression.c: see expression.h. Recursive descent; nodes are appended after their operands. */
+#include "lib/spam/rules/expression.h"
+#include <math.h>
+#include <string.h>
+
+/* ---- tokens ---- */
+
+/* The length of the token at p, 0 where there is none. */
+static gsize
+token_length(const char *p, const char *end)
+{
+    const char *q = p;
+
+    while (q < end && (g_ascii_isdigit(*q) || *q == '-' || *q == '+' || *q == '.'))
+        q++;
+    if (q > p)
+        return (gsize)(q - p);
+    if (g_ascii_isalnum(*p) || *p == '_') {
+        while (q < end && (g_ascii_isalnum(*q) || *q == '_' || *q == ':'))
+            q++;
+        return (gsize)(q - p);
+    }
+    char next = p + 1 < end ? p[1] : '\0';
+    switch (*p) {
+    case '(': case ')': case '^': case '*': case '/': case '?': case ':':
+        return 1;
+    case '|': case '&':
+        return next == *p ? 2 : 0;
+    case '!': case '>': case '<':
+        return next == '=' ? 2 : 1;
+    case '=':
+        return next == '=' ? 2 : 0;
+    default:
+        return 0;
+    }
+}
+
+GPtrArray *
+rules_tokens(const char *text, gsize length)
+{
+    g_autoptr(GPtrArray) tokens = g_ptr_array_new_with_free_func(g_free);
+    const char *end = text + length;
+
+    for (const char *p = text; p < end;) {
+        gsize taken = token_length(p, end);
+        if (taken > 0)
+            g_ptr_array_add(tokens, g_strndup(p, taken));
+        if (tokens->len > RULES_TOKENS_MAX)
+            return NULL;
+        p += MAX(taken, 1);
+    }
+    return g_steal_pointer(&tokens);
+}
+
+gboolean
+rules_number_token(const char *token, double *number)
+{
+    gsize whole = strspn(token, "0123456789");
+    const char *rest = token + whole;
+
+    if (whole == 0 || (*rest == '.' && rest[1] != '\0' && rest[1 + strspn(rest + 1, "0123456789")] != '\0')
+        || (*rest != '\0' && *rest != '.'))
+        return FALSE;
+    if (whole > 1 && *token == '0' && *rest == '\0') { /* octal */
+        *number = 0;
+        for (const char *p = token; *p != '\0'; p++) {
+            if (*p > '7')
+                return FALSE;
+            *number = *number * 8 + (*p - '0');
+        }
+        return TRUE;
+    }
+    *number = g_ascii_strtod(token, NULL);
+    return TRUE;
+}
+
+/* ---- syntax ---- */
+
+struct reader {
+    const GPtrArray *tokens;
+    guint at, depth, inner; /* inner: bytes taken of a token of two signs, "+-" */
+    rules_leaf_reader *leaf;
+    gpointer data;
+    GArray *nodes;
+};
+
+static gboolean read_choice(struct reader *reader, guint *node);
+
+static const char *
+token(const struct reader *reader)
+{
+    return reader->at < reader->tokens->len ? (const char *)g_ptr_array_index(reader->tokens, reader->at) + reader->inner : "";
+}
+
+/* The next token or, of signs in a row, its next sign. */
+static gboolean
+take(struct reader *reader, const char *what)
+{
+    const char *here = token(reader);
+    gsize length = strlen(what);
+    gboolean signs = (*what == '+' || *what == '-') && (here[0] == '+' || here[0] == '-');
+
+    if (signs ? *here != *what || here[1] == *here : strcmp(here, what) != 0)
+        return FALSE;
+    if (signs && here[1] != '\0') {
+        reader->inner += (guint)length;
+    } else {
+        reader->at++;
+        reader->inner = 0;
+    }
+    return TRUE;
+}
+
+static guint
+add_node(struct reader *reader, enum spam_meta_op op, guint a, guint b, guint c, double number)
+{
+    struct spam_meta_node node = {.op = op, .a = a, .b = b, .c = c, .number = number};
+
+    g_array_append_val(reader->nodes, node);
+    return reader->nodes->len - 1;
+}
+
+static gboolean
+read_primary(struct reader *reader, guint *node)
+{
+    struct rules_leaf leaf = {0};
+
+    if (take(reader, "(")) {
+        if (take(reader, ")")) { /* an empty list is undef: 0 */
+            *node = add_node(reader, SPAM_META_NUMBER, 0, 0, 0, 0);
+            return TRUE;
+        }
+        return read_choice(reader, node) && take(reader, ")");
+    }
+    if (reader->inner > 0 || !(g_ascii_isalnum(*token(reader)) || *token(reader) == '_')
+        || !reader->leaf(reader->data, reader->tokens, &reader->at, &leaf))
+        return FALSE;
+    *node = add_node(reader, leaf.op, leaf.rule, 0, 0, leaf.number);
+    return TRUE;
+}
+
+static gboolean
+read_unary(struct reader *reader, guint *node)
+{
+    gboolean good;
+
+    if (++reader->depth > RULES_EXPRESSION_DEPTH)
+        return FALSE;
+    if (take(reader, "!")) {
+        good = read_unary(reader, node);
+        if (good)
+            *node = add_node(reader, SPAM_META_NOT, *node, 0, 0, 0);
+    } else if (take(reader, "-")) {
+        good = read_unary(reader, node);
+        if (good)
+            *node = add_node(reader, SPAM_META_NEGATE, *node, 0, 0, 0);
+    } else if (take(reader, "+")) {
+        good = read_unary(reader, node);
+    } else {
+        good = read_primary(reader, node);
+    }
+    reader->depth--;
+    return good;
+}
+
+struct operator {
+    const char *token;
+    enum spam_meta_op op;
+};
+
+/* Perl's levels of two operands, tightest first. */
+static const struct operator levels[][5] = {
+    {{"*", SPAM_META_MULTIPLY}, {"/", SPAM_META_DIVIDE}, {NULL, 0}},
+    {{"+", SPAM_META_ADD}, {"-", SPAM_META_SUBTRACT}, {NULL, 0}},
+    {{"<", SPAM_META_LESS}, {">", SPAM_META_GREATER}, {"<=", SPAM_META_LESS_EQUAL}, {">=", SPAM_META_GREATER_EQUAL}, {NULL, 0}},
+    {{"==", SPAM_META_EQUAL}, {"!=", SPAM_META_UNEQUAL}, {NULL, 0}},
+    {{"^", SPAM_META_XOR}, {NULL, 0}},
+    {{"&&", SPAM_META_AND}, {NULL, 0}},
+    {{"||", SPAM_META_OR}, {NULL, 0}},
+};
+enum { LEVEL_LESS = 2, LEVEL_EQUAL = 3 };
+
+static const struct operator *
+take_operator(struct reader *reader, guint level)
+{
+    for (const struct operator *o = levels[level]; o->token != NULL; o++)
+        if (take(reader, o->token))
+            return o;
+    return NULL;
+}
+
+/* a < b < c is a < b && b < c since Perl 5.32; all else goes from left to right. */
+static gboolean
+read_level(struct reader *reader, guint level, guint *node)
+{
+    const struct operator *o;
+    gboolean chains = level == LEVEL_LESS || level == LEVEL_EQUAL, chained = FALSE;
+    guint right, last;
+
+    if (!(level == 0 ? read_unary(reader, node) : read_level(reader, level - 1, node)))
+        return FALSE;
+    last = *node;
+    while ((o = take_operator(reader, level)) != NULL) {
+        if (!(level == 0 ? read_unary(reader, &right) : read_level(reader, level - 1, &right)))
+            return FALSE;
+        if (chains && chained) {
+            guint next = add_node(reader, o->op, last, right, 0, 0);
+            *node = add_node(reader, SPAM_META_AND, *node, next, 0, 0);
+        } else {
+            *node = add_node(reader, o->op, *node, right, 0, 0);
+        }
+        last = right;
+        chained = TRUE;
+    }
+    return TRUE;
+}
+
+static gboolean
+read_choice(struct reader *reader, guint *node)
+{
+    guint yes, no;
+    gboolean good = FALSE;
+
+    if (++reader->depth > RULES_EXPRESSION_DEPTH)
+        return FALSE;
+    if (read_level(reader, G_N_ELEMENTS(levels) - 1, node)) {
+        if (!take(reader, "?"))
+            good = TRUE;
+        else if (read_choice(reader, &yes) && take(reader, ":") && read_choice(reader, &no)) {
+            *node = add_node(reader, SPAM_META_CHOOSE, *node, yes, no, 0);
+            good = TRUE;
+        }
+    }
+    reader->depth--;
+    return good;
+}
+
+GArray *
+rules_expression(const GPtrArray *tokens, rules_leaf_reader *leaf, gpointer data)
+{
+    struct reader reader = {.tokens = tokens, .leaf = leaf, .data = data};
+    g_autoptr(GArray) nodes = g_array_new(FALSE, TRUE, sizeof(struct spam_meta_node));
+    guint root;
+
+    reader.nodes = nodes;
+    if (!read_choice(&reader, &root) || reader.at != tokens->len)
+        return NULL;
+    g_assert(root == nodes->len - 1); /* each node is added after its operands */
+    return g_steal_pointer(&nodes);
+}
+
+/* ---- values ---- */
+
+static struct rules_value
+number_value(double number)
+{
+    return (struct rules_value){.number = number, .is_true = number != 0};
+}
+
+static struct rules_value
+divide(double a, double b, gboolean *divided)
+{
+    if (b != 0)
+        return number_value(a / b);
+    if (divided != NULL)
+        *divided = TRUE;
+    return number_value(0);
+}
+
+static guint64
+bits(double number)
+{
+    if (number >= 18446744073709551615.0)
+        return G_MAXUINT64;
+    return number < 0 ? (guint64)(gint64)MAX(number, -9223372036854775807.0) : (guint64)number;
+}
+
+/* One node's value from those of its operands; && || and ?: are done by value_of. */
+static struct rules_value
+operate(enum spam_meta_op op, struct rules_value a, struct rules_value b, gboolean *divided)
+{
+    switch (op) {
+    case SPAM_META_NOT:
+        return number_value(!a.is_true);
+    case SPAM_META_NEGATE:
+        return number_value(-a.number);
+    case SPAM_META_MULTIPLY:
+        return number_value(a.number * b.number);
+    case SPAM_META_DIVIDE:
+        return divide(a.number, b.number, divided);
+    case SPAM_META_ADD:
+        return number_value(a.number + b.number);
+    case SPAM_META_SUBTRACT:
+        return number_value(a.number - b.number);
+    case SPAM_META_LESS:
+        return number_value(a.number < b.number);
+    case SPAM_META_GREATER:
+        return number_value(a.number > b.number);
+    case SPAM_META_LESS_EQUAL:
+        return number_value(a.number <= b.number);
+    case SPAM_META_GREATER_EQUAL:
+        return number_value(a.number >= b.number);
+    case SPAM_META_EQUAL:
+        return number_value(a.number == b.number);
+    case SPAM_META_UNEQUAL:
+        return number_value(a.number != b.number);
+    case SPAM_META_XOR:
+        return number_value((double)(bits(a.number) ^ bits(b.number)));
+    default:
+        g_return_val_if_reached(number_value(0));
+    }
+}
+
+/* Nodes stand after their operands, so one pass from the first to the last has all values, however deep the expression is. A division
+ * by zero only counts where Perl would come by. */
+struct evaluation {
+    const GArray *nodes;
+    const double *hits;
+    gboolean local;
+    struct rules_value *values;
+    gboolean *died; /* a division by zero below, on the way that Perl would go */
+};
+
+static void
+evaluate_node(struct evaluation *e, guint i)
+{
+    const struct spam_meta_node *node = &g_array_index(e->nodes, struct spam_meta_node, i);
+    struct rules_value none = {0};
+
+    switch (node->op) {
+    case SPAM_META_NUMBER:
+        e->values[i] = number_value(node->number);
+        break;
+    case SPAM_META_RULE:
+        e->values[i] = number_value(e->hits != NULL ? e->hits[node->a] : 0);
+        break;
+    case SPAM_META_LOCAL:
+        e->values[i] = number_value(e->local);
+        break;
+    case SPAM_META_TEXT:
+        e->values[i] = (struct rules_value){.is_true = TRUE};
+        break;
+    case SPAM_META_AND:
+    case SPAM_META_OR: {
+        gboolean first = e->values[node->a].is_true == (node->op == SPAM_META_OR);
+        e->values[i] = e->values[first ? node->a : node->b];
+        e->died[i] = e->died[node->a] || (!first && e->died[node->b]);
+        break;
+    }
+    case SPAM_META_CHOOSE: {
+        guint chosen = e->values[node->a].is_true ? node->b : node->c;
+        e->values[i] = e->values[chosen];
+        e->died[i] = e->died[node->a] || e->died[chosen];
+        break;
+    }
+    default: {
+        gboolean unary = node->op == SPAM_META_NOT || node->op == SPAM_META_NEGATE, divided = FALSE;
+        e->values[i] = operate(node->op, e->values[node->a], unary ? none : e->values[node->b], &divided);
+        e->died[i] = divided || e->died[node->a] || (!unary && e->died[node->b]);
+    }
+    }
+}
+
+#define STACK_NODES 256u /* most metas need no allocation */
+
+struct rules_value
+rules_evaluate(const GArray *nodes, const double *hits, gboolean local_tests_only, gboolean *divided)
+{
+    struct rules_value values[STACK_NODES] = {0};
+    gboolean died[STACK_NODES] = {0};
+    gboolean fits = nodes->len <= STACK_NODES;
+    g_autofree struct rules_value *more = fits ? NULL : g_new0(struct rules_value, nodes->len);
+    g_autofree gboolean *more_died = fits ? NULL : g_new0(gboolean, nodes->len);
+    struct evaluation e = {.nodes = nodes, .hits = hits, .local = local_tests_only, .values = fits ? values : more,
+                           .died = fits ? died : more_died};
+
+    if (nodes->len == 0)
+        return number_value(0);
+    for (guint i = 0; i < nodes->len; i++)
+        evaluate_node(&e, i);
+    if (divided != NULL)
+        *divided = e.died[nodes->len - 1];
+    return e.values[nodes->len - 1];
+}
+
+double
+spam_meta_value(const struct spam_meta *meta, const double *hits, gboolean local_tests_only)
+{
+    return rules_evaluate(meta->nodes, hits, local_tests_only, NULL).number;
+}

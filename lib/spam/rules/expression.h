@@ -1,0 +1,36 @@
+/* expression.h: the expressions of `meta` and `if`, as Perl would evaluate them.
+ *
+ * SpamAssassin cuts the text into tokens, drops what is none, puts the rest together and lets Perl evaluate it. So here: the same
+ * tokens, then Perl's precedence and chained comparisons. */
+#pragma once
+#include "lib/spam/rules/ruleset.h"
+
+enum {
+    RULES_TOKENS_MAX = 200000,   /* of one expression: rules_matching(*) over a whole rule set fits */
+    RULES_EXPRESSION_DEPTH = 200 /* brackets and unary operators within one another */
+};
+
+/* The tokens of text: char *. NULL when there are too many. */
+GPtrArray *rules_tokens(const char *text, gsize length);
+
+/* What a token that is a word or a number stands for. */
+struct rules_leaf {
+    enum spam_meta_op op; /* NUMBER, RULE, LOCAL or TEXT */
+    guint rule;
+    double number;
+};
+
+/* Reads tokens[*at]; goes on to the token after what it took (a call's brackets, too). FALSE: a syntax error. */
+typedef gboolean rules_leaf_reader(gpointer data, const GPtrArray *tokens, guint *at, struct rules_leaf *leaf);
+
+/* An array of struct spam_meta_node, or NULL for what Perl can't parse. */
+GArray *rules_expression(const GPtrArray *tokens, rules_leaf_reader *reader, gpointer data);
+/* A decimal or octal number as Perl's source has it; FALSE if it is none. */
+gboolean rules_number_token(const char *token, double *number);
+
+/* Perl's value: as a number, and whether it is true. divided: set when something was divided by zero, which Perl dies of. */
+struct rules_value {
+    double number;
+    gboolean is_true;
+};
+struct rules_value rules_evaluate(const GArray *nodes, const double *hits, gboolean local_tests_only, gboolean *divided);
