@@ -13,13 +13,14 @@ LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
     const char *text = nul != NULL ? (const char *)nul + 1 : "";
     gsize length = nul != NULL ? size - rule.length - 1 : 0;
     struct pattern *pattern = rule.length < 200 ? pattern_new(rule.text, rule.length, NULL, NULL) : NULL;
-    struct prefilter *prefilter = pattern != NULL ? prefilter_new(&rule, 1, NULL, NULL, NULL) : NULL;
+    struct prefilter *prefilter = pattern != NULL ? prefilter_new(&rule, 1, PREFILTER_ONE, NULL, NULL, NULL) : NULL;
     guint32 candidates[1] = {0};
 
     if (prefilter != NULL) {
         struct matcher *matcher = matcher_new();
-        struct prefilter_scratch *scratch = prefilter_scratch_new(prefilter);
-        prefilter_scan(prefilter, scratch, text, length, candidates);
+        struct prefilter_scratch *scratch = prefilter_scratch_new();
+        prefilter_scratch_fit(scratch, prefilter);
+        prefilter_scan(prefilter, scratch, text, length, candidates, NULL);
         if (candidates[0] == 0 && pattern_match(pattern, matcher, text, length, 0, NULL, NULL) == MATCH_YES)
             g_error("%.*s is left out", (int)rule.length, rule.text);
         prefilter_scratch_free(scratch);

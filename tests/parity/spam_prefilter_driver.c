@@ -52,18 +52,20 @@ main(int argc, char **argv)
     for (guint i = 0; i < n_texts; i++)
         subjects[i] = decoded(texts[i]);
     begun = g_get_monotonic_time();
-    struct prefilter *prefilter = prefilter_new(input, n, argv[3], &cached, &error);
+    struct prefilter *prefilter = prefilter_new(input, n, PREFILTER_ONE, argv[3], &cached, &error);
     gint64 build = g_get_monotonic_time() - begun;
     if (prefilter == NULL)
         g_error("%s", error->message);
-    struct prefilter_scratch *scratch = prefilter_scratch_new(prefilter);
+    struct prefilter_scratch *scratch = prefilter_scratch_new();
+
+    prefilter_scratch_fit(scratch, prefilter);
     guint words = PREFILTER_WORDS(n);
     guint32 *bits = g_new0(guint32, (gsize)words * n_texts + 1);
     begun = g_get_monotonic_time();
     for (guint i = 0; i < n_texts; i++) {
         gsize length;
         const char *text = g_bytes_get_data(subjects[i], &length);
-        prefilter_scan(prefilter, scratch, text, length, bits + (gsize)i * words);
+        prefilter_scan(prefilter, scratch, text, length, bits + (gsize)i * words, NULL);
     }
     scanned = g_get_monotonic_time() - begun;
     struct matcher *matcher = matcher_new();

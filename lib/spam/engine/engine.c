@@ -5,8 +5,9 @@
 
 G_DEFINE_QUARK(postern-engine-error, engine_error)
 
-static const enum spam_rule_type kind_types[ENGINE_KINDS] = {SPAM_RULE_HEADER, SPAM_RULE_BODY, SPAM_RULE_RAWBODY, SPAM_RULE_URI,
-                                                             SPAM_RULE_FULL};
+#define FEW 4u /* rules of a header: fewer are matched without a prefilter */
+
+static const enum spam_rule_type kind_types[ENGINE_KINDS] = {SPAM_RULE_BODY, SPAM_RULE_RAWBODY, SPAM_RULE_URI, SPAM_RULE_FULL};
 
 static gboolean
 can_score(const struct spam_rule *rule)
@@ -36,39 +37,63 @@ compile_rule(struct spam_engine *engine, const struct spam_rule *rule)
     return FALSE;
 }
 
-static void
-header_free(gpointer data)
-{
-    struct engine_header *header = data;
+/* ---- groups ---- */
 
-    g_array_unref(header->members);
-    g_free(header);
+static void
+group_clear(struct engine_group *group)
+{
+    for (guint i = 0; group->screens != NULL && i < group->rules->len; i++)
+        pattern_free(group->screens[i]);
+    g_free(group->screens);
+    prefilter_free(group->prefilter);
+    g_clear_pointer(&group->rules, g_ptr_array_unref);
 }
 
-/* Values are the same for rules of the same header; what stands for a missing one is the rule's own. */
 static void
-sort_headers(struct spam_engine *engine)
+group_free(gpointer group)
 {
-    const GPtrArray *rules = engine->groups[ENGINE_HEADER].rules;
-    g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
+    group_clear(group);
+    g_free(group);
+}
 
-    for (guint i = 0; i < rules->len; i++) {
-        const struct spam_rule *rule = g_ptr_array_index(rules, i);
-        struct engine_header *header = g_hash_table_lookup(known, rule->header);
+/* The group of the rule's header; what stands for a missing header is the rule's own. */
+static struct engine_group *
+header_group(struct spam_engine *engine, GHashTable *known, const struct spam_rule *rule)
+{
+    struct engine_group *group = g_hash_table_lookup(known, rule->header);
 
-        if (header == NULL) {
-            header = g_new0(struct engine_header, 1);
-            header->name = rule->header;
-            header->members = g_array_new(FALSE, FALSE, sizeof(guint));
-            g_hash_table_insert(known, rule->header, header);
-            g_ptr_array_add(engine->headers, header);
-        }
-        g_array_append_val(header->members, i);
+    if (group == NULL) {
+        group = g_new0(struct engine_group, 1);
+        group->header = rule->header;
+        group->rules = g_ptr_array_new();
+        g_hash_table_insert(known, rule->header, group);
+        g_ptr_array_add(engine->headers, group);
+    }
+    return group;
+}
+
+/* Looking around, a pattern could see the next text where it would see an end. */
+static gboolean
+looks_around(const char *pattern)
+{
+    return strstr(pattern, "(?=") != NULL || strstr(pattern, "(?!") != NULL || strstr(pattern, "(?<=") != NULL ||
+           strstr(pattern, "(?<!") != NULL || strstr(pattern, "\\A") != NULL || strstr(pattern, "\\z") != NULL ||
+           strstr(pattern, "\\Z") != NULL || strstr(pattern, "\\G") != NULL;
+}
+
+static void
+make_screens(struct engine_group *group)
+{
+    group->screens = g_new0(struct pattern *, group->rules->len + 1);
+    for (guint i = 0; i < group->rules->len; i++) {
+        const struct spam_rule *rule = g_ptr_array_index(group->rules, i);
+        if (prefilter_is_untaken(group->prefilter, i) && rule->templates == NULL && !looks_around(rule->pattern.text))
+            group->screens[i] = pattern_new(rule->pattern.text, strlen(rule->pattern.text), "m", NULL);
     }
 }
 
 static gboolean
-make_prefilter(struct engine_group *group, const char *cache, GError **error)
+make_prefilter(struct engine_group *group, enum prefilter_kind kind, const char *cache, GError **error)
 {
     struct prefilter_rule *input = g_new0(struct prefilter_rule, group->rules->len + 1);
 
@@ -78,16 +103,67 @@ make_prefilter(struct engine_group *group, const char *cache, GError **error)
         input[i].text = rule->templates != NULL || rule->pattern.text == NULL ? "" : rule->pattern.text;
         input[i].length = strlen(input[i].text);
     }
-    group->prefilter = prefilter_new(input, group->rules->len, cache, NULL, error);
+    group->prefilter = prefilter_new(input, group->rules->len, kind, cache, NULL, error);
     g_free(input);
     return group->prefilter != NULL;
 }
 
+static gboolean
+make_prefilters(struct spam_engine *engine, const char *cache, GError **error)
+{
+    for (guint kind = 0; kind < ENGINE_KINDS; kind++) {
+        struct engine_group *group = &engine->groups[kind];
+        if (!make_prefilter(group, kind == ENGINE_FULL ? PREFILTER_ONE : PREFILTER_JOINED, cache, error))
+            return FALSE;
+        make_screens(group);
+    }
+    for (guint i = 0; i < engine->headers->len; i++) {
+        struct engine_group *group = g_ptr_array_index(engine->headers, i);
+        if (group->rules->len >= FEW && !make_prefilter(group, PREFILTER_ONE, cache, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* ---- metas ---- */
+
+/* Puts each meta behind those that it names. Those in circles, and those that name a meta that is not run, are left out: they
+ * never get ready in SpamAssassin either. */
 static void
-sort_rule(struct spam_engine *engine, const struct spam_rule *rule)
+sort_metas(struct spam_engine *engine)
+{
+    const GPtrArray *rules = engine->ruleset->rules;
+    g_autoptr(GPtrArray) waiting = g_steal_pointer(&engine->metas);
+    g_autofree gboolean *is_done = g_new0(gboolean, rules->len + 1);
+    gboolean progress = TRUE;
+
+    engine->metas = g_ptr_array_new();
+    for (guint i = 0; i < rules->len; i++)
+        is_done[i] = ((const struct spam_rule *)g_ptr_array_index(rules, i))->type != SPAM_RULE_META;
+    while (progress) {
+        progress = FALSE;
+        for (guint i = 0; i < waiting->len; i++) {
+            const struct spam_rule *rule = g_ptr_array_index(waiting, i);
+            gboolean ready = !is_done[rule->index];
+            for (guint d = 0; ready && d < rule->meta->dependencies->len; d++)
+                ready = is_done[g_array_index(rule->meta->dependencies, guint, d)];
+            if (ready) {
+                g_ptr_array_add(engine->metas, (gpointer)rule);
+                is_done[rule->index] = progress = TRUE;
+            }
+        }
+    }
+}
+
+/* ---- the whole ---- */
+
+static void
+sort_rule(struct spam_engine *engine, GHashTable *headers, const struct spam_rule *rule)
 {
     if (!can_score(rule))
         return;
+    if (rule->type == SPAM_RULE_HEADER && compile_rule(engine, rule))
+        g_ptr_array_add(header_group(engine, headers, rule)->rules, (gpointer)rule);
     for (guint kind = 0; kind < ENGINE_KINDS; kind++)
         if (rule->type == kind_types[kind] && compile_rule(engine, rule))
             g_ptr_array_add(engine->groups[kind].rules, (gpointer)rule);
@@ -101,21 +177,19 @@ struct spam_engine *
 engine_new(const struct spam_ruleset *ruleset, const char *cache, GError **error)
 {
     struct spam_engine *engine = g_new0(struct spam_engine, 1);
-    gboolean made = TRUE;
+    g_autoptr(GHashTable) headers = g_hash_table_new(g_str_hash, g_str_equal);
 
     engine->ruleset = ruleset;
     engine->patterns = g_new0(struct pattern *, ruleset->rules->len + 1);
-    engine->headers = g_ptr_array_new_with_free_func(header_free);
+    engine->headers = g_ptr_array_new_with_free_func(group_free);
     engine->evals = g_ptr_array_new();
     engine->metas = g_ptr_array_new();
     for (guint kind = 0; kind < ENGINE_KINDS; kind++)
         engine->groups[kind].rules = g_ptr_array_new();
     for (guint i = 0; i < ruleset->rules->len; i++)
-        sort_rule(engine, g_ptr_array_index(ruleset->rules, i));
-    sort_headers(engine);
-    for (guint kind = 0; kind < ENGINE_KINDS && made; kind++)
-        made = make_prefilter(&engine->groups[kind], cache, error);
-    if (made)
+        sort_rule(engine, headers, g_ptr_array_index(ruleset->rules, i));
+    sort_metas(engine);
+    if (make_prefilters(engine, cache, error))
         return engine;
     engine_free(engine);
     return NULL;
@@ -128,10 +202,8 @@ engine_free(struct spam_engine *engine)
         return;
     for (guint i = 0; i < engine->ruleset->rules->len; i++)
         pattern_free(engine->patterns[i]);
-    for (guint kind = 0; kind < ENGINE_KINDS; kind++) {
-        g_ptr_array_unref(engine->groups[kind].rules);
-        prefilter_free(engine->groups[kind].prefilter);
-    }
+    for (guint kind = 0; kind < ENGINE_KINDS; kind++)
+        group_clear(&engine->groups[kind]);
     g_free(engine->patterns);
     g_ptr_array_unref(engine->headers);
     g_ptr_array_unref(engine->evals);
@@ -155,11 +227,25 @@ struct engine_worker *
 engine_worker_new(const struct spam_engine *engine)
 {
     struct engine_worker *worker = g_new0(struct engine_worker, 1);
+    guint most = 0;
 
     worker->engine = engine;
     worker->matcher = matcher_new();
-    for (guint kind = 0; kind < ENGINE_KINDS; kind++)
-        worker->scratch[kind] = prefilter_scratch_new(engine->groups[kind].prefilter);
+    worker->scratch = prefilter_scratch_new();
+    worker->joined = g_byte_array_new();
+    worker->begins = g_array_new(FALSE, FALSE, sizeof(gsize));
+    for (guint kind = 0; kind < ENGINE_KINDS; kind++) {
+        prefilter_scratch_fit(worker->scratch, engine->groups[kind].prefilter);
+        most = MAX(most, engine->groups[kind].rules->len);
+    }
+    for (guint i = 0; i < engine->headers->len; i++) {
+        const struct engine_group *group = g_ptr_array_index(engine->headers, i);
+        most = MAX(most, group->rules->len);
+        if (group->prefilter != NULL)
+            prefilter_scratch_fit(worker->scratch, group->prefilter);
+    }
+    worker->candidates = g_new0(guint32, PREFILTER_WORDS(most) + 1);
+    worker->ends = g_new0(guint32, most + 1);
     return worker;
 }
 
@@ -169,7 +255,10 @@ engine_worker_free(struct engine_worker *worker)
     if (worker == NULL)
         return;
     matcher_free(worker->matcher);
-    for (guint kind = 0; kind < ENGINE_KINDS; kind++)
-        prefilter_scratch_free(worker->scratch[kind]);
+    prefilter_scratch_free(worker->scratch);
+    g_byte_array_unref(worker->joined);
+    g_array_unref(worker->begins);
+    g_free(worker->candidates);
+    g_free(worker->ends);
     g_free(worker);
 }

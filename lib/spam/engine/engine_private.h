@@ -4,31 +4,33 @@
 #include "lib/spam/engine/pattern.h"
 #include "lib/spam/engine/prefilter.h"
 
-/* Rules that look at the same kind of text. */
+enum engine_kind { ENGINE_BODY, ENGINE_RAWBODY, ENGINE_URI, ENGINE_FULL, ENGINE_KINDS };
+
+/* Rules that look at the same texts: all of a kind, or all of a header. */
 struct engine_group {
+    const char *header;          /* of header rules: its name and modifiers */
     GPtrArray *rules;            /* const struct spam_rule * */
-    struct prefilter *prefilter; /* over their patterns, in that order; NULL without rules */
-};
-
-enum engine_kind { ENGINE_HEADER, ENGINE_BODY, ENGINE_RAWBODY, ENGINE_URI, ENGINE_FULL, ENGINE_KINDS };
-
-/* Header rules by what they look at: one value for all of a header's rules. */
-struct engine_header {
-    const char *name;
-    GArray *members; /* guint: indices into groups[ENGINE_HEADER].rules */
+    struct prefilter *prefilter; /* over their patterns, in that order; NULL for few rules: all are candidates */
+    /* Of rules that are candidates always: the pattern for all texts at once, which finds at least what the pattern finds in one of
+     * them; NULL where that can't be said. By the order of rules; NULL for headers. */
+    struct pattern **screens;
 };
 
 struct spam_engine {
     const struct spam_ruleset *ruleset;
     struct pattern **patterns; /* by rule index; NULL without one */
     struct engine_group groups[ENGINE_KINDS];
-    GPtrArray *headers;        /* struct engine_header * */
-    GPtrArray *evals, *metas;  /* const struct spam_rule * */
+    GPtrArray *headers;        /* struct engine_group * */
+    GPtrArray *evals;          /* const struct spam_rule * */
+    GPtrArray *metas;          /* likewise: each after those that it names; without those that never get ready */
     guint left_out;
 };
 
 struct engine_worker {
     const struct spam_engine *engine;
     struct matcher *matcher;
-    struct prefilter_scratch *scratch[ENGINE_KINDS];
+    struct prefilter_scratch *scratch;
+    GByteArray *joined;    /* the texts of a list with line ends between them, and where each begins */
+    GArray *begins;        /* gsize */
+    guint32 *candidates, *ends;
 };

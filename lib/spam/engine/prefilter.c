@@ -19,6 +19,11 @@ struct prefilter {
 
 struct prefilter_scratch {
     hs_scratch_t *scratch;
+    gboolean failed; /* no memory: every rule is a candidate */
+};
+
+struct found {
+    guint32 *candidates, *ends;
 };
 
 /* What goes into the database: parallel arrays as the library wants them. */
@@ -30,9 +35,9 @@ struct input {
 /* ---- which rules, and how ---- */
 
 static unsigned
-flags_of(const char *modifiers)
+flags_of(const char *modifiers, enum prefilter_kind kind)
 {
-    unsigned flags = HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY;
+    unsigned flags = HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY | (kind == PREFILTER_JOINED ? HS_FLAG_MULTILINE : 0);
 
     for (const char *m = modifiers != NULL ? modifiers : ""; *m != '\0'; m++)
         flags |= *m == 'i' ? HS_FLAG_CASELESS : *m == 's' ? HS_FLAG_DOTALL : *m == 'm' ? HS_FLAG_MULTILINE : 0;
@@ -106,20 +111,30 @@ is_taken(const char *expression, unsigned flags)
     return taken;
 }
 
+/* Whether the pattern knows where its text begins or ends, whatever the flags. */
+static gboolean
+is_anchored(const char *expression)
+{
+    for (const char *p = expression; (p = strchr(p, '\\')) != NULL && p[1] != '\0'; p += 2)
+        if (strchr("AzZG", p[1]) != NULL)
+            return TRUE;
+    return FALSE;
+}
+
 /* Adds the rule when the library takes it, as it is or roughly. */
 static gboolean
-take(struct input *input, const struct prefilter_rule *rule, unsigned id)
+take(struct input *input, const struct prefilter_rule *rule, enum prefilter_kind kind, unsigned id)
 {
     const char *why;
     gboolean refers;
-    unsigned flags = flags_of(rule->modifiers);
+    unsigned flags = flags_of(rule->modifiers, kind);
     g_autoptr(GString) pattern = perl_syntax_translate(rule->text, rule->length, &refers, &why);
     g_autoptr(GString) expression = pattern != NULL && pattern->len <= PREFILTER_PATTERN_MAX ? prefilter_syntax(pattern) : NULL;
 
     /* /x is left out: blanks are where they mean nothing, and patterns with it are few. */
     if (expression == NULL || (rule->modifiers != NULL && strchr(rule->modifiers, 'x') != NULL))
         return FALSE;
-    if (size_of(expression->str) > SIZE_MAX_WRITTEN_OUT)
+    if (size_of(expression->str) > SIZE_MAX_WRITTEN_OUT || (kind == PREFILTER_JOINED && is_anchored(expression->str)))
         return FALSE;
     if (!is_taken(expression->str, flags) && !is_taken(expression->str, flags |= HS_FLAG_PREFILTER))
         return FALSE;
@@ -249,7 +264,8 @@ make_database(struct prefilter *prefilter, struct input *input, const char *cach
 }
 
 struct prefilter *
-prefilter_new(const struct prefilter_rule *rules, guint n_rules, const char *cache, gboolean *was_cached_r, GError **error)
+prefilter_new(const struct prefilter_rule *rules, guint n_rules, enum prefilter_kind kind, const char *cache,
+              gboolean *was_cached_r, GError **error)
 {
     struct prefilter *prefilter = g_new0(struct prefilter, 1);
     struct input input = {.expressions = g_ptr_array_new_with_free_func(g_free),
@@ -259,7 +275,7 @@ prefilter_new(const struct prefilter_rule *rules, guint n_rules, const char *cac
     prefilter->n_rules = n_rules;
     prefilter->always = g_new0(guint32, PREFILTER_WORDS(n_rules) + 1);
     for (guint i = 0; i < n_rules; i++)
-        if (i >= PREFILTER_RULES_MAX || !take(&input, &rules[i], i))
+        if (i >= PREFILTER_RULES_MAX || !take(&input, &rules[i], kind, i))
             leave_out(prefilter, i);
     if (was_cached_r != NULL)
         *was_cached_r = FALSE;
@@ -290,6 +306,12 @@ prefilter_untaken(const struct prefilter *prefilter)
     return prefilter->n_untaken;
 }
 
+gboolean
+prefilter_is_untaken(const struct prefilter *prefilter, guint rule)
+{
+    return (prefilter->always[rule / 32] >> rule % 32 & 1) != 0;
+}
+
 gsize
 prefilter_bytes(const struct prefilter *prefilter)
 {
@@ -303,13 +325,16 @@ prefilter_bytes(const struct prefilter *prefilter)
 /* ---- scanning ---- */
 
 struct prefilter_scratch *
-prefilter_scratch_new(const struct prefilter *prefilter)
+prefilter_scratch_new(void)
 {
-    struct prefilter_scratch *scratch = g_new0(struct prefilter_scratch, 1);
+    return g_new0(struct prefilter_scratch, 1);
+}
 
+void
+prefilter_scratch_fit(struct prefilter_scratch *scratch, const struct prefilter *prefilter)
+{
     if (prefilter->database != NULL && hs_alloc_scratch(prefilter->database, &scratch->scratch) != HS_SUCCESS)
-        scratch->scratch = NULL; /* every rule is a candidate then */
-    return scratch;
+        scratch->failed = TRUE;
 }
 
 void
@@ -324,25 +349,37 @@ prefilter_scratch_free(struct prefilter_scratch *scratch)
 static int
 on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *data)
 {
-    guint32 *candidates = data;
+    const struct found *found = data;
 
-    (void)from, (void)to, (void)flags;
-    candidates[id / 32] |= 1u << id % 32;
+    (void)from, (void)flags;
+    if (found->ends != NULL && (found->candidates[id / 32] >> id % 32 & 1) == 0)
+        found->ends[id] = (guint32)to;
+    found->candidates[id / 32] |= 1u << id % 32;
     return 0;
+}
+
+static void
+take_all(const struct prefilter *prefilter, guint32 *candidates, guint32 *ends)
+{
+    memset(candidates, 0xff, PREFILTER_WORDS(prefilter->n_rules) * sizeof *candidates);
+    if (ends != NULL)
+        memset(ends, 0, prefilter->n_rules * sizeof *ends);
 }
 
 void
 prefilter_scan(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length,
-               guint32 *candidates)
+               guint32 *candidates, guint32 *ends_r)
 {
-    hs_error_t code = HS_SUCCESS;
+    struct found found = {candidates, ends_r};
 
+    for (guint i = 0; i < prefilter->n_rules && ends_r != NULL && prefilter->n_untaken > 0; i++)
+        if (prefilter_is_untaken(prefilter, i))
+            ends_r[i] = 0;
     for (guint i = 0; i < PREFILTER_WORDS(prefilter->n_rules); i++)
         candidates[i] |= prefilter->always[i];
     if (prefilter->database == NULL)
         return;
-    if (scratch->scratch != NULL && length <= G_MAXUINT)
-        code = hs_scan(prefilter->database, text != NULL ? text : "", (unsigned)length, 0, scratch->scratch, on_match, candidates);
-    if (scratch->scratch == NULL || length > G_MAXUINT || code != HS_SUCCESS)
-        memset(candidates, 0xff, PREFILTER_WORDS(prefilter->n_rules) * sizeof *candidates); /* not known: all of them */
+    if (scratch->failed || length > G_MAXINT32 ||
+        hs_scan(prefilter->database, text != NULL ? text : "", (unsigned)length, 0, scratch->scratch, on_match, &found) != HS_SUCCESS)
+        take_all(prefilter, candidates, ends_r); /* not known: all of them */
 }

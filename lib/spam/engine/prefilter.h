@@ -21,22 +21,32 @@ struct prefilter_rule {
     const char *modifiers; /* may be NULL */
 };
 
+enum prefilter_kind {
+    PREFILTER_ONE,   /* each text is scanned by itself */
+    PREFILTER_JOINED /* many texts are scanned as one, with line ends between them: ^ and $ hold at each; patterns with \A, \z, \Z or
+                        \G are candidates always */
+};
+
 struct prefilter;
 /* cache: a folder that is there and may be written, or NULL. *was_cached_r (may be NULL): whether it was found there. Immutable and
  * thread-safe afterwards. NULL and error when there is no memory for it or the processor is too old (SSE 4.2). */
-struct prefilter *prefilter_new(const struct prefilter_rule *rules, guint n_rules, const char *cache, gboolean *was_cached_r,
-                                GError **error);
+struct prefilter *prefilter_new(const struct prefilter_rule *rules, guint n_rules, enum prefilter_kind kind, const char *cache,
+                                gboolean *was_cached_r, GError **error);
 void prefilter_free(struct prefilter *prefilter); /* NULL-safe */
 /* Rules that are candidates always. */
 guint prefilter_untaken(const struct prefilter *prefilter);
+gboolean prefilter_is_untaken(const struct prefilter *prefilter, guint rule);
 gsize prefilter_bytes(const struct prefilter *prefilter); /* memory of the database */
 
-/* What a thread needs to scan. */
+/* What a thread needs to scan, with one or several prefilters. */
 struct prefilter_scratch;
-struct prefilter_scratch *prefilter_scratch_new(const struct prefilter *prefilter);
+struct prefilter_scratch *prefilter_scratch_new(void);
+/* Makes it fit for this prefilter, too. */
+void prefilter_scratch_fit(struct prefilter_scratch *scratch, const struct prefilter *prefilter);
 void prefilter_scratch_free(struct prefilter_scratch *scratch); /* NULL-safe */
 
 #define PREFILTER_WORDS(n_rules) (((n_rules) + 31u) / 32u)
-/* Sets the bits of the candidates in candidates (PREFILTER_WORDS guint32, bit r % 32 of word r / 32); leaves the others. */
+/* Sets the bits of the candidates in candidates (PREFILTER_WORDS guint32, bit r % 32 of word r / 32); leaves the others. ends_r (n_rules of
+ * them, may be NULL) gets, for each candidate, an offset in the text before which no match of the rule ends. */
 void prefilter_scan(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length,
-                    guint32 *candidates);
+                    guint32 *candidates, guint32 *ends_r);

@@ -2,7 +2,8 @@
 #include "lib/spam/engine/engine_private.h"
 #include <string.h>
 
-/* Tags that rules captured, for templates. */
+#define TIME_EVERY 32u /* steps between two looks at the clock */
+
 struct run {
     struct engine_worker *worker;
     const struct spam_engine *engine;
@@ -11,9 +12,10 @@ struct run {
     guint set;
     gint64 deadline_us;
     struct engine_result *result;
-    GHashTable *tags;       /* name -> GPtrArray of GBytes: what was captured */
-    guint32 *candidates;    /* of the group that is run */
-    gboolean *is_done;      /* by rule index: metas that have their value */
+    GHashTable *tags;       /* what rules captured, for templates: name -> GPtrArray of GBytes */
+    const char *whole;      /* of the list that is run: all its texts, with line ends between them */
+    gsize whole_length;
+    guint checks;           /* of the time */
 };
 
 /* ---- hits ---- */
@@ -37,7 +39,8 @@ hit(struct run *run, const struct spam_rule *rule, double value)
 static gboolean
 is_over_time(struct run *run)
 {
-    run->result->over_time |= g_get_monotonic_time() > run->deadline_us;
+    if (run->checks++ % TIME_EVERY == 0)
+        run->result->over_time |= g_get_monotonic_time() > run->deadline_us;
     return run->result->over_time;
 }
 
@@ -137,28 +140,28 @@ look(struct run *run, const struct spam_rule *rule, const struct pattern *patter
 static gboolean
 is_candidate(const struct run *run, guint n)
 {
-    return (run->candidates[n / 32] >> n % 32 & 1) != 0;
+    return (run->worker->candidates[n / 32] >> n % 32 & 1) != 0;
+}
+
+static void
+filter(struct run *run, const struct engine_group *group, const char *text, gsize length, guint32 *ends)
+{
+    memset(run->worker->candidates, 0, PREFILTER_WORDS(group->rules->len) * sizeof *run->worker->candidates);
+    prefilter_scan(group->prefilter, run->worker->scratch, text, length, run->worker->candidates, ends);
 }
 
 /* ---- lists of texts ---- */
 
 static void
-filter_text(struct run *run, enum engine_kind kind, GBytes *text)
-{
-    gsize length;
-    const char *data = g_bytes_get_data(text, &length);
-
-    prefilter_scan(run->engine->groups[kind].prefilter, run->worker->scratch[kind], data, MIN(length, ENGINE_TEXT_MAX), run->candidates);
-}
-
-static void
-run_rule_on_list(struct run *run, const struct spam_rule *rule, const GPtrArray *texts, guint n_texts)
+run_rule_on_list(struct run *run, const struct spam_rule *rule, const GPtrArray *texts, guint n_texts, guint first)
 {
     struct pattern *filled = rule->templates != NULL ? fill_templates(run, rule) : NULL;
     const struct pattern *pattern = rule->templates != NULL ? filled : run->engine->patterns[rule->index];
     gboolean several = (rule->flags & SPAM_TFLAG_MULTIPLE) != 0;
 
-    for (guint i = (rule->flags & SPAM_TFLAG_NOSUBJECT) != 0 ? 1 : 0; i < n_texts && pattern != NULL; i++) {
+    if ((rule->flags & SPAM_TFLAG_NOSUBJECT) != 0)
+        first = MAX(first, 1);
+    for (guint i = first; i < n_texts && pattern != NULL; i++) {
         gsize length;
         const char *text = g_bytes_get_data(g_ptr_array_index(texts, i), &length);
         if (look(run, rule, pattern, text, MIN(length, ENGINE_TEXT_MAX)) && !several)
@@ -167,19 +170,82 @@ run_rule_on_list(struct run *run, const struct spam_rule *rule, const GPtrArray 
     pattern_free(filled);
 }
 
+/* All texts with a line end after each, in addition to its own: so $ holds, with /m, wherever it would hold in the text alone. begins[i]:
+ * where the i-th is. */
+static void
+join(struct run *run, const GPtrArray *texts, guint n_texts)
+{
+    struct engine_worker *worker = run->worker;
+    gsize length, zero = 0;
+
+    g_byte_array_set_size(worker->joined, 0);
+    g_array_set_size(worker->begins, 0);
+    if (n_texts == 1) {
+        g_array_append_val(worker->begins, zero);
+        run->whole = g_bytes_get_data(g_ptr_array_index(texts, 0), &length);
+        run->whole_length = MIN(length, ENGINE_TEXT_MAX);
+        return;
+    }
+    for (guint i = 0; i < n_texts; i++) {
+        const guint8 *text = g_bytes_get_data(g_ptr_array_index(texts, i), &length);
+        gsize begin = worker->joined->len;
+        g_array_append_val(worker->begins, begin);
+        if (begin + length + 1 > ENGINE_TEXT_MAX)
+            break;
+        g_byte_array_append(worker->joined, text, (guint)length);
+        g_byte_array_append(worker->joined, (const guint8 *)"\n", 1);
+    }
+    run->whole = (const char *)worker->joined->data;
+    run->whole_length = worker->joined->len;
+}
+
+/* The text that holds the byte before the offset: what ends there, ends in it or later. */
+static guint
+text_at(const struct engine_worker *worker, gsize offset)
+{
+    guint low = 0, high = worker->begins->len;
+
+    while (high - low > 1) {
+        guint middle = (low + high) / 2;
+        if (g_array_index(worker->begins, gsize, middle) < offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Whether the rule, a candidate, may find something in the joined texts, and in which it may first. */
+static gboolean
+may_find(struct run *run, const struct engine_group *group, guint r, guint *first_r)
+{
+    const struct engine_worker *worker = run->worker;
+    gsize end = worker->ends[r];
+
+    if (group->screens[r] != NULL) {
+        enum match outcome = pattern_match(group->screens[r], worker->matcher, run->whole, run->whole_length, 0, NULL, NULL);
+        if (outcome == MATCH_NO)
+            return FALSE;
+        end = 0; /* an earlier text may hold a match that this one hides */
+    }
+    *first_r = end > 0 ? text_at(worker, end) : 0;
+    return TRUE;
+}
+
 static void
 run_list(struct run *run, enum engine_kind kind, const GPtrArray *texts)
 {
     const struct engine_group *group = &run->engine->groups[kind];
-    guint n_texts = texts != NULL ? MIN(texts->len, ENGINE_TEXTS_MAX) : 0;
+    guint n_texts = texts != NULL ? MIN(texts->len, ENGINE_TEXTS_MAX) : 0, first;
 
-    memset(run->candidates, 0, PREFILTER_WORDS(group->rules->len) * sizeof *run->candidates);
-    for (guint i = 0; i < n_texts && !is_over_time(run); i++)
-        filter_text(run, kind, g_ptr_array_index(texts, i));
+    if (n_texts == 0)
+        return;
+    join(run, texts, n_texts);
+    filter(run, group, run->whole, run->whole_length, run->worker->ends);
     for (guint r = 0; r < group->rules->len && !is_over_time(run); r++) {
         const struct spam_rule *rule = g_ptr_array_index(group->rules, r);
-        if (is_candidate(run, r) && is_on(run, rule))
-            run_rule_on_list(run, rule, texts, n_texts);
+        if (is_candidate(run, r) && is_on(run, rule) && may_find(run, group, r, &first))
+            run_rule_on_list(run, rule, texts, n_texts, first);
     }
 }
 
@@ -212,20 +278,19 @@ run_header_rule(struct run *run, const struct spam_rule *rule, GBytes *value)
 static void
 run_headers(struct run *run)
 {
-    const struct engine_group *group = &run->engine->groups[ENGINE_HEADER];
-
     for (guint h = 0; h < run->engine->headers->len && !is_over_time(run); h++) {
-        const struct engine_header *header = g_ptr_array_index(run->engine->headers, h);
-        g_autoptr(GBytes) value = run->source->header(run->data, header->name);
+        const struct engine_group *group = g_ptr_array_index(run->engine->headers, h);
+        g_autoptr(GBytes) value = run->source->header(run->data, group->header);
+        gboolean filtered = value != NULL && group->prefilter != NULL;
+        gsize length = 0;
+        const char *text = value != NULL ? g_bytes_get_data(value, &length) : NULL;
 
-        memset(run->candidates, 0, PREFILTER_WORDS(group->rules->len) * sizeof *run->candidates);
-        if (value != NULL)
-            filter_text(run, ENGINE_HEADER, value);
-        for (guint i = 0; i < header->members->len; i++) {
-            guint r = g_array_index(header->members, guint, i);
+        if (filtered)
+            filter(run, group, text, MIN(length, ENGINE_TEXT_MAX), NULL);
+        for (guint r = 0; r < group->rules->len; r++) {
             const struct spam_rule *rule = g_ptr_array_index(group->rules, r);
             /* What is missing is not filtered, nor is what must not match. */
-            if (is_on(run, rule) && (value == NULL || rule->negated || rule->exists || is_candidate(run, r)))
+            if (is_on(run, rule) && (!filtered || rule->negated || rule->exists || is_candidate(run, r)))
                 run_header_rule(run, rule, value);
         }
     }
@@ -255,29 +320,14 @@ run_evals(struct run *run)
     }
 }
 
-/* Metas wait for the metas that they name. Those that never get ready have no hit: SpamAssassin leaves a meta out, too, that names
- * one without a score. */
 static void
 run_metas(struct run *run)
 {
-    const GPtrArray *metas = run->engine->metas;
-    gboolean progress = TRUE;
-
-    while (progress) {
-        progress = FALSE;
-        for (guint i = 0; i < metas->len; i++) {
-            const struct spam_rule *rule = g_ptr_array_index(metas, i);
-            gboolean ready = !run->is_done[rule->index] && is_on(run, rule);
-
-            for (guint d = 0; ready && d < rule->meta->dependencies->len; d++)
-                ready = run->is_done[g_array_index(rule->meta->dependencies, guint, d)];
-            if (!ready)
-                continue;
-            double value = spam_meta_value(rule->meta, run->result->values, (run->set & 1) == 0);
-            run->is_done[rule->index] = progress = TRUE;
-            if (value != 0)
-                hit(run, rule, value);
-        }
+    for (guint i = 0; i < run->engine->metas->len; i++) {
+        const struct spam_rule *rule = g_ptr_array_index(run->engine->metas, i);
+        double value = is_on(run, rule) ? spam_meta_value(rule->meta, run->result->values, (run->set & 1) == 0) : 0;
+        if (value != 0)
+            hit(run, rule, value);
     }
 }
 
@@ -302,18 +352,12 @@ engine_run(struct engine_worker *worker, const struct engine_source *source, gpo
            struct engine_result *result_r)
 {
     const struct spam_engine *engine = worker->engine;
-    guint n = engine->ruleset->rules->len, most = 0;
+    guint n = engine->ruleset->rules->len;
     struct run run = {.worker = worker, .engine = engine, .source = source, .data = data, .set = score_set, .result = result_r,
                       .deadline_us = g_get_monotonic_time() + time_ms * 1000};
 
     *result_r = (struct engine_result){.hits = g_ptr_array_new(), .sub_hits = g_ptr_array_new(), .values = g_new0(double, n + 1)};
-    for (guint kind = 0; kind < ENGINE_KINDS; kind++)
-        most = MAX(most, engine->groups[kind].rules->len);
     run.tags = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
-    run.candidates = g_new0(guint32, PREFILTER_WORDS(most) + 1);
-    run.is_done = g_new(gboolean, n + 1);
-    for (guint i = 0; i < n; i++) /* a meta that no set scores never gets a value: those that name it see 0 */
-        run.is_done[i] = ((const struct spam_rule *)g_ptr_array_index(engine->ruleset->rules, i))->type != SPAM_RULE_META;
     run_headers(&run);
     run_list(&run, ENGINE_BODY, source->body(data));
     run_list(&run, ENGINE_URI, source->uris(data));
@@ -323,8 +367,6 @@ engine_run(struct engine_worker *worker, const struct engine_source *source, gpo
     run_metas(&run);
     sum_up(&run);
     g_hash_table_unref(run.tags);
-    g_free(run.candidates);
-    g_free(run.is_done);
 }
 
 void

@@ -20,11 +20,12 @@ static const struct prefilter_rule rules[] = {
 static char *
 candidates(const struct prefilter *prefilter, const char *text)
 {
-    struct prefilter_scratch *scratch = prefilter_scratch_new(prefilter);
+    struct prefilter_scratch *scratch = prefilter_scratch_new();
     guint32 bits[PREFILTER_WORDS(N)] = {0};
     GString *all = g_string_new(NULL);
 
-    prefilter_scan(prefilter, scratch, text, text != NULL ? strlen(text) : 0, bits);
+    prefilter_scratch_fit(scratch, prefilter);
+    prefilter_scan(prefilter, scratch, text, text != NULL ? strlen(text) : 0, bits, NULL);
     for (guint i = 0; i < N; i++)
         if (bits[i / 32] >> i % 32 & 1)
             g_string_append_printf(all, "%s%u", all->len > 0 ? "," : "", i);
@@ -45,7 +46,7 @@ made(const char *cache, gboolean expected)
 {
     g_autoptr(GError) error = NULL;
     gboolean cached = TRUE;
-    struct prefilter *prefilter = prefilter_new(rules, N, cache, &cached, &error);
+    struct prefilter *prefilter = prefilter_new(rules, N, PREFILTER_ONE, cache, &cached, &error);
 
     if (prefilter == NULL)
         fail_msg("%s", error->message);
@@ -68,7 +69,7 @@ check(const struct prefilter *prefilter)
 static void
 test_candidates(void **state)
 {
-    struct prefilter *prefilter = made(NULL, FALSE), *none = prefilter_new(NULL, 0, NULL, NULL, NULL);
+    struct prefilter *prefilter = made(NULL, FALSE), *none = prefilter_new(NULL, 0, PREFILTER_ONE, NULL, NULL, NULL);
 
     (void)state;
     check(prefilter);
