@@ -3,8 +3,10 @@
 # named on stdin; all texts base64:
 #   {"file", "body": [..], "rawbody": [..], "uris": [..], "full", "headers": {name: text or null}, "evals": {rule: value},
 #    "hits": {rule: value}, "score"}
-# headers: the values that header rules see; evals: hits of eval functions, which the engine is not asked about.
-use strict; use warnings; use JSON::PP; use MIME::Base64; use Mail::SpamAssassin;
+# headers: the values that header rules see; evals: hits of eval functions, which the engine is not asked about. Each message gets a process
+# of its own: a pattern with captured values in it (%{NAME}) stays in SpamAssassin what it was for the first message (its /o).
+use strict; use warnings; use JSON::PP; use MIME::Base64; use Mail::SpamAssassin; use POSIX ();
+$| = 1;
 my $sa = Mail::SpamAssassin->new({local_tests_only => 1, dont_copy_prefs => 1, userprefs_filename => '/dev/null',
   post_config_text => "use_bayes 0\nuse_auto_welcomelist 0\n"});
 $sa->compile_now(0, 1);
@@ -14,7 +16,15 @@ my %evals = map { $_ => 1 } map { keys %$_ } map { values %{$conf->{$_}} } qw(he
 my $json = JSON::PP->new->canonical->ascii;
 sub text { my $t = shift; utf8::encode($t) if utf8::is_utf8($t); encode_base64($t, '') }
 while (my $file = <STDIN>) {
-  chomp $file; open my $h, '<:raw', $file or die "$file: $!"; my $bytes = do { local $/; <$h> };
+  chomp $file;
+  my $pid = fork() // die "fork: $!";
+  if ($pid == 0) { message($file); POSIX::_exit(0) }
+  waitpid($pid, 0);
+  die "$file: status $?" if $?;
+}
+sub message {
+  my $file = shift;
+  open my $h, '<:raw', $file or die "$file: $!"; my $bytes = do { local $/; <$h> };
   my $mail = $sa->parse($bytes, 1);
   my $status = Mail::SpamAssassin::PerMsgStatus->new($sa, $mail);
   $status->check();
