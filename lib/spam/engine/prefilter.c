@@ -6,7 +6,7 @@
 #include <hs.h>
 #include <string.h>
 
-#define SIZE_MAX_WRITTEN_OUT 20000u /* see size_of: beyond, compiling takes seconds and megabytes */
+#define SIZE_MAX_WRITTEN_OUT 6000u /* see size_of: beyond, compiling takes seconds and megabytes */
 #define NESTED_MAX 100u             /* groups in groups */
 
 G_DEFINE_QUARK(postern-prefilter-error, prefilter_error)
@@ -134,6 +134,10 @@ take(struct input *input, const struct prefilter_rule *rule, enum prefilter_kind
     /* /x is left out: blanks are where they mean nothing, and patterns with it are few. */
     if (expression == NULL || (rule->modifiers != NULL && strchr(rule->modifiers, 'x') != NULL))
         return FALSE;
+    if (size_of(expression->str) > SIZE_MAX_WRITTEN_OUT) {
+        g_autofree char *relaxed = prefilter_relax(expression->str);
+        g_string_assign(expression, relaxed);
+    }
     if (size_of(expression->str) > SIZE_MAX_WRITTEN_OUT || (kind == PREFILTER_JOINED && is_anchored(expression->str)))
         return FALSE;
     if (!is_taken(expression->str, flags) && !is_taken(expression->str, flags |= HS_FLAG_PREFILTER))

@@ -8,7 +8,7 @@
 #pragma once
 #include <glib.h>
 
-#define PREFILTER_PATTERN_MAX 2500u /* bytes of a pattern, after translation: larger ones compile for minutes */
+#define PREFILTER_PATTERN_MAX 4000u /* bytes of a pattern, after translation: larger ones compile for minutes */
 #define PREFILTER_RULES_MAX 100000u
 
 #define PREFILTER_ERROR prefilter_error_quark()

@@ -198,3 +198,58 @@ prefilter_syntax(const GString *pattern)
     g_string_free(w.out, TRUE);
     return NULL;
 }
+
+/* ---- repeats ---- */
+
+#define KEPT_MAX 3u /* least counts are kept up to this */
+
+/* One "{n,m}" at p: what stands for it, and where it ends; FALSE when it is none. */
+static gboolean
+relax_repeat(const char *p, GString *out, const char **end_r)
+{
+    char *end;
+    guint64 low = g_ascii_strtoull(p + 1, &end, 10), high = low;
+
+    if (!g_ascii_isdigit(p[1]))
+        return FALSE;
+    if (*end == ',') {
+        gboolean endless = end[1] == '}';
+        high = endless ? G_MAXUINT64 : g_ascii_strtoull(end + 1, &end, 10);
+        if (endless)
+            end++;
+    }
+    if (*end != '}')
+        return FALSE;
+    *end_r = end + 1;
+    if (high <= 1)
+        g_string_append_len(out, p, end + 1 - p);
+    else if (low <= 1)
+        g_string_append_c(out, low == 0 ? '*' : '+');
+    else
+        g_string_append_printf(out, "{%u,}", (guint)MIN(low, KEPT_MAX));
+    return TRUE;
+}
+
+char *
+prefilter_relax(const char *expression)
+{
+    GString *out = g_string_new(NULL);
+    gboolean in_class = FALSE;
+
+    for (const char *p = expression; *p != '\0';) {
+        const char *next = p + (*p == '\\' && p[1] != '\0' ? 2 : 1);
+        if (!in_class && *p == '{' && relax_repeat(p, out, &next)) {
+            p = next;
+            continue;
+        }
+        if (*p == '[' && in_class && p[1] == ':' && strchr(p, ']') != NULL)
+            next = strchr(p, ']') + 1;
+        else if (*p == '[')
+            in_class = TRUE;
+        else if (*p == ']')
+            in_class = FALSE;
+        g_string_append_len(out, p, next - p);
+        p = next;
+    }
+    return g_string_free(out, FALSE);
+}
