@@ -141,6 +141,19 @@ tokens_allowed(struct rules_parser *parser, const GPtrArray *tokens)
     return TRUE;
 }
 
+/* "-1" is a sign and a number, as Perl reads it. */
+static void
+split_signs(GPtrArray *tokens)
+{
+    for (guint i = 0; i < tokens->len; i++) {
+        char *token = g_ptr_array_index(tokens, i);
+        if ((*token != '-' && *token != '+') || !g_ascii_isdigit(token[1]))
+            continue;
+        g_ptr_array_insert(tokens, (int)i + 1, g_strdup(token + 1));
+        token[1] = '\0';
+    }
+}
+
 /* The condition's answer; -1 when the line can't be used at all. */
 static int
 answer(struct rules_parser *parser, const char *value)
@@ -150,6 +163,7 @@ answer(struct rules_parser *parser, const char *value)
 
     if (tokens == NULL || !tokens_allowed(parser, tokens))
         return -1;
+    split_signs(tokens);
     g_autoptr(GArray) nodes = rules_expression(tokens, read_leaf, parser);
     gboolean yes = nodes != NULL && rules_evaluate(nodes, NULL, parser->options->local_tests_only, &divided).is_true;
     if (nodes == NULL || divided) {
