@@ -159,7 +159,7 @@ def mutate(rng, data):
 
 
 def with_mutants(made, count):
-    rng = random.Random(20261128)
+    rng = random.Random(int(os.environ.get("POSTERN_RULE_SEED", "20261128")))
     out = list(made)
     for number in range(count):
         name, files = rng.choice(made)

@@ -295,7 +295,7 @@ enum rules_outcome
 code_dns_options(struct rules_parser *parser, const struct rules_row *row, const char *value)
 {
     g_autofree char *low = g_ascii_strdown(value, -1);
-    g_auto(GStrv) words = g_regex_split_simple("[\\s,]+", low, G_REGEX_RAW, 0);
+    g_auto(GStrv) words = g_regex_split_simple("[ \t\r\f\v,]+", low, G_REGEX_RAW, 0);
 
     for (char **word = words; *word != NULL; word++) {
         g_auto(GStrv) g = NULL, edns = NULL;

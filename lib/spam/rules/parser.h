@@ -41,7 +41,7 @@ struct rules_parser {
     GHashTable *commands;   /* char * -> const struct rules_row *: those of the core and of loaded plugins */
     GHashTable *functions;  /* char * -> const struct rules_function *: likewise */
     GHashTable *compat;     /* char *: a set of enable_compat's flags */
-    GHashTable *regexes;    /* char * -> GRegex * */
+    GHashTable *regexes;    /* char * -> pcre2_code *, of rules_match */
     GHashTable *calls;      /* eval function -> GPtrArray of rules' names, also of earlier definitions */
     GHashTable *mime_rules; /* char *: a set: names that mimeheader has defined */
     GHashTable *read;       /* char *: a set: files that were read */
@@ -68,6 +68,9 @@ guint rules_line(const struct rules_parser *parser);
 struct spam_rule *rules_rule(struct rules_parser *parser, const char *name);
 /* Does text match? groups: at least as many as asked for, "" for those that took no part; free. NULL: not wanted. */
 gboolean rules_match(struct rules_parser *parser, const char *regex, const char *text, char ***groups);
+/* The same from *offset on, which moves behind the match. */
+gboolean rules_match_next(struct rules_parser *parser, const char *regex, const char *text, gsize *offset, char ***groups);
+void rules_regex_free(gpointer code);
 /* Words of text, NULL-terminated; g_strfreev. An empty text has none. */
 char **rules_words(const char *text);
 /* The first word of value, and *rest: what follows, after blanks. free. */
