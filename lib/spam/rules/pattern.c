@@ -144,7 +144,11 @@ walk_class(struct walk *walk, GError **error)
         p++;
     if (p < walk->end && *p == ']')
         p++;
+#ifdef POSTERN_PLANTED_BUGS
+    while (*p != ']') { /* a class without end: on past the pattern's */
+#else
     while (p < walk->end && *p != ']') {
+#endif
         const char *close;
         if (*p == '\\' && p + 1 < walk->end) {
             if (p[1] == 'Q' || p[1] == 'E')

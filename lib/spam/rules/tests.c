@@ -70,7 +70,6 @@ parse_exists(struct rules_parser *parser, struct spam_rule *rule, const char *te
     g_free(rule->header);
     rule->header = g_strdup(groups[1]);
     rule->exists = TRUE;
-    rules_pattern_clear(&rule->pattern);
     return TRUE;
 }
 
