@@ -105,7 +105,7 @@ void rules_setting_free(gpointer setting);
 void rules_add_networks(struct rules_parser *parser, struct spam_setting *setting, const char *const *words);
 void rules_check_networks(struct rules_parser *parser);
 
-/* tests.c: defines a rule. text may be NULL for SPAM_RULE_EMPTY. */
+/* definitions.c: defines a rule. text may be NULL for SPAM_RULE_EMPTY. */
 void rules_add_test(struct rules_parser *parser, const char *name, const char *text, enum spam_rule_type type);
 void rules_note_captures(struct spam_rule *rule, char **text);
 /* metas.c */
@@ -125,7 +125,7 @@ void rules_uridnsbl_free(gpointer rule);
 void rules_meta_free(struct spam_meta *meta);
 struct spam_ruleset *rules_new(void);
 
-/* The codes of rows: core_codes.c, plugin_codes.c, rule_codes.c. */
+/* The codes of rows: core_codes.c, definitions.c, list_codes.c, plugin_codes.c, plugin_tests.c. */
 #define RULES_CODE(name) enum rules_outcome name(struct rules_parser *, const struct rules_row *, const char *)
 RULES_CODE(code_score);
 RULES_CODE(code_describe);

@@ -1,4 +1,4 @@
-/* tests.c: the directives that define rules and say something of them. */
+/* definitions.c: the directives that define rules and say something of them. */
 #include <string.h>
 #include "lib/spam/rules/parser.h"
 
