@@ -209,15 +209,31 @@ replace_all(const struct replacer *replacer, const char *pattern)
     return g_string_free(text, FALSE);
 }
 
-/* The pattern with the tags' texts as groups that are called: equal to the one written out, as long as modifiers only stand in front. */
+/* The bytes of "(?mods)" that a pattern begins with. */
+static gsize
+leading_modifiers(const char *text)
+{
+    gsize length = 0, letters;
+
+    while (g_str_has_prefix(text + length, "(?") && (letters = strspn(text + length + 2, G_CSET_a_2_z "^-")) > 0
+           && text[length + 2 + letters] == ')')
+        length += letters + 3;
+    return length;
+}
+
+/* The pattern with the tags' texts as groups that are called. Equal to the one written out as long as modifiers only stand in front,
+ * for a group has those of its definition: NULL where it is otherwise. */
 static char *
 compact_pattern(struct replacer *replacer, const struct spam_pattern *pattern)
 {
-    g_autoptr(GString) out = g_string_new_len(pattern->text, (gssize)pattern->modifiers);
+    gsize prefix = leading_modifiers(pattern->text);
+    g_autoptr(GString) out = g_string_new_len(pattern->text, (gssize)prefix);
 
+    if (rules_match(replacer->parser, "\\(\\?[\\^a-z-]+[:)]", pattern->text + prefix, NULL))
+        return NULL;
     replacer->groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     replacer->bodies = g_ptr_array_new_with_free_func(g_free);
-    g_autofree char *calls = replace_all(replacer, pattern->text + pattern->modifiers);
+    g_autofree char *calls = replace_all(replacer, pattern->text + prefix);
     g_string_append(out, "(?(DEFINE)");
     for (guint i = 0; i < replacer->bodies->len && out->len < SPAM_PATTERN_MAX; i++) { /* a body may bring new ones */
         g_autofree char *body = replace_all(replacer, g_ptr_array_index(replacer->bodies, i));
@@ -243,6 +259,10 @@ check_expanded(struct replacer *replacer, struct spam_rule *rule, struct spam_pa
         return FALSE;
     }
     g_autofree char *short_text = compact_pattern(replacer, &rule->pattern);
+    if (short_text == NULL) {
+        g_propagate_error(error, g_steal_pointer(&reason));
+        return FALSE;
+    }
     if (!rules_pattern_parse(&compact, short_text, RULES_BARE, FALSE, error))
         return FALSE;
     g_free(rule->compact);
