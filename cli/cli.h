@@ -24,6 +24,7 @@ extern const struct cli_command cli_config_commands[];
 extern const struct cli_command cli_db_commands[];
 extern const struct cli_command cli_dkim_commands[];
 extern const struct cli_command cli_dmarc_commands[];
+extern const struct cli_command cli_rules_commands[];
 int cli_dnsbl(int argc, char **argv, const char *config_path);
 int cli_control(int argc, char **argv, const char *config_path);
 int cli_reload(int argc, char **argv, const char *config_path);

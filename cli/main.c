@@ -19,6 +19,7 @@ static const struct cli_command commands[] = {
     {"dmarc", "send, read and show DMARC reports", NULL, cli_dmarc_commands},
     {"dnsbl", "ask DNS block and welcome lists, or whether they work", cli_dnsbl, NULL},
     {"db", "make, migrate or check the databases", NULL, cli_db_commands},
+    {"rules", "check and explain SpamAssassin's rules", NULL, cli_rules_commands},
     {"reload", "let a daemon load its configuration again", cli_reload, NULL},
     {"status", "ask the daemons how they are", cli_status, NULL},
     {"control", "send a command to a daemon", cli_control, NULL},

@@ -52,6 +52,7 @@ sub pattern {
     $text =~ s/^\(\?\^aa://;
     $text =~ s/\n?\)\z//;
     $text =~ s/^\(\?aa\)//;    # replaced tags bring it in twice
+    $text = "built in" if $text =~ /^\(\?\^:\(\?:a\(\?:ble/;    # stop words
     return $text;
 }
 
@@ -154,7 +155,7 @@ sub settings {
     $out{"headers_$_"} = [ map { @$_ } @{ $conf->{"headers_$_"} } ] for qw(ham spam);
     delete $out{asnlookups} if !$out{asnlookups};
     $out{asnlookups} = [ map { @$_{qw(zone asn_tag route_tag)} } @{ $conf->{asnlookups} } ] if $conf->{asnlookups};
-    $out{"list:$_"} = emptied($conf->{$_}) for grep { ref $conf->{$_} eq 'HASH' && /^PARITY_/ } keys %$conf;
+    $out{$_} = emptied($conf->{$_}) for grep { ref $conf->{$_} eq 'HASH' && /^[A-Z]/ } keys %$conf;    # enlist_addrlist
     return { map { $_ => $out{$_} } grep { defined $out{$_} } keys %out };
 }
 
@@ -198,7 +199,7 @@ sub configuration {
         languages_filename => '/usr/share/spamassassin/languages', userstate_dir => '/nonexistent' });
     $sa->init(0);
     my $conf = $sa->{conf};
-    my %out = (errors => $conf->{errors}, plugins => [ sort keys %{ $conf->{plugins_loaded} } ]);
+    my %out = (errors => $conf->{errors}, rules => {}, scores => {}, plugins => [ sort keys %{ $conf->{plugins_loaded} } ]);
     $out{rules}{$_} = rule($conf, $sa, $_) for keys %{ $conf->{test_types} };
     for my $name (keys %{ $conf->{scoreset}[0] }) {
         $out{scores}{$name} = [ map { sprintf '%.9g', $conf->{scoreset}[$_]{$name} } 0 .. 3 ];
@@ -251,9 +252,7 @@ if (@ARGV && $ARGV[0] eq '--tables') {
     print $out $json->encode(tables()), "\n";
     exit 0;
 }
-$| = 1;
-select $out;
-$| = 1;
+select((select($out), $| = 1)[0]);    # SpamAssassin prints some tokens to the selected handle
 while (my $line = <STDIN>) {
     chomp $line;
     my $pid = fork;    # plugins leave traces in the process

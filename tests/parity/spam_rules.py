@@ -17,7 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ORACLE = os.path.join(HERE, "spam_rules.pl")
 CASES = os.path.join(HERE, "spam_rules_cases.txt")
 SHOWN_MAX = 12
-MUTANTS = 400
+MUTANTS = int(os.environ.get("POSTERN_RULE_MUTANTS", "400"))
 
 
 def lines_of(command, text):
@@ -47,11 +47,7 @@ def ours(build, text, *arguments):
                           env=dict(os.environ, LC_ALL="C", ASAN_OPTIONS="detect_leaks=0"))
     if done.returncode != 0:
         raise RuntimeError(f"spam_rules_driver: exit {done.returncode}")
-    return [utf8_of(json.loads(line)) for line in done.stdout.split(b"\n") if line]
-
-
-def utf8_of(value):
-    return value
+    return [json.loads(line) for line in done.stdout.split(b"\n") if line]
 
 
 def short(value):
@@ -78,24 +74,20 @@ def differences(path, theirs, mine):
 # Settings that are only there once something gave them a value.
 def comparable(made):
     made = dict(made)
+    for rule in made.get("rules", {}).values():
+        if (rule.get("pattern") or "").startswith("(?aa)"):
+            rule["pattern"] = rule["pattern"][5:]
     made.pop("diagnostics", None)
     settings = dict(made.get("settings", {}))
     for key in list(settings):
         if settings[key] in (None, {}, []):
             del settings[key]
-    for key in ("freemail_domains", "freemail_welcomelist", "bayes_stopword", "hashbl_acl", "uri_host_lists_", "geodb", "by_zone",
+    for key in ("freemail_domains", "freemail_welcomelist", "bayes_stopword", "hashbl_acl", "geodb", "by_zone",
                 "urilocalbl", "dns_local_ports", "fns_addrlists", "replace_rules", "hashbl_email_regex", "hashbl_email_welcomelist",
                 "asnlookups_ipv6", "spamcop_relayport", "geodb_search_path", "extracttext_timeout_total", "extracttext_use",
                 "extracttext_external"):
         settings.pop(key, None)
-    lists = {key: value for key, value in settings.items() if not key.startswith(("PARITY_", "list:", "FNS_"))}
-    for key, value in settings.items():
-        if key.startswith("PARITY_"):
-            lists["list:" + key] = value
-        elif key.startswith("list:"):
-            lists[key] = value
-    named = {"(CREDIT)", "(SUBJ)"}
-    made["settings"] = {key: value for key, value in lists.items() if key not in named}
+    made["settings"] = settings
     return made
 
 
@@ -116,7 +108,7 @@ def debian(build):
         count, lines = differences(net, comparable(there), comparable(here))
         total += count
         found += lines
-    return [("rules-debian", total - len(found), total, found[:SHOWN_MAX])]
+    return [("spam-rules-debian", total - len(found), total, found[:SHOWN_MAX])]
 
 
 def cases():
@@ -167,7 +159,7 @@ def mutate(rng, data):
 
 
 def with_mutants(made, count):
-    rng = random.Random(20261128)
+    rng = random.Random(int(os.environ.get("POSTERN_RULE_SEED", "20261128")))
     out = list(made)
     for number in range(count):
         name, files = rng.choice(made)
@@ -202,7 +194,7 @@ def generated(build):
         same += not lines
         if lines:
             found.append(f"{number:04} {name}: " + "; ".join(lines[:3]))
-    return [("rules-generated", same, len(made), found[:SHOWN_MAX])]
+    return [("spam-rules-generated", same, len(made), found[:SHOWN_MAX])]
 
 
 def tables(build):
@@ -215,7 +207,7 @@ def tables(build):
     mine["plugins"]["ExtractText"]["commands"] = [c for c in mine["plugins"]["ExtractText"]["commands"] if not
                                                   c.startswith(("extracttext_use", "extracttext_external"))]
     count, found = differences("", theirs, mine)
-    return [("rules-tables", count - len(found), count, found[:SHOWN_MAX])]
+    return [("spam-rules-tables", count - len(found), count, found[:SHOWN_MAX])]
 
 
 def run(build, corpus, every=1):

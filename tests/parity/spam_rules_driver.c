@@ -227,6 +227,22 @@ detail_json(const struct spam_uri_detail *detail)
     return out;
 }
 
+/* In the order of text, each once. */
+static json_t *
+codes(const char *joined)
+{
+    g_auto(GStrv) words = g_strsplit(joined, ",", -1);
+    g_autoptr(GPtrArray) once = g_ptr_array_new();
+
+    for (char **word = words; *word != NULL; word++)
+        if (!g_ptr_array_find_with_equal_func(once, *word, g_str_equal, NULL))
+            g_ptr_array_add(once, *word);
+    g_ptr_array_sort(once, by_text);
+    g_ptr_array_add(once, NULL);
+    g_autofree char *out = g_strjoinv(",", (char **)once->pdata);
+    return text(out);
+}
+
 static json_t *
 askdns_json(const struct spam_askdns *ask)
 {
@@ -236,7 +252,8 @@ askdns_json(const struct spam_askdns *ask)
     json_object_set_new(out, "type", text(ask->type));
     json_object_set_new(out, "answers", list(ask->answers));
     json_object_set_new(out, "tags", sorted(ask->tags));
-    json_object_set_new(out, "subtest", text(ask->kind == SPAM_SUBTEST_PATTERN ? ask->pattern.text : ask->text));
+    json_object_set_new(out, "subtest", ask->kind == SPAM_SUBTEST_RCODES ? codes(ask->text)
+                                        : text(ask->kind == SPAM_SUBTEST_PATTERN ? ask->pattern.text : ask->text));
     return out;
 }
 
@@ -290,6 +307,10 @@ plugins_json(const struct spam_ruleset *set_)
     json_decref(freemail);
     if (rules_plugin_loaded(set_, "Bayes"))
         json_object_set_new(out, "stopwords", map(rules_map(set_, "bayes_stopword"), SPAM_SETTING_MAP));
+    json_t *words = json_object_get(out, "stopwords");
+    const char *english = json_string_value(json_object_get(words, "en"));
+    if (english != NULL && g_str_has_prefix(english, "(?:able|"))
+        json_object_set_new(words, "en", json_string("built in"));
     if (rules_plugin_loaded(set_, "HashBL"))
         json_object_set_new(out, "acl", map(rules_map(set_, "hashbl_acl"), SPAM_SETTING_MAPS));
     return out;

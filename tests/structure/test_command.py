@@ -127,3 +127,33 @@ def test_control_commands(tmp_path):
     assert asked == [b"reload\n", b"reload\n", b"flush now\n"]
     assert run("-c", conf, "status")[0] == 1
     assert "archived has no control socket" in run("-c", conf, "status", "archived")[2]
+
+
+def test_rules_check_and_show(tmp_path):
+    """Rule files: faults by file and line, those of the files that were named only, and a rule explained."""
+    site = tmp_path / "site"
+    site.mkdir()
+    write(site / "a.pre", "loadplugin Mail::SpamAssassin::Plugin::HTMLEval\n")
+    write(site / "local.cf", "header __A Subject =~ /caf\\xe9/i\nbody B eval:nosuch()\nmeta M __A && B\nscore M 1.5\n"
+                             "describe M both of them\nnosuch 1\n")
+    where = ("--rules", tmp_path / "none", "--site", site)
+    code, out, err = run("rules", "check", *where)
+    assert (code, out) == (1, "3 rules in 2 files, 1 error\n")
+    assert f"error: {site}/local.cf:6: failed to parse line: nosuch 1\n" in err
+    assert "warning: B: no loaded plugin has the function nosuch: it never hits\n" in err
+    new = write(tmp_path / "new.cf", "body C /(/\nbody D /d/\n")
+    code, out, err = run("rules", "check", *where, new)
+    assert (code, out) == (1, "4 rules in 3 files, 1 error\n")
+    assert f"error: {new}:1: invalid regexp for C '/(/'" in err and "nosuch 1" not in err
+    write(new, "body D /d/\n")
+    assert run("rules", "check", *where, new)[0] == 0
+    assert run("rules", "check", *where, tmp_path / "absent.cf")[0] == 1
+    assert run("rules", "check", "--rules", tmp_path / "none", "--site", tmp_path / "none")[0] == 1
+    code, out, _ = run("rules", "show", *where, "M")
+    assert code == 0
+    assert out.splitlines() == ["M", "  describes   both of them", f"  defined     {site}/local.cf:3", "  looks at    meta",
+                                "  expression  __A && B",
+                                "  scores      1.5 local, 1.5 network, 1.5 local with Bayes, 1.5 network with Bayes",
+                                "  priority    0", "  depends on  __A B"]
+    assert "  used by     M\n" in run("rules", "show", *where, "__A")[1]
+    assert run("rules", "show", *where, "NOSUCH")[::2] == (1, 'postern: there is no rule "NOSUCH"\n')

@@ -25,9 +25,18 @@ in_list(const char *const *list, const char *name)
     return FALSE;
 }
 
-/* has(Module::thing): the core's features, or those and the eval functions of a plugin that is loaded. */
 static gboolean
-has_feature(const struct rules_parser *parser, const char *module, const char *feature)
+has_function(const char *plugin, const char *name)
+{
+    for (gsize i = 0; i < rules_n_functions; i++)
+        if (strcmp(rules_functions[i].plugin, plugin) == 0 && strcmp(rules_functions[i].name, name) == 0)
+            return TRUE;
+    return FALSE;
+}
+
+/* The core's features, or those of a plugin that is loaded; has() finds its eval functions, too, while can() would call them. */
+static gboolean
+has_feature(const struct rules_parser *parser, const char *module, const char *feature, gboolean calls)
 {
     static const char prefix[] = "Mail::SpamAssassin::Plugin::";
 
@@ -40,7 +49,7 @@ has_feature(const struct rules_parser *parser, const char *module, const char *f
         return FALSE;
     for (gsize i = 0; i < rules_n_plugins; i++)
         if (strcmp(rules_plugins[i].name, module + strlen(prefix)) == 0)
-            return in_list(rules_plugins[i].features, feature);
+            return in_list(rules_plugins[i].features, feature) || (!calls && has_function(rules_plugins[i].name, feature));
     return FALSE;
 }
 
@@ -54,7 +63,7 @@ ask_feature(struct rules_parser *parser, const char *function, const char *name)
         return FALSE;
     }
     g_autofree char *module = g_strndup(name, (gsize)(last - name));
-    return has_feature(parser, module, last + 2);
+    return has_feature(parser, module, last + 2, *function == 'c');
 }
 
 static const char *
@@ -141,6 +150,19 @@ tokens_allowed(struct rules_parser *parser, const GPtrArray *tokens)
     return TRUE;
 }
 
+/* "-1" is a sign and a number, as Perl reads it. */
+static void
+split_signs(GPtrArray *tokens)
+{
+    for (guint i = 0; i < tokens->len; i++) {
+        char *token = g_ptr_array_index(tokens, i);
+        if ((*token != '-' && *token != '+') || !g_ascii_isdigit(token[1]))
+            continue;
+        g_ptr_array_insert(tokens, (int)i + 1, g_strdup(token + 1));
+        token[1] = '\0';
+    }
+}
+
 /* The condition's answer; -1 when the line can't be used at all. */
 static int
 answer(struct rules_parser *parser, const char *value)
@@ -150,6 +172,7 @@ answer(struct rules_parser *parser, const char *value)
 
     if (tokens == NULL || !tokens_allowed(parser, tokens))
         return -1;
+    split_signs(tokens);
     g_autoptr(GArray) nodes = rules_expression(tokens, read_leaf, parser);
     gboolean yes = nodes != NULL && rules_evaluate(nodes, NULL, parser->options->local_tests_only, &divided).is_true;
     if (nodes == NULL || divided) {

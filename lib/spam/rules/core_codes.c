@@ -295,7 +295,7 @@ enum rules_outcome
 code_dns_options(struct rules_parser *parser, const struct rules_row *row, const char *value)
 {
     g_autofree char *low = g_ascii_strdown(value, -1);
-    g_auto(GStrv) words = g_regex_split_simple("[\\s,]+", low, G_REGEX_RAW, 0);
+    g_auto(GStrv) words = g_regex_split_simple("[ \t\r\f\v,]+", low, G_REGEX_RAW, 0);
 
     for (char **word = words; *word != NULL; word++) {
         g_auto(GStrv) g = NULL, edns = NULL;
@@ -488,6 +488,18 @@ code_enable_compat(struct rules_parser *parser, const struct rules_row *row, con
     return RULES_GOOD;
 }
 
+/* What a module may be called now, and by the setting of old. */
+static const struct {
+    const char *name, *regex;
+    gboolean old;
+} modules[] = {{"geoip2", "(?i)^(?:maxmind::db::reader|geoip2(?:::database::reader)?)$", FALSE},
+               {"geoip", "(?i)^geo(?:::)?ip$", FALSE},
+               {"dbfile", "(?i)^(?:ip::country::)?db_file$", FALSE},
+               {"fast", "(?i)^(?:ip::country::)?fast$", FALSE},
+               {"geoip2", "(?i)geoip2", TRUE},
+               {"geoip", "(?i)geo", TRUE},
+               {"fast", "(?i)fast", TRUE}};
+
 /* geodb: "module", "country", "city" and "isp". argument: which. */
 enum rules_outcome
 code_geodb(struct rules_parser *parser, const struct rules_row *row, const char *value)
@@ -498,12 +510,11 @@ code_geodb(struct rules_parser *parser, const struct rules_row *row, const char 
         rules_set_pair(parser, "geodb", row->argument, value);
         return RULES_GOOD;
     }
+    const char *module = NULL;
     gboolean old = strcmp(row->name, "country_db_type") == 0;
-    const char *module = rules_match(parser, old ? "(?i)GeoIP2" : "(?i)^(?:maxmind::db::reader|geoip2(?:::database::reader)?)$", value, NULL) ? "geoip2"
-                         : rules_match(parser, old ? "(?i)Geo" : "(?i)^geo(?:::)?ip$", value, NULL)                                          ? "geoip"
-                         : !old && rules_match(parser, "(?i)^(?:ip::country::)?db_file$", value, NULL)                                       ? "dbfile"
-                         : rules_match(parser, old ? "(?i)Fast" : "(?i)^(?:ip::country::)?fast$", value, NULL)                               ? "fast"
-                                                                                                                                            : NULL;
+    for (gsize i = 0; i < G_N_ELEMENTS(modules) && module == NULL; i++)
+        if (modules[i].old == old && rules_match(parser, modules[i].regex, value, NULL))
+            module = modules[i].name;
     if (module == NULL)
         return RULES_INVALID;
     rules_set_pair(parser, "geodb", "module", module);

@@ -58,7 +58,7 @@ rules_number_token(const char *token, double *number)
     gsize whole = strspn(token, "0123456789");
     const char *rest = token + whole;
 
-    if (whole == 0 || (*rest == '.' && rest[1] != '\0' && rest[1 + strspn(rest + 1, "0123456789")] != '\0')
+    if (whole == 0 || (*rest == '.' && (rest[1] == '\0' || rest[1 + strspn(rest + 1, "0123456789")] != '\0'))
         || (*rest != '\0' && *rest != '.'))
         return FALSE;
     if (whole > 1 && *token == '0' && *rest == '\0') { /* octal */

@@ -266,12 +266,22 @@ read_range(struct rules_parser *parser, const struct spam_rule *rule, struct spa
         mime->range_max = low;
 }
 
+/* What there is for English when the files say nothing. Nowhere anchored, as there. */
+static const char english[] =
+    "(?:able|already|all|and|any|are|because|both|can|come|each|email|even|few|first|for|from|give|have|has|http|information|into|"
+    "it's|just|know|like|long|look|made|mail(?:ing|to)?|make|many|more|most|much|need|not|now|number|off|only|one|out|own|people|"
+    "place|right|same|see|such|that|this|through|the|time|using|web|where|why|without|with|world|work|years?|you(?:'re|r)?)";
+
 /* Stop words of languages that have some. */
 static void
 trim_languages(struct rules_parser *parser)
 {
     const struct spam_setting *languages = rules_setting(parser->set, "bayes_stopword_languages");
     GHashTable *words = rules_map(parser->set, "bayes_stopword");
+
+    if (words == NULL || !g_hash_table_contains(words, "en"))
+        rules_set_pair(parser, "bayes_stopword", "en", english);
+    words = rules_map(parser->set, "bayes_stopword");
 
     for (guint i = 0; languages != NULL && languages->list != NULL && i < languages->list->len;) {
         const char *language = g_ptr_array_index(languages->list, i);

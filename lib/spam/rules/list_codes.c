@@ -165,9 +165,9 @@ code_subject_list(struct rules_parser *parser, const struct rules_row *row, cons
 
 /* ---- hosts of URIs ---- */
 
-/* list -> host -> "1", or "0" for !host. */
-static void
-enlist_host(struct rules_parser *parser, const char *list, const char *word)
+/* The list of the name, made when it is new. */
+static GHashTable *
+host_list(struct rules_parser *parser, const char *list)
 {
     struct spam_setting *setting = rules_setting_of(parser, "uri_host_lists", SPAM_SETTING_MAPS);
     GHashTable *hosts = g_hash_table_lookup(setting->map, list);
@@ -176,7 +176,14 @@ enlist_host(struct rules_parser *parser, const char *list, const char *word)
         hosts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
         g_hash_table_insert(setting->map, g_strdup(list), hosts);
     }
-    g_hash_table_replace(hosts, lower(word + (*word == '!')), g_strdup(*word == '!' ? "0" : "1"));
+    return hosts;
+}
+
+/* list -> host -> "1", or "0" for !host. */
+static void
+enlist_host(struct rules_parser *parser, const char *list, const char *word)
+{
+    g_hash_table_replace(host_list(parser, list), lower(word + (*word == '!')), g_strdup(*word == '!' ? "0" : "1"));
 }
 
 enum rules_outcome
@@ -227,7 +234,7 @@ code_delist_uri_host(struct rules_parser *parser, const struct rules_row *row, c
     if (*value == '\0')
         return RULES_MISSING;
     if (named_words(parser, value, &list, &words)) {
-        delist(g_hash_table_lookup(setting->map, list), words);
+        delist(host_list(parser, list), words);
         return RULES_GOOD;
     }
     words = rules_words(value);

@@ -3,7 +3,8 @@
 #include "lib/spam/rules/expression.h"
 #include "lib/spam/rules/parser.h"
 
-#define MATCHING "(?<!_)\\brules_matching\\(\\s*([_a-zA-Z*?][_a-zA-Z0-9*?]{0,127})\\s*\\)"
+#define BLANK "[ \t\r\f\v]*"
+#define MATCHING "(?<![A-Za-z0-9_])rules_matching\\(" BLANK "([_a-zA-Z*?][_a-zA-Z0-9*?]{0,127})" BLANK "\\)"
 
 /* ---- at the definition ---- */
 

@@ -63,7 +63,8 @@ read_network(const char *word, struct spam_network *network)
         text[length - 1] = '\0';
         memmove(text, text + 1, length - 1);
     }
-    if ((scope = strchr(text, '%')) != NULL)
+    if ((scope = strchr(text, '%')) != NULL
+        && scope[1 + strspn(scope + 1, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "._~-")] == '\0')
         *scope = '\0';
     network->bits = 128;
     gsize digits = strspn(text, "0123456789");

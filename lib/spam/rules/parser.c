@@ -1,5 +1,7 @@
 /* parser.c: what all parts of the reader need: diagnostics, names, words, small matches, plugins. */
+#define PCRE2_CODE_UNIT_WIDTH 8
 #include "lib/spam/rules/parser.h"
+#include <pcre2.h>
 #include <string.h>
 
 guint
@@ -67,28 +69,58 @@ rules_rule(struct rules_parser *parser, const char *name)
     return rule;
 }
 
+void
+rules_regex_free(gpointer code)
+{
+    pcre2_code_free(code);
+}
+
+/* Bytes, and classes of ASCII only, as Perl takes a line of a file. (GRegex would take them as Latin-1.) */
+static pcre2_code *
+regex_of(struct rules_parser *parser, const char *regex)
+{
+    pcre2_code *code = g_hash_table_lookup(parser->regexes, regex);
+    int error;
+    size_t at;
+
+    if (code != NULL)
+        return code;
+    code = pcre2_compile((PCRE2_SPTR)regex, PCRE2_ZERO_TERMINATED, PCRE2_DOLLAR_ENDONLY, &error, &at, NULL);
+    if (code != NULL)
+        g_hash_table_insert(parser->regexes, g_strdup(regex), code);
+    return code;
+}
+
+gboolean
+rules_match_next(struct rules_parser *parser, const char *regex, const char *text, gsize *offset, char ***groups)
+{
+    pcre2_code *code = regex_of(parser, regex);
+    guint32 n = 0;
+
+    g_return_val_if_fail(code != NULL, FALSE);
+    if (*offset > strlen(text))
+        return FALSE;
+    pcre2_match_data *data = pcre2_match_data_create_from_pattern(code, NULL);
+    int found = pcre2_match(code, (PCRE2_SPTR)text, strlen(text), *offset, 0, data, NULL);
+    const size_t *spans = pcre2_get_ovector_pointer(data);
+    pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &n);
+    if (found > 0)
+        *offset = spans[1] > spans[0] ? spans[1] : spans[1] + 1;
+    if (found > 0 && groups != NULL) {
+        *groups = g_new0(char *, n + 2);
+        for (guint32 i = 0; i <= n; i++)
+            (*groups)[i] = spans[2 * i] == PCRE2_UNSET ? g_strdup("") : g_strndup(text + spans[2 * i], spans[2 * i + 1] - spans[2 * i]);
+    }
+    pcre2_match_data_free(data);
+    return found > 0;
+}
+
 gboolean
 rules_match(struct rules_parser *parser, const char *regex, const char *text, char ***groups)
 {
-    GRegex *compiled = g_hash_table_lookup(parser->regexes, regex);
-    g_autoptr(GMatchInfo) match = NULL;
+    gsize offset = 0;
 
-    if (compiled == NULL) {
-        compiled = g_regex_new(regex, G_REGEX_RAW | G_REGEX_DOLLAR_ENDONLY, 0, NULL);
-        g_return_val_if_fail(compiled != NULL, FALSE);
-        g_hash_table_insert(parser->regexes, g_strdup(regex), compiled);
-    }
-    gboolean matched = g_regex_match(compiled, text, 0, &match);
-    if (!matched || groups == NULL)
-        return matched;
-    guint n = (guint)g_regex_get_capture_count(compiled);
-    *groups = g_new0(char *, n + 2);
-    for (guint i = 0; i <= n; i++) {
-        (*groups)[i] = g_match_info_fetch(match, (int)i);
-        if ((*groups)[i] == NULL)
-            (*groups)[i] = g_strdup("");
-    }
-    return TRUE;
+    return rules_match_next(parser, regex, text, &offset, groups);
 }
 
 #define BLANKS " \t\n\r\f\v"

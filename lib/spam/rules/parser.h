@@ -41,7 +41,7 @@ struct rules_parser {
     GHashTable *commands;   /* char * -> const struct rules_row *: those of the core and of loaded plugins */
     GHashTable *functions;  /* char * -> const struct rules_function *: likewise */
     GHashTable *compat;     /* char *: a set of enable_compat's flags */
-    GHashTable *regexes;    /* char * -> GRegex * */
+    GHashTable *regexes;    /* char * -> pcre2_code *, of rules_match */
     GHashTable *calls;      /* eval function -> GPtrArray of rules' names, also of earlier definitions */
     GHashTable *mime_rules; /* char *: a set: names that mimeheader has defined */
     GHashTable *read;       /* char *: a set: files that were read */
@@ -68,6 +68,9 @@ guint rules_line(const struct rules_parser *parser);
 struct spam_rule *rules_rule(struct rules_parser *parser, const char *name);
 /* Does text match? groups: at least as many as asked for, "" for those that took no part; free. NULL: not wanted. */
 gboolean rules_match(struct rules_parser *parser, const char *regex, const char *text, char ***groups);
+/* The same from *offset on, which moves behind the match. */
+gboolean rules_match_next(struct rules_parser *parser, const char *regex, const char *text, gsize *offset, char ***groups);
+void rules_regex_free(gpointer code);
 /* Words of text, NULL-terminated; g_strfreev. An empty text has none. */
 char **rules_words(const char *text);
 /* The first word of value, and *rest: what follows, after blanks. free. */
@@ -102,7 +105,7 @@ void rules_setting_free(gpointer setting);
 void rules_add_networks(struct rules_parser *parser, struct spam_setting *setting, const char *const *words);
 void rules_check_networks(struct rules_parser *parser);
 
-/* tests.c: defines a rule. text may be NULL for SPAM_RULE_EMPTY. */
+/* definitions.c: defines a rule. text may be NULL for SPAM_RULE_EMPTY. */
 void rules_add_test(struct rules_parser *parser, const char *name, const char *text, enum spam_rule_type type);
 void rules_note_captures(struct spam_rule *rule, char **text);
 /* metas.c */
@@ -122,7 +125,7 @@ void rules_uridnsbl_free(gpointer rule);
 void rules_meta_free(struct spam_meta *meta);
 struct spam_ruleset *rules_new(void);
 
-/* The codes of rows: core_codes.c, plugin_codes.c, rule_codes.c. */
+/* The codes of rows: core_codes.c, definitions.c, list_codes.c, plugin_codes.c, plugin_tests.c. */
 #define RULES_CODE(name) enum rules_outcome name(struct rules_parser *, const struct rules_row *, const char *)
 RULES_CODE(code_score);
 RULES_CODE(code_describe);

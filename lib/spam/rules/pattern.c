@@ -95,6 +95,19 @@ walk_brace(struct walk *walk, GError **error)
     return TRUE;
 }
 
+/* "{XXX}" of more than a byte? */
+static gboolean
+is_wide(const char *p, const char *end)
+{
+    guint number = 0;
+
+    if (p == end || *p != '{')
+        return FALSE;
+    for (p++; p < end && g_ascii_isxdigit(*p); p++)
+        number = MIN(number * 16 + (guint)g_ascii_xdigit_value(*p), 0x1000000u);
+    return p < end && *p == '}' && number > 0xff;
+}
+
 static gboolean
 walk_escape(struct walk *walk, GError **error)
 {
@@ -103,6 +116,12 @@ walk_escape(struct walk *walk, GError **error)
     char c = walk->at[1];
     if (c == 'Q' || c == 'E')
         return refuse(error, "\\Q and \\E are not for patterns in files");
+    if (c == 'x' && is_wide(walk->at + 2, walk->end)) { /* no byte is that */
+        g_string_append(walk->out, "(?:(?!))");
+        walk->at = (const char *)memchr(walk->at, '}', (gsize)(walk->end - walk->at)) + 1;
+        walk->before = BEFORE_ATOM;
+        return TRUE;
+    }
     g_string_append_len(walk->out, walk->at, 2);
     walk->at += 2;
     walk->before = strchr("bBAzZGK", c) != NULL && c != '\0' ? BEFORE_ASSERTION : BEFORE_ATOM;
@@ -125,7 +144,11 @@ walk_class(struct walk *walk, GError **error)
         p++;
     if (p < walk->end && *p == ']')
         p++;
+#ifdef POSTERN_PLANTED_BUGS
+    while (*p != ']') { /* a class without end: on past the pattern's */
+#else
     while (p < walk->end && *p != ']') {
+#endif
         const char *close;
         if (*p == '\\' && p + 1 < walk->end) {
             if (p[1] == 'Q' || p[1] == 'E')
@@ -167,6 +190,26 @@ walk_modifiers(struct walk *walk)
     return (gsize)(p + 1 - walk->at);
 }
 
+/* The bytes of a group's beginning: "(", "(?:", "(?<=", "(?<name>" and so on. */
+static gsize
+group_head(const char *at, gsize left)
+{
+    const char *name = at + 2, *end = NULL;
+
+    if (left < 3 || (at[1] != '?' && at[1] != '*'))
+        return 1;
+    if (at[1] == '*')
+        return 2;
+    if (strchr("=!>|:", *name) != NULL)
+        return 3;
+    if (left > 3 && *name == '<' && (name[1] == '=' || name[1] == '!'))
+        return 4;
+    name += *name == 'P';
+    if (*name == '<' || *name == '\'')
+        end = memchr(name + 1, *name == '<' ? '>' : '\'', left - (gsize)(name + 1 - at));
+    return end != NULL ? (gsize)(end + 1 - at) : 2;
+}
+
 static gboolean
 walk_group(struct walk *walk, GError **error)
 {
@@ -190,13 +233,7 @@ walk_group(struct walk *walk, GError **error)
     walk->groups[walk->depth++] =
         left > 3 && at[1] == '?' && (at[2] == '=' || at[2] == '!' || (at[2] == '<' && (at[3] == '=' || at[3] == '!')));
     if (modifiers == 0) {
-        gsize head = 1;
-        if (left > 2 && at[1] == '?' && strchr("=!>|", at[2]) != NULL)
-            head = 3;
-        else if (left > 3 && at[1] == '?' && at[2] == '<' && (at[3] == '=' || at[3] == '!'))
-            head = 4;
-        else if (left > 1 && (at[1] == '?' || at[1] == '*'))
-            head = 2;
+        gsize head = group_head(at, left);
         g_string_append_len(walk->out, at, (gssize)head);
         modifiers = head;
     }
@@ -263,6 +300,12 @@ rules_pattern_compile(const char *text, guint32 options, GError **error)
         g_set_error(error, rules_pattern_quark(), code, "%s at byte %zu", message, at);
     }
     return re;
+}
+
+gboolean
+rules_pattern_too_long(const GError *error)
+{
+    return error != NULL && error->domain == rules_pattern_quark() && error->code == PCRE2_ERROR_PATTERN_TOO_LARGE;
 }
 
 /* ---- delimiters and modifiers ---- */

@@ -18,4 +18,6 @@ gboolean rules_pattern_parse(struct spam_pattern *pattern, const char *text, enu
 /* PCRE2 code of pattern text that rules_pattern_parse took: Perl's meaning under /aa over bytes. options: PCRE2_*. Free with
  * pcre2_code_free. NULL with error. Thread-safe. */
 struct pcre2_real_code_8 *rules_pattern_compile(const char *text, guint32 options, GError **error);
+/* Is the error of the two above only that PCRE2 has no room for so long a pattern? */
+gboolean rules_pattern_too_long(const GError *error);
 void rules_pattern_clear(struct spam_pattern *pattern);

@@ -83,24 +83,26 @@ code_uri_detail(struct rules_parser *parser, const struct rules_row *row, const 
 {
     const char *text;
     g_autofree char *name = rules_word(value, &text);
-    g_autoptr(GRegex) regex = g_regex_new("\\b(\\w+)\\b\\s*([=!]~)\\s*((?:/.*?/|m(\\W).*?\\4)[imsx]*)(?=\\s|$)", G_REGEX_RAW, 0, NULL);
-    g_autoptr(GMatchInfo) match = NULL;
+    static const char regex[] = "\\b(\\w+)\\b\\s*([=!]~)\\s*((?:/.*?/|m(\\W).*?\\4)[imsx]*)(?=\\s|$)";
+    gsize offset = 0;
     gboolean added = FALSE;
 
     (void)row;
     if (*text == '\0')
         return RULES_INVALID;
-    for (g_regex_match(regex, text, 0, &match); g_match_info_matches(match); g_match_info_next(match, NULL)) {
-        g_autofree char *word = g_match_info_fetch(match, 1), *op = g_match_info_fetch(match, 2), *re = g_match_info_fetch(match, 3);
+    for (;;) {
+        g_auto(GStrv) g = NULL;
+        if (!rules_match_next(parser, regex, text, &offset, &g))
+            break;
         struct spam_pattern pattern = {0};
         g_autoptr(GError) error = NULL;
-        int target = target_of(word);
-        if (target < 0 || !rules_pattern_parse(&pattern, re, RULES_DELIMITED, FALSE, &error))
+        int target = target_of(g[1]);
+        if (target < 0 || !rules_pattern_parse(&pattern, g[3], RULES_DELIMITED, FALSE, &error))
             return RULES_INVALID;
         struct spam_uri_detail *detail = uri_detail_of(parser, name);
         rules_pattern_clear(&detail->targets[target].pattern);
         detail->targets[target].pattern = pattern;
-        detail->targets[target].negated = *op == '!';
+        detail->targets[target].negated = *g[2] == '!';
         added = TRUE;
     }
     if (!added)

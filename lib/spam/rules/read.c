@@ -132,6 +132,8 @@ rules_read_all(struct rules_parser *parser)
     read_path(parser, rules, ".cf");
     read_path(parser, site, ".cf");
     read_path(parser, options->preferences, ".cf");
+    for (const char *const *file = options->more; file != NULL && *file != NULL; file++)
+        read_file(parser, *file);
 }
 
 /* ~ is the home directory; a relative name is beside the file that includes it. */

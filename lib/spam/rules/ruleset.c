@@ -26,6 +26,7 @@ rules_rule_free(gpointer data)
     g_free(rule->header);
     g_free(rule->if_unset);
     g_free(rule->unexpanded);
+    g_free(rule->compact);
     g_clear_pointer(&rule->tag_uses, g_array_unref);
     g_clear_pointer(&rule->templates, g_ptr_array_unref);
     g_free(rule->function);
@@ -159,7 +160,7 @@ parser_init(struct rules_parser *parser, const struct rules_options *options)
     parser->commands = g_hash_table_new(g_str_hash, g_str_equal);
     parser->functions = g_hash_table_new(g_str_hash, g_str_equal);
     parser->compat = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    parser->regexes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_regex_unref);
+    parser->regexes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, rules_regex_free);
     parser->calls = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     parser->mime_rules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     parser->read = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);

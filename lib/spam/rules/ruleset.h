@@ -89,13 +89,14 @@ struct spam_rule {
     char *subject_prefix;           /* of subjprefix, or NULL */
 
     char *text;                     /* the definition without name and type */
-    struct spam_pattern pattern;    /* header, body, rawbody, uri, full: what to look for (text NULL for exists:) */
+    struct spam_pattern pattern;    /* header, body, rawbody, uri, full: what to look for (with exists: it means nothing) */
     char *header;                   /* header rules: name and modifiers as written, "From:addr" */
     char *if_unset;                 /* header rules: the text for a header that isn't there, or NULL */
     gboolean negated, exists;       /* header rules: !~, and exists: */
 
     char *unexpanded;               /* pattern.text before replace_rules changed it, or NULL */
     GArray *tag_uses;               /* struct spam_tag_use of unexpanded; NULL without */
+    char *compact;                  /* pattern.text for PCRE2, which can't compile so long a one: tags as (?(DEFINE)..) groups; or NULL */
     gboolean has_captures;          /* (?<NAME>..): its captures become tags */
     GPtrArray *templates;           /* char *: names X of %\{X\} in the pattern, for the tags' values; NULL without */
 
@@ -233,12 +234,13 @@ struct rules_options {
     const char *default_rules; /* directory or file; NULL: /var/lib/spamassassin/4.000001 when it is there, else /usr/share/spamassassin */
     const char *site_rules;    /* directory or file; NULL: /etc/spamassassin */
     const char *preferences;   /* a user's file, read last; NULL without */
+    const char *const *more;   /* files that are read last of all, NULL-terminated; NULL without */
     const char *language;      /* of `lang` lines, "de_DE"; NULL: "en_US" */
     gboolean local_tests_only;
     gboolean lint;             /* stricter, as --lint: patterns that always match are refused, long names warned of */
 };
 
-/* Reads the files in SpamAssassin's order: site *.pre, default *.pre, default *.cf, site *.cf, preferences. Faults are in
+/* Reads the files in SpamAssassin's order: site *.pre, default *.pre, default *.cf, site *.cf, preferences, more. Faults are in
  * diagnostics. NULL with error only when not a single file could be read. */
 struct spam_ruleset *rules_load(const struct rules_options *options, GError **error);
 /* The same from one text (site_rules and so on are not looked at), named name in diagnostics. */

@@ -1,4 +1,4 @@
-/* tests.c: the directives that define rules and say something of them. */
+/* definitions.c: the directives that define rules and say something of them. */
 #include <string.h>
 #include "lib/spam/rules/parser.h"
 
@@ -70,7 +70,6 @@ parse_exists(struct rules_parser *parser, struct spam_rule *rule, const char *te
     g_free(rule->header);
     rule->header = g_strdup(groups[1]);
     rule->exists = TRUE;
-    rules_pattern_clear(&rule->pattern);
     return TRUE;
 }
 
@@ -88,7 +87,8 @@ parse_header(struct rules_parser *parser, struct spam_rule *rule, const char *te
     g_auto(GStrv) groups = NULL, unset = NULL;
 
     if (rule->type != SPAM_RULE_NONE) { /* a new definition; SpamAssassin forgets these even where it fails */
-        rule->exists = rule->negated = FALSE;
+        rule->exists &= rule->pattern.text == NULL; /* without a pattern it goes on as it was */
+        rule->negated = FALSE;
         g_clear_pointer(&rule->if_unset, g_free);
     }
     if (g_str_has_prefix(text, "exists:"))
@@ -114,6 +114,7 @@ parse_header(struct rules_parser *parser, struct spam_rule *rule, const char *te
     g_free(rule->header);
     rule->header = g_strdup(groups[1]);
     rule->negated |= *groups[2] == '!';
+    rule->exists = FALSE;
     return TRUE;
 }
 
