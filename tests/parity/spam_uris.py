@@ -126,9 +126,9 @@ def generated(every):
             with open(os.path.join(folder, f"{number:03}.html"), "wb") as f:
                 f.write(b"Subject: x\nContent-Type: text/html; charset=" + random_.choice([b"utf-8", b"iso-8859-1", b"us-ascii"]) + b"\n\n<html>")
                 for _ in range(TEXTS // 4):
-                    text = generated_text(random_).replace(b'"', b"").strip()
+                    text = generated_text(random_).replace(b'"', b"").replace(b"\0", b"").strip()
                     f.write(b'<a href="' + text + b'">' + generated_text(random_) + b"</a>\n")
-    return sorted(glob.glob(os.path.join(folder, "*")))[::every]
+    return [sorted(glob.glob(os.path.join(folder, "*." + kind)))[::every] for kind in ("texts", "html")]
 
 
 def oracle(script, folder, paths, name):
@@ -196,15 +196,20 @@ def run(build, corpus, every=1):
     os.makedirs(CACHE, exist_ok=True)
     results = [compared(build, group, messages(corpus, group, every)) for group in GROUPS if os.path.isdir(os.path.join(corpus, group))]
     results.append(compared(build, "mutated", mutated(corpus, every)))
-    results.append(compared(build, "generated", generated(every)))
+    results += [compared(build, name, paths) for name, paths in zip(("generated-texts", "generated-html"), generated(every))]
     return results
 
 
-if __name__ == "__main__":
-    ROOT = os.path.dirname(os.path.dirname(HERE))
-    for stage, same, total, differing in run(os.path.abspath(os.environ.get("POSTERN_BUILD", os.path.join(ROOT, "build-san"))),
-                                             os.environ.get("POSTERN_CORPUS", os.path.join(ROOT, "..", "shared", "corpus")),
-                                             int(sys.argv[1]) if len(sys.argv) > 1 else 1):
+def report(run_):
+    """Runs a suite alone and prints its shares and what differs."""
+    root = os.path.dirname(os.path.dirname(HERE))
+    for stage, same, total, differing in run_(os.path.abspath(os.environ.get("POSTERN_BUILD", os.path.join(root, "build-san"))),
+                                              os.environ.get("POSTERN_CORPUS", os.path.join(root, "..", "shared", "corpus")),
+                                              int(sys.argv[1]) if len(sys.argv) > 1 else 1):
         print(f"parity {stage} share={100 * same / max(total, 1):.2f} goal=100 passed={same} total={total}")
         for failure in differing[:int(os.environ.get("SHOWN", "20"))]:
             print(f"  differs: {failure}")
+
+
+if __name__ == "__main__":
+    report(run)
