@@ -139,7 +139,7 @@ body_eval_blank_lines(const struct perl_text *texts, gsize count, double min_lin
     }
     if (!(min_lines >= 1))
         min_lines = 1;
-    return lines < min_lines ? -1 : 100 * (double)blank / (double)lines;
+    return (double)lines < min_lines ? -1 : 100 * (double)blank / (double)lines;
 }
 
 gboolean

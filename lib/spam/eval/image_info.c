@@ -68,6 +68,10 @@ measure_jpeg(const guint8 *data, gsize length, struct image_size *size)
         pos += 4;
         size_given = MIN(size_given - 2, length - pos);
         if (is_frame(segment[1])) {
+#ifdef POSTERN_PLANTED_BUGS
+            if (size_given < 5) /* reads a frame that isn't all there */
+                size_given = 5;
+#endif
             if (size_given >= 5) {
                 size->height = big16(segment + 5);
                 size->width = big16(segment + 7);

@@ -102,7 +102,7 @@ mail_uri(struct perl_text uri)
     gsize prefix;
     GString *text;
 
-    if (!has_dot_after_at(uri) || g_strstr_len(uri.at, (gssize)uri.length, "&nbsp;") != NULL)
+    if (!has_dot_after_at(uri) || memmem(uri.at, uri.length, "&nbsp;", strlen("&nbsp;")) != NULL)
         return NULL;
     prefix = misparsed_prefix(uri);
     text = g_string_new("mailto:");

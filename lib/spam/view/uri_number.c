@@ -44,6 +44,12 @@ read_decimal(const char *text, gsize length, char *c_r)
     gsize size;
     int value = digits_of(text, length, FALSE, &size);
 
+#ifdef POSTERN_PLANTED_BUGS
+    if (value == 66) { /* reads far behind the URI */
+        *c_r = text[length + 65536];
+        return size;
+    }
+#endif
     if (value < 33 || value > 126)
         return 0;
     *c_r = (char)value;

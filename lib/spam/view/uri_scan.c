@@ -123,19 +123,33 @@ scan_known(struct uri_scan *scan, const guint8 *table, gsize pos, struct uri_sca
     return TRUE;
 }
 
+/* The next '@' at or after pos, or the text's end: most texts have none. */
+static gsize
+next_at(struct uri_scan *scan, gsize pos)
+{
+    if (scan->next_at <= pos) {
+        const char *at = memchr(scan->text + pos, '@', scan->length - pos);
+        scan->next_at = (at != NULL ? (gsize)(at - scan->text) : scan->length) + 1;
+    }
+    return scan->next_at - 1;
+}
+
 static gboolean
 scan_mail(struct uri_scan *scan, const guint8 *table, gsize pos, struct uri_scan_match *match_r)
 {
     const gsize scheme = strlen("mailto:");
     gsize at, end;
 
-    if (has(scan, pos, "mailto:", scheme)) {
+    if ((scan->text[pos] | 0x20) == 'm' && has(scan, pos, "mailto:", scheme)) {
         end = stop_after(scan, table, pos + scheme, ENDS_MAIL, &scan->stops[1]);
         if (end > pos + scheme && end - pos - scheme <= URI_MAX) {
             *match_r = (struct uri_scan_match){URI_SCAN_MAIL, pos, end - pos, 0};
             return TRUE;
         }
     }
+    at = next_at(scan, pos);
+    if (at - pos > MAIL_SIDE_MAX)
+        return FALSE;
     at = stop_after(scan, table, pos, ENDS_LOCAL, &scan->stops[2]);
     if (at >= scan->length || scan->text[at] != '@' || at == pos || at - pos > MAIL_SIDE_MAX)
         return FALSE;
@@ -190,31 +204,36 @@ scan_host(struct uri_scan *scan, const guint8 *table, gsize pos, struct uri_scan
     return TRUE;
 }
 
-/* Whether a link may begin here: at a word's edge, behind a delimiter, or behind ISO-2022's ESC ( B. */
+/* Whether a link may begin behind ISO-2022's ESC ( B. */
 static gboolean
-may_begin(const struct uri_scan *scan, const guint8 *table, gsize pos)
+is_after_shift(const struct uri_scan *scan, gsize pos)
 {
-    if (pos == 0)
-        return is_at(scan, table, 0, WORD);
-    if (is_at(scan, table, pos, WORD) != is_at(scan, table, pos - 1, WORD) || is_at(scan, table, pos - 1, BEFORE))
-        return TRUE;
     return pos >= 3 && scan->text[pos - 3] == 0x1b && scan->text[pos - 2] == '(' && scan->text[pos - 1] != '\n';
+}
+
+static gboolean
+scan_at(struct uri_scan *scan, const guint8 *table, gsize pos, guint8 before, struct uri_scan_match *match_r)
+{
+    return scan_known(scan, table, pos, match_r) || scan_mail(scan, table, pos, match_r) ||
+           (g_ascii_isalnum(scan->text[pos]) && (before & BEFORE_HOST) != 0 && scan_host(scan, table, pos, match_r));
 }
 
 gboolean
 uri_scan_next(struct uri_scan *scan, struct uri_scan_match *match_r)
 {
     const guint8 *table = classes();
+    guint8 before = scan->pos > 0 ? table[(guint8)scan->text[scan->pos - 1]] : BEFORE_HOST; /* a host may begin the text */
 
     for (gsize pos = scan->pos; pos < scan->length; pos++) {
-        if (!may_begin(scan, table, pos))
-            continue;
-        if (scan_known(scan, table, pos, match_r) || scan_mail(scan, table, pos, match_r) ||
-            (g_ascii_isalnum(scan->text[pos]) && (pos == 0 || is_at(scan, table, pos - 1, BEFORE_HOST)) &&
-             scan_host(scan, table, pos, match_r))) {
+        guint8 class = table[(guint8)scan->text[pos]];
+
+        /* a link begins at a word's edge or behind a delimiter */
+        if ((((before ^ class) & WORD) != 0 || (before & BEFORE) != 0 || is_after_shift(scan, pos)) &&
+            scan_at(scan, table, pos, before, match_r)) {
             scan->pos = pos + match_r->length;
             return TRUE;
         }
+        before = class;
     }
     scan->pos = scan->length;
     return FALSE;

@@ -196,7 +196,7 @@ uris_add_html(struct uris *uris, const struct uris_settings *settings, const str
     uris->truncated = uris->truncated || html->uri_truncated > 0;
     for (guint i = 0; i < html->uris->len; i++) {
         const struct html_uri *uri = g_ptr_array_index(html->uris, i);
-        g_autoptr(GPtrArray) types = g_ptr_array_new(), texts = NULL;
+        g_autoptr(GPtrArray) types = g_ptr_array_new();
 
         for (guint j = 0; j < uri->types->len; j++)
             g_ptr_array_add(types, g_ptr_array_index(uri->types, j));
