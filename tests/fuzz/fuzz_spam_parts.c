@@ -1,5 +1,5 @@
-/* fuzz_spam_parts.c: any bytes as a message's parts, through the eval functions on texts, MIME parts and images. Each part is a line of
- * fields ("TYPE|CHARSET|ENCODING|DISPOSITION") and its bytes, up to a line "--". */
+/* fuzz_spam_parts.c: any bytes as a message's parts, through the eval functions on texts, MIME parts and images. Each part is a
+ * line of fields ("TYPE|CHARSET|ENCODING|DISPOSITION") and its bytes, up to a line "--". */
 #include <math.h>
 #include <string.h>
 #include "lib/spam/eval/body_eval.h"
@@ -31,8 +31,12 @@ next_part(const char **at, const char *end, GPtrArray *kept)
     const char *found = memmem(*at, (gsize)(end - *at), "\n--\n", 4), *stop = found != NULL ? found + 1 : end;
     gsize length = (gsize)(stop - *at);
     char *bytes = g_memdup2(*at, length);
-    struct spam_part part = {.type = count > 0 ? fields[0] : "", .is_leaf = TRUE, .encoding = count > 2 ? fields[2] : "",
-                             .disposition = count > 3 ? fields[3] : "", .charset = count > 1 ? fields[1] : NULL, .name = "n"};
+    struct spam_part part = {.type = count > 0 ? fields[0] : "",
+                             .is_leaf = TRUE,
+                             .encoding = count > 2 ? fields[2] : "",
+                             .disposition = count > 3 ? fields[3] : "",
+                             .charset = count > 1 ? fields[1] : NULL,
+                             .name = "n"};
 
     g_ptr_array_add(kept, line);
     g_ptr_array_add(kept, bytes);
@@ -61,8 +65,9 @@ check(struct spam_parts parts)
     mime_facts_init(&facts, parts, locales, FALSE);
     image_info_init(&images, parts);
     capitals = mime_eval_uppercase(&facts, parts.part[0].disposition, text, 1);
-    if (!(difference.percent >= 0 && difference.percent <= 100) || !(blank >= -1 && blank <= 100) || !(capitals >= 0 && capitals <= 100) ||
-        body_eval_vertical_words(text, 1) > 20000 * 100 || body_eval_stock_info(parts) > 100000 || !isfinite(facts.multipart_ratio))
+    if (!(difference.percent >= 0 && difference.percent <= 100) || !(blank >= -1 && blank <= 100) ||
+        !(capitals >= 0 && capitals <= 100) || body_eval_vertical_words(text, 1) > 20000 * 100 ||
+        body_eval_stock_info(parts) > 100000 || !isfinite(facts.multipart_ratio))
         g_error("out of range");
     if (body_eval_signature(parts, &signature) && signature.signature > 65536)
         g_error("signature");

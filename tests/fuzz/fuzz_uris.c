@@ -1,12 +1,14 @@
-/* fuzz_uris.c: any bytes as a message's text, as URIs in HTML and as a DKIM signature: what is found keeps the limits, and all that is said of
- * a URI holds together. */
+/* fuzz_uris.c: any bytes as a message's text, as URIs in HTML and as a DKIM signature: what is found keeps the limits, and all
+ * that is said of a URI holds together. */
 #include <string.h>
 #include "lib/spam/view/uris.h"
 
 int LLVMFuzzerTestOneInput(const guint8 *data, size_t size);
 
-static const char *const tlds[] = {"com", "uk", "org", "us", NULL}, *const twos[] = {"co.uk", NULL}, *const threes[] = {"a.co.uk", NULL};
-static const char *const patterns[] = {"(?i)^http.*?/redirect\\.php\\?.*(?<=[?&])goto=(.*?)(?:$|[&#])", "(?i)^https?://r\\.com/(.*)$", NULL};
+static const char *const tlds[] = {"com", "uk", "org", "us", NULL}, *const twos[] = {"co.uk", NULL},
+                         *const threes[] = {"a.co.uk", NULL};
+static const char *const patterns[] = {"(?i)^http.*?/redirect\\.php\\?.*(?<=[?&])goto=(.*?)(?:$|[&#])",
+                                       "(?i)^https?://r\\.com/(.*)$", NULL};
 
 static void
 check_text(const struct uri_text *text)

@@ -1,5 +1,5 @@
-/* spam_evals_driver.c: eval functions on URIs, texts and MIME parts, for the parity suite: reads what spam_evals.pl prints and answers with
- * our results and facts, in its form. Arguments as spam_uris_driver's. */
+/* spam_evals_driver.c: eval functions on URIs, texts and MIME parts, for the parity suite: reads what spam_evals.pl prints and
+ * answers with our results and facts, in its form. Arguments as spam_uris_driver's. */
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -158,7 +158,8 @@ static void
 message_free(struct message *message)
 {
     for (guint i = 0; i < message->html->len; i++) {
-        struct html_results *results = (struct html_results *)(guintptr)g_array_index(message->html, struct uri_eval_html, i).results;
+        struct html_results *results =
+            (struct html_results *)(guintptr)g_array_index(message->html, struct uri_eval_html, i).results;
         g_ptr_array_unref(results->uris);
         g_free(results);
     }
@@ -207,7 +208,8 @@ detail(const struct call *call)
             if (strcmp(keys[key], text_arg(call, i)) == 0)
                 conditions[count].key = (enum uri_detail_key)key;
         conditions[count].negated = text_arg(call, i + 1)[0] == '!';
-        conditions[count].pattern = pcre2_compile((PCRE2_SPTR)text_arg(call, i + 2), PCRE2_ZERO_TERMINATED, 0, &error, &at, context);
+        conditions[count].pattern =
+            pcre2_compile((PCRE2_SPTR)text_arg(call, i + 2), PCRE2_ZERO_TERMINATED, 0, &error, &at, context);
     }
     gboolean hit = uri_eval_detail(call->message->uris, conditions, count, NULL);
     for (gsize i = 0; i < count; i++)
@@ -245,10 +247,11 @@ body_call(const struct call *call)
         return body_eval_differs_in_count(&m->difference, arg(call, 1), arg(call, 2));
     if (strcmp(call->name, "check_blank_line_ratio") == 0)
         return body_eval_blank_lines_within(
-            body_eval_blank_lines((const struct perl_text *)m->raw_texts->data, m->raw_texts->len, arg(call, 3)), arg(call, 1), arg(call, 2));
+            body_eval_blank_lines((const struct perl_text *)m->raw_texts->data, m->raw_texts->len, arg(call, 3)), arg(call, 1),
+            arg(call, 2));
     if (strcmp(call->name, "tvd_vertical_words") == 0)
-        return body_eval_vertical_words_within(
-            body_eval_vertical_words((const struct perl_text *)m->texts->data, m->texts->len), arg(call, 1), arg(call, 2));
+        return body_eval_vertical_words_within(body_eval_vertical_words((const struct perl_text *)m->texts->data, m->texts->len),
+                                               arg(call, 1), arg(call, 2));
     if (strcmp(call->name, "check_stock_info") == 0)
         return body_eval_stock_info(m->parts) >= arg(call, 1);
     if (strcmp(call->name, "check_body_length") == 0)
@@ -333,16 +336,16 @@ facts_of(const struct message *m)
     const struct mime_facts *f = &m->facts;
     json_t *charsets = f->html_charsets != NULL ? spam_json_base64(f->html_charsets->str, f->html_charsets->len) : json_null();
 
-    return json_pack("{sf si si si sf si si si sf sI sf si sf si si si sf sf sf si so}", "madiff", m->difference.percent, "madiff_html",
-                     m->difference.html, "madiff_text", m->difference.plain, "stock_info", body_eval_stock_info(m->parts), "uppercase",
-                     uppercase(m), "base64_length", (int)mime_eval_base64_length(m->parts), "tvd_vertical_words",
-                     body_eval_vertical_words((const struct perl_text *)m->texts->data, m->texts->len), "mime_base64_count", f->base64_count,
-                     "mime_multipart_ratio", f->multipart_ratio, "mime_qp_count", (json_int_t)f->qp_count, "mime_qp_ratio", f->qp_ratio,
-                     "mime_ascii_text_illegal", f->ascii_text_illegal, "mime_text_unicode_ratio", f->text_unicode_ratio,
-                     "mime_body_html_count", f->body_html_count, "mime_body_text_count", f->body_text_count, "mime_attachment",
-                     f->attachment, "pc_gif", m->images.pixels[IMAGE_GIF], "pc_png", m->images.pixels[IMAGE_PNG], "pc_jpeg",
-                     m->images.pixels[IMAGE_JPEG], "count_all",
-                     m->images.count[IMAGE_GIF] + m->images.count[IMAGE_PNG] + m->images.count[IMAGE_JPEG], "charsets", charsets);
+    return json_pack(
+        "{sf si si si sf si si si sf sI sf si sf si si si sf sf sf si so}", "madiff", m->difference.percent, "madiff_html",
+        m->difference.html, "madiff_text", m->difference.plain, "stock_info", body_eval_stock_info(m->parts), "uppercase",
+        uppercase(m), "base64_length", (int)mime_eval_base64_length(m->parts), "tvd_vertical_words",
+        body_eval_vertical_words((const struct perl_text *)m->texts->data, m->texts->len), "mime_base64_count", f->base64_count,
+        "mime_multipart_ratio", f->multipart_ratio, "mime_qp_count", (json_int_t)f->qp_count, "mime_qp_ratio", f->qp_ratio,
+        "mime_ascii_text_illegal", f->ascii_text_illegal, "mime_text_unicode_ratio", f->text_unicode_ratio,
+        "mime_body_html_count", f->body_html_count, "mime_body_text_count", f->body_text_count, "mime_attachment", f->attachment,
+        "pc_gif", m->images.pixels[IMAGE_GIF], "pc_png", m->images.pixels[IMAGE_PNG], "pc_jpeg", m->images.pixels[IMAGE_JPEG],
+        "count_all", m->images.count[IMAGE_GIF] + m->images.count[IMAGE_PNG] + m->images.count[IMAGE_JPEG], "charsets", charsets);
 }
 
 static void

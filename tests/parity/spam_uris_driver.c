@@ -1,7 +1,7 @@
 /* spam_uris_driver.c: the URIs of messages, for the parity suite: reads what spam_uris.pl prints and answers with our list.
  *
- * Arguments: the rules' file of top-level domains, and a file of redirector patterns, one a line. A line of stdin has "texts", "html" and
- * "dkim"; a line of stdout has "detail", "list" and "truncated", in spam_uris.pl's form. */
+ * Arguments: the rules' file of top-level domains, and a file of redirector patterns, one a line. A line of stdin has "texts",
+ * "html" and "dkim"; a line of stdout has "detail", "list" and "truncated", in spam_uris.pl's form. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,8 +68,8 @@ detail_of(const struct uri_detail *detail)
         const struct uri_host *host = g_ptr_array_index(detail->hosts, i);
         json_object_set_new(hosts, host->host, json_string(host->domain));
     }
-    return json_pack("{so so so so so}", "types", strings_of(detail->types), "cleaned", sorted(texts_of(detail->cleaned)), "texts",
-                     texts_of(detail->anchor_texts), "domains", strings_of(detail->domains), "hosts", hosts);
+    return json_pack("{so so so so so}", "types", strings_of(detail->types), "cleaned", sorted(texts_of(detail->cleaned)),
+                     "texts", texts_of(detail->anchor_texts), "domains", strings_of(detail->domains), "hosts", hosts);
 }
 
 static json_t *
@@ -106,8 +106,7 @@ answer(const struct uris_settings *settings, const json_t *item)
         uris_add_html(uris, settings, &html, is_chars);
         g_ptr_array_unref(html.uris);
     }
-    json_array_foreach(json_object_get(item, "dkim"), i, value)
-        uris_add_dkim(uris, settings, spam_json_text(value, kept));
+    json_array_foreach(json_object_get(item, "dkim"), i, value) uris_add_dkim(uris, settings, spam_json_text(value, kept));
     json_t *result = result_of(uris);
     json_dumpf(result, stdout, JSON_COMPACT | JSON_SORT_KEYS);
     putchar('\n');

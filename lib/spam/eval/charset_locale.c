@@ -39,7 +39,8 @@ simplified(const char *charset)
 static gboolean
 is_general(const char *name)
 {
-    static const char *const starts[] = {"ISO8859", "ISO10646", "UTF", "UCS", "CP125", "WINDOWS", "UNICODE11UTF7", "UNICODE11UTF8"};
+    static const char *const starts[] = {"ISO8859", "ISO10646", "UTF",           "UCS",
+                                         "CP125",   "WINDOWS",  "UNICODE11UTF7", "UNICODE11UTF8"};
     static const char *const names[] = {"USASCII", "ASCII", "IBM852", "XUNKNOWN", "ISO"};
 
     for (guint i = 0; i < G_N_ELEMENTS(starts); i++)

@@ -102,7 +102,8 @@ kind_of(const char *type, enum image_kind *kind_r)
 static void
 read_image(struct image_info *info, const struct spam_part *part, enum image_kind kind)
 {
-    static void (*const measure[IMAGE_KINDS])(const guint8 *, gsize, struct image_size *) = {measure_gif, measure_png, measure_jpeg};
+    static void (*const measure[IMAGE_KINDS])(const guint8 *, gsize, struct image_size *) = {measure_gif, measure_png,
+                                                                                             measure_jpeg};
     struct image_size size = {.kind = kind};
 
     info->count[kind]++;
@@ -123,7 +124,8 @@ image_info_init(struct image_info *info, struct spam_parts parts)
     for (gsize i = 0; i < parts.count; i++) {
         enum image_kind kind;
 
-        if (parts.part[i].is_leaf && g_ascii_strcasecmp(parts.part[i].encoding, "base64") == 0 && kind_of(parts.part[i].type, &kind))
+        if (parts.part[i].is_leaf && g_ascii_strcasecmp(parts.part[i].encoding, "base64") == 0 &&
+            kind_of(parts.part[i].type, &kind))
             read_image(info, &parts.part[i], kind);
     }
 }

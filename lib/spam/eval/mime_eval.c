@@ -138,7 +138,7 @@ mime_eval_faraway_charset(const char *content_type, const struct perl_text *body
 static gboolean
 has_no_capitals(const char *charset, gsize length)
 {
-    static const char *const words[] = {"koi", "jp",  "jis",    "euc",          "gb",         "big5",
+    static const char *const words[] = {"koi",   "jp",     "jis",          "euc",        "gb",    "big5",
                                         "isoir", "cp1251", "windows-1251", "georgianps", "pt154", "tis"};
     g_autofree char *lower = g_ascii_strdown(charset, (gssize)length);
 

@@ -33,9 +33,10 @@ gboolean mime_eval_unicode_ratio(const struct mime_facts *facts, const char *rat
 /* check_qp_ratio */
 gboolean mime_eval_qp_ratio(const struct mime_facts *facts, double min);
 
-/* check_for_faraway_charset: the message's own charset is none of the locales', and its body is mostly not ASCII. content_type is NULL
- * where there is no such field. */
-gboolean mime_eval_faraway_charset(const char *content_type, const struct perl_text *body, gsize count, const char *const *locales);
+/* check_for_faraway_charset: the message's own charset is none of the locales', and its body is mostly not ASCII. content_type is
+ * NULL where there is no such field. */
+gboolean mime_eval_faraway_charset(const char *content_type, const struct perl_text *body, gsize count,
+                                   const char *const *locales);
 
 /* check_for_uppercase: capitals in per cent of letters and digits; 0 for short texts and for charsets where letters aren't. */
 double mime_eval_uppercase(const struct mime_facts *facts, const char *content_type, const struct perl_text *body, gsize count);

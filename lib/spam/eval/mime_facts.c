@@ -8,7 +8,7 @@
 /* What is counted on the way. */
 struct counts {
     struct mime_facts *facts;
-    gint64 qp_needless; /* encoded bytes that need no encoding */
+    gint64 qp_needless;               /* encoded bytes that need no encoding */
     gsize plain_bytes, unicode_count; /* of text/plain parts: bytes and &#xNNNN; */
     gint64 text_size, html_size;      /* of the last such parts that are no attachments; -1: none */
 };
@@ -33,13 +33,14 @@ contains_any(const char *text, const char *const *words)
 static gboolean
 is_ascii(const char *charset)
 {
-    static const char *const names[] = {"ansi_x3.4-1968", "iso-ir-6", "ansi_x3.4-1986", "iso_646.irv:1991", "ascii",
-                                        "us", "ibm367", "cp367", NULL};
+    static const char *const names[] = {
+        "ansi_x3.4-1968", "iso-ir-6", "ansi_x3.4-1986", "iso_646.irv:1991", "ascii", "us", "ibm367", "cp367", NULL};
 
     return contains_any(charset, names);
 }
 
-/* Whether `text` up to a word's edge goes on as an ISO charset's name, "8859-1" and the like: x-y with something on both sides. */
+/* Whether `text` up to a word's edge goes on as an ISO charset's name, "8859-1" and the like: x-y with something on both sides.
+ */
 static gboolean
 goes_on_as_iso(const char *text)
 {
@@ -213,8 +214,8 @@ read_lines(struct counts *counts, const struct fields *fields, struct perl_text 
 {
     const gboolean is_plain = strcmp(fields->type, "text/plain") == 0, is_qp = strcmp(fields->encoding, "quoted-printable") == 0;
     const gboolean is_ascii_text = is_plain && (fields->charset == NULL || strcmp(fields->charset, "us-ascii") == 0);
-    const gboolean is_unencoded = is_plain && (*fields->encoding == '\0' || strcmp(fields->encoding, "7bit") == 0 ||
-                                               strcmp(fields->encoding, "8bit") == 0);
+    const gboolean is_unencoded =
+        is_plain && (*fields->encoding == '\0' || strcmp(fields->encoding, "7bit") == 0 || strcmp(fields->encoding, "8bit") == 0);
 
     if (!is_qp && !is_ascii_text && !is_unencoded)
         return;

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #define HEADING_MIN 3
-#define HEADING_MAX 30   /* characters */
-#define PARAGRAPH 2048   /* characters: a text is looked at in pieces of one to two of them */
+#define HEADING_MAX 30 /* characters */
+#define PARAGRAPH 2048 /* characters: a text is looked at in pieces of one to two of them */
 
 /* On the letters of a heading in lower case; the first alternative is anchored, as in SpamAssassin's. */
 static const char heading_pattern[] =
@@ -59,8 +59,8 @@ skip_space(struct perl_text text, gsize at)
     return at;
 }
 
-/* The end of a heading that starts at `at` (no space) and has a colon and text behind it; *after_r is behind the first character of that
- * text. 0 where there is none. */
+/* The end of a heading that starts at `at` (no space) and has a colon and text behind it; *after_r is behind the first character
+ * of that text. 0 where there is none. */
 static gsize
 heading_end(struct perl_text text, gsize at, gsize *after_r)
 {
@@ -100,8 +100,8 @@ note_headings(GHashTable *hits, struct perl_text text)
     }
 }
 
-/* Where the piece of the text that starts at `from` ends: behind the first line break, '>' or space after PARAGRAPH characters, if within
- * another PARAGRAPH. */
+/* Where the piece of the text that starts at `from` ends: behind the first line break, '>' or space after PARAGRAPH characters,
+ * if within another PARAGRAPH. */
 static gsize
 piece_end(struct perl_text text, gsize from)
 {

@@ -37,8 +37,8 @@ inner_scheme(struct perl_text uri, gsize at)
     return at + length < uri.length && find(uri, at + length, "/:?") > at + length ? length : 0;
 }
 
-/* Where in the URI another begins that it redirects to: the first behind the host and a character, or, with none there, the last one
- * that leaves the host a character. *host_end_r is where the host ends then. 0 where there is none. */
+/* Where in the URI another begins that it redirects to: the first behind the host and a character, or, with none there, the last
+ * one that leaves the host a character. *host_end_r is where the host ends then. 0 where there is none. */
 static gsize
 inner_uri(struct perl_text uri, gsize host, gsize *host_end_r)
 {

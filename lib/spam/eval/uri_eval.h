@@ -16,8 +16,8 @@ gboolean uri_eval_http_redirector(const struct registry *registry, const GPtrArr
 /* check_https_ip_mismatch: a link to an address whose text says https: and a name. */
 gboolean uri_eval_https_ip_mismatch(const struct uri_eval_html *html, gsize count);
 
-/* check_https_http_mismatch: a link to one domain whose text says https:// and another, in a part that has at least min_anchors links with
- * text and below max_anchors; NAN: 1, and no upper bound. */
+/* check_https_http_mismatch: a link to one domain whose text says https:// and another, in a part that has at least min_anchors
+ * links with text and below max_anchors; NAN: 1, and no upper bound. */
 gboolean uri_eval_https_http_mismatch(const struct registry *registry, const struct uri_eval_html *html, gsize count,
                                       double min_anchors, double max_anchors);
 

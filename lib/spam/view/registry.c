@@ -3,16 +3,17 @@
 #include <string.h>
 
 #define LABEL_MAX 63
-#define GROUPS_MAX 8   /* of an IPv6 address */
-#define PARTS_MAX 4    /* labels from the end that decide on the domain */
+#define GROUPS_MAX 8 /* of an IPv6 address */
+#define PARTS_MAX 4  /* labels from the end that decide on the domain */
 
 struct registry {
     GHashTable *tlds, *twos, *threes;
 };
 
 /* Where names of .us are given out below the state: RFC 1480. */
-static const char us_states[] = " ak al ar az ca co ct dc de fl ga gu hi ia id il in ks ky la ma md me mi mn mo ms mt nc nd ne nh nj nm nv"
-                                " ny oh ok or pa pr ri sc sd tn tx ut va vi vt wa wi wv wy ";
+static const char us_states[] =
+    " ak al ar az ca co ct dc de fl ga gu hi ia id il in ks ky la ma md me mi mn mo ms mt nc nd ne nh nj nm nv"
+    " ny oh ok or pa pr ri sc sd tn tx ut va vi vt wa wi wv wy ";
 
 static GHashTable *
 set_of(const char *const *names)
@@ -100,7 +101,7 @@ registry_host_is_valid(const char *host, gsize length)
         length--;
     if (length > REGISTRY_NAME_MAX)
         return FALSE;
-    for (gsize end = length, start; ; end = start - 1) { /* from the last label on */
+    for (gsize end = length, start;; end = start - 1) { /* from the last label on */
         for (start = end; start > 0 && host[start - 1] != '.'; start--)
             ;
         if (!label_is_valid(host + start, end - start, labels >= 2))
@@ -172,7 +173,7 @@ registry_trim(const struct registry *registry, const char *host, gsize length)
     }
     if (count == 0)
         return g_strdup("");
-    for (guint first = count > PARTS_MAX ? 1 : PARTS_MAX + 1 - count; ; first++) {
+    for (guint first = count > PARTS_MAX ? 1 : PARTS_MAX + 1 - count;; first++) {
         if (first == PARTS_MAX || is_delegated(registry, label + first, PARTS_MAX + 1 - first, end)) {
             guint start = first > PARTS_MAX + 1 - count ? first - 1 : first;
             return g_strndup(label[start], (gsize)(end - label[start]));

@@ -1,7 +1,8 @@
 /* uri_canon.c: the readings of a URI, step by step as SpamAssassin finds them.
  *
  * A string that mixes the host's bytes with the characters around it turns those bytes into characters (Perl upgrades them as
- * Latin-1): a host that isn't ASCII is read twice encoded from there on. The rules were written against such URIs, so it stays. */
+ * Latin-1): a host that isn't ASCII is read twice encoded from there on. The rules were written against such URIs, so it stays.
+ */
 #include "lib/spam/view/uri_canon.h"
 #include "lib/spam/view/uri_number.h"
 #include "lib/spam/view/uri_redirect.h"
@@ -21,10 +22,10 @@ struct canon {
 struct web {
     struct perl_text scheme; /* with "://" */
     gboolean has_user;
-    GString *host;           /* as it comes to be */
-    GString *ascii_host;     /* lower-cased */
-    struct perl_text rest;   /* from the port on */
-    struct perl_text port;   /* digits */
+    GString *host;         /* as it comes to be */
+    GString *ascii_host;   /* lower-cased */
+    struct perl_text rest; /* from the port on */
+    struct perl_text port; /* digits */
 };
 
 static struct perl_text
@@ -303,8 +304,7 @@ read_port(struct canon *canon, const struct web *web, struct perl_text *rest_r)
 
     *rest_r = web->rest;
     if (web->rest.length < length || memcmp(web->rest.at, port, length) != 0 ||
-        (web->rest.length > length &&
-         perl_is_word(perl_text_char(web->rest, length, &size), web->rest.is_chars)))
+        (web->rest.length > length && perl_is_word(perl_text_char(web->rest, length, &size), web->rest.is_chars)))
         return;
     *rest_r = slice(web->rest, length, web->rest.length);
     add_host(canon, web, *rest_r);
@@ -378,8 +378,8 @@ read_bare_name(struct canon *canon, const struct web *web)
 {
     struct perl_text name = view(web->ascii_host, FALSE);
 
-    if (!is(web->scheme, "http://") || web->has_user || is(name, "localhost") ||
-        (web->port.length > 0 && !is(web->port, "80")) || registry_domain_is_valid(canon->registry, name.at, name.length))
+    if (!is(web->scheme, "http://") || web->has_user || is(name, "localhost") || (web->port.length > 0 && !is(web->port, "80")) ||
+        registry_domain_is_valid(canon->registry, name.at, name.length))
         return;
     if (starts(name, "www.") && name.length > 4)
         name = slice(name, 4, name.length);

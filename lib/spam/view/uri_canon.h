@@ -1,13 +1,13 @@
 /* uri_canon.h: the other readings of a URI: what a mail program may make of it, and where redirectors lead.
  *
  * As SpamAssassin's uri_list_canonicalize: white space goes, %-encoding and numeric references are decoded, users and default
- * ports are dropped, numbers become addresses, a bare name becomes www.name.com, and what follows in the URI as a URI of its own is
- * read as well. The result has the URI itself (without white space at its ends and line breaks) and every reading once.
+ * ports are dropped, numbers become addresses, a bare name becomes www.name.com, and what follows in the URI as a URI of its own
+ * is read as well. The result has the URI itself (without white space at its ends and line breaks) and every reading once.
  * SpamAssassin knows no bounds here; ours are URI_REDIRECTS_MAX and URI_READINGS_MAX. Thread-safe. */
 #pragma once
 #include "lib/spam/view/registry.h"
 
-#define URI_REDIRECTS_MAX 100             /* URIs found in one URI, each in the one before; real mail has a few */
+#define URI_REDIRECTS_MAX 100              /* URIs found in one URI, each in the one before; real mail has a few */
 #define URI_READINGS_MAX (4 * 1024 * 1024) /* bytes of all readings of one URI */
 
 /* A string of its own: bytes is NUL-terminated beyond length. */

@@ -20,7 +20,8 @@ starts(struct perl_text text, const char *word)
 static struct perl_text
 trim_end(struct perl_text uri)
 {
-    const char *open = memchr(uri.at, '(', uri.length), *close = memrchr(uri.at, ')', open != NULL ? (gsize)(open - uri.at) : uri.length);
+    const char *open = memchr(uri.at, '(', uri.length),
+               *close = memrchr(uri.at, ')', open != NULL ? (gsize)(open - uri.at) : uri.length);
 
     if (close != NULL)
         uri.length = (gsize)(close - uri.at);

@@ -1,4 +1,5 @@
-/* uri_number.h: numbers in URIs that stand for something else: character references, and hosts as one number or four. Thread-safe. */
+/* uri_number.h: numbers in URIs that stand for something else: character references, and hosts as one number or four.
+ * Thread-safe. */
 #pragma once
 #include <glib.h>
 

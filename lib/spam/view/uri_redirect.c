@@ -33,7 +33,8 @@ compile(const char *pattern, guint32 options, GPtrArray **errors_r)
         if (*errors_r == NULL)
             *errors_r = g_ptr_array_new_with_free_func(g_free);
         pcre2_get_error_message(error, why, sizeof why);
-        g_ptr_array_add(*errors_r, g_strdup_printf("redirector_pattern: %s at offset %zu of %.200s", (const char *)why, at, pattern));
+        g_ptr_array_add(*errors_r,
+                        g_strdup_printf("redirector_pattern: %s at offset %zu of %.200s", (const char *)why, at, pattern));
     }
     return code;
 }

@@ -4,19 +4,19 @@
 #include "lib/spam/view/uri_scan.h"
 #include <string.h>
 
-#define URI_MAX 2048        /* bytes after the scheme, or of the path */
-#define MAIL_SIDE_MAX 251   /* bytes on each side of '@' */
-#define HOST_MAX 252        /* bytes before the dot of the top-level domain */
+#define URI_MAX 2048      /* bytes after the scheme, or of the path */
+#define MAIL_SIDE_MAX 251 /* bytes on each side of '@' */
+#define HOST_MAX 252      /* bytes before the dot of the top-level domain */
 #define PORT_DIGITS_MAX 5
 
-enum { /* what a byte is, as bits */
-    ENDS_URI = 1,    /* Thunderbird's and Outlook Express' delimiters */
-    ENDS_MAIL = 2,   /* ENDS_URI, comma, '(', apostrophe and what isn't ASCII */
-    ENDS_LOCAL = 4,  /* ENDS_MAIL and '@' */
-    BEFORE = 8,      /* a link may begin after it */
-    BEFORE_HOST = 16, /* a bare host may begin after it */
-    HOST = 32,       /* letters, digits, ".-_" */
-    WORD = 64,       /* Perl's \w */
+enum {                   /* what a byte is, as bits */
+       ENDS_URI = 1,     /* Thunderbird's and Outlook Express' delimiters */
+       ENDS_MAIL = 2,    /* ENDS_URI, comma, '(', apostrophe and what isn't ASCII */
+       ENDS_LOCAL = 4,   /* ENDS_MAIL and '@' */
+       BEFORE = 8,       /* a link may begin after it */
+       BEFORE_HOST = 16, /* a bare host may begin after it */
+       HOST = 32,        /* letters, digits, ".-_" */
+       WORD = 64,        /* Perl's \w */
 };
 
 static guint8

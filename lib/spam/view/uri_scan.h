@@ -1,7 +1,8 @@
-/* uri_scan.h: finds in a text what a mail program makes a link of: web URIs, addresses, and host names under a known top-level domain.
+/* uri_scan.h: finds in a text what a mail program makes a link of: web URIs, addresses, and host names under a known top-level
+ * domain.
  *
- * Where SpamAssassin searches with one regular expression (_tbirdurire) this is a scanner that gives the same stretches in one pass.
- * Text is bytes. Thread-safe on different scans. */
+ * Where SpamAssassin searches with one regular expression (_tbirdurire) this is a scanner that gives the same stretches in one
+ * pass. Text is bytes. Thread-safe on different scans. */
 #pragma once
 #include "lib/spam/view/registry.h"
 
@@ -22,9 +23,9 @@ struct uri_scan {
     const char *text;
     gsize length;
     const struct registry *registry;
-    gsize pos;          /* where to go on */
-    gsize stops[3];     /* private: ends of the runs that were looked at last, plus one */
-    gsize next_at;      /* private: the next '@', plus one */
+    gsize pos;      /* where to go on */
+    gsize stops[3]; /* private: ends of the runs that were looked at last, plus one */
+    gsize next_at;  /* private: the next '@', plus one */
 };
 
 /* The next match from left to right; FALSE when there is none. */

@@ -1,16 +1,16 @@
 /* uris.h: the URIs of a message: from its text, its HTML and its DKIM signatures, with all their readings, domains and hosts.
  *
- * As SpamAssassin's get_uri_detail_list and get_uri_list. Texts are the body paragraphs that "body" rules see. SpamAssassin knows no
- * bounds but URIS_LENGTH_MAX; ours are URIS_MAX and URIS_BYTES_MAX, and what is beyond them is left out.
- * Thread-safe on different messages. */
+ * As SpamAssassin's get_uri_detail_list and get_uri_list. Texts are the body paragraphs that "body" rules see. SpamAssassin knows
+ * no bounds but URIS_LENGTH_MAX; ours are URIS_MAX and URIS_BYTES_MAX, and what is beyond them is left out. Thread-safe on
+ * different messages. */
 #pragma once
 #include "lib/spam/view/html_view.h"
 #include "lib/spam/view/uri_canon.h"
 
-#define URIS_LENGTH_MAX 8192            /* characters of a reading; what is longer is cut, and "truncated" set */
-#define URIS_MAX 20000                  /* different URIs of a message; real mail has hundreds */
+#define URIS_LENGTH_MAX 8192              /* characters of a reading; what is longer is cut, and "truncated" set */
+#define URIS_MAX 20000                    /* different URIs of a message; real mail has hundreds */
 #define URIS_BYTES_MAX (64 * 1024 * 1024) /* bytes of all readings of a message's URIs */
-#define URIS_FOUND_MAX 200000           /* links of the texts that are looked at, twice the same among them */
+#define URIS_FOUND_MAX 200000             /* links of the texts that are looked at, twice the same among them */
 
 /* What the rules and lists say, for all messages. Not owned. */
 struct uris_settings {
@@ -32,10 +32,10 @@ struct uri_detail {
 };
 
 struct uris {
-    GPtrArray *details;   /* struct uri_detail, in order of first appearance */
+    GPtrArray *details; /* struct uri_detail, in order of first appearance */
     gboolean truncated;
-    GHashTable *by_key;   /* private */
-    gsize bytes;          /* private */
+    GHashTable *by_key; /* private */
+    gsize bytes;        /* private */
 };
 
 struct uris *uris_new(void);
@@ -52,8 +52,8 @@ void uris_add_dkim(struct uris *uris, const struct uris_settings *settings, stru
 
 /* Adds one URI. types ends with NULL. With must_have_domain nothing is added unless one of its readings has a valid domain.
  * Gives its entry, or NULL. */
-struct uri_detail *uris_add(struct uris *uris, const struct uris_settings *settings, struct perl_text uri, const char *const *types,
-                            gboolean must_have_domain);
+struct uri_detail *uris_add(struct uris *uris, const struct uris_settings *settings, struct perl_text uri,
+                            const char *const *types, gboolean must_have_domain);
 
 /* All readings, each once, of struct uri_text owned by uris: what "uri" rules see. */
 GPtrArray *uris_all(const struct uris *uris);

@@ -26,8 +26,14 @@ leaf(const char *type, const char *encoding, const char *raw)
 {
     const gboolean is_text = strcmp(type, "text/plain") == 0 || strcmp(type, "text/html") == 0;
 
-    return (struct spam_part){.type = type, .declared_type = type, .encoding = encoding, .disposition = "", .is_leaf = TRUE,
-                              .raw = text_of(raw), .decoded = text_of(raw), .rendered_type = is_text ? type : NULL,
+    return (struct spam_part){.type = type,
+                              .declared_type = type,
+                              .encoding = encoding,
+                              .disposition = "",
+                              .is_leaf = TRUE,
+                              .raw = text_of(raw),
+                              .decoded = text_of(raw),
+                              .rendered_type = is_text ? type : NULL,
                               .rendered = text_of(raw)};
 }
 
@@ -55,7 +61,8 @@ html_with(struct html_uri *uri, const char *link, const char *const *texts)
 {
     struct html_results results = {.uris = g_ptr_array_new()};
 
-    *uri = (struct html_uri){.uri = (char *)(guintptr)link, .types = g_ptr_array_new(),
+    *uri = (struct html_uri){.uri = (char *)(guintptr)link,
+                             .types = g_ptr_array_new(),
                              .anchor_texts = g_ptr_array_new_with_free_func((GDestroyNotify)string_free)};
     for (; *texts != NULL; texts++)
         g_ptr_array_add(uri->anchor_texts, g_string_new(*texts));
@@ -227,8 +234,9 @@ test_texts(void **state)
 static void
 test_stock_info(void **state)
 {
-    struct spam_part parts[] = {leaf("text/plain", "", "Sym-bol: ABCD\n\n  Current Price :\n5\nCurrent price: 6\nfoo: x\nMy trade date: 1\n"),
-                                leaf("text/plain", "", "Target: 5\n")};
+    struct spam_part parts[] = {
+        leaf("text/plain", "", "Sym-bol: ABCD\n\n  Current Price :\n5\nCurrent price: 6\nfoo: x\nMy trade date: 1\n"),
+        leaf("text/plain", "", "Target: 5\n")};
 
     (void)state;
     assert_int_equal(body_eval_stock_info(parts_of(parts, 2)), 2);
@@ -308,8 +316,8 @@ test_charsets(void **state)
 static void
 test_structure(void **state)
 {
-    struct spam_part parts[] = {multipart("multipart/alternative", 3), leaf("text/plain", "", "x"), multipart("multipart/related", 1),
-                                leaf("image/gif", "base64", "AAAAAAAA\nAA\n")};
+    struct spam_part parts[] = {multipart("multipart/alternative", 3), leaf("text/plain", "", "x"),
+                                multipart("multipart/related", 1), leaf("image/gif", "base64", "AAAAAAAA\nAA\n")};
 
     (void)state;
     assert_false(mime_eval_alternative_non_text(parts_of(parts, 4))); /* only direct children count */

@@ -7,8 +7,8 @@
 #include <string.h>
 #include "lib/spam/view/uris.h"
 
-static const char *const tlds[] = {"com", "uk", "net", "org", "us", "tw", NULL}, *const twos[] = {"co.uk", "com.tw", "pvt.us", NULL},
-                         *const threes[] = {"demon.co.uk", NULL};
+static const char *const tlds[] = {"com", "uk", "net", "org", "us", "tw", NULL},
+                         *const twos[] = {"co.uk", "com.tw", "pvt.us", NULL}, *const threes[] = {"demon.co.uk", NULL};
 static const char *const patterns[] = {"(?i)^http://r\\.example\\.com/go/(.*)$", NULL};
 
 struct fixture {
@@ -101,7 +101,7 @@ test_texts(void **state)
     assert_uris(f, "bare example.com/ here", ""); /* nothing behind the slash: not taken as a host either */
     assert_uris(f, "bare example.com:80/x here", "http://example.com/x http://example.com:80/x");
     assert_uris(f, "file.txt v1.2.3 e.g.this", "");
-    assert_uris(f, "foo_bar.com", ""); /* no '_' in the last two labels */
+    assert_uris(f, "foo_bar.com", "");   /* no '_' in the last two labels */
     assert_uris(f, "x%example.com", ""); /* '%' is nothing a host begins behind */
     assert_uris(f, "write me@example.com!", "mailto:me@example.com");
     assert_uris(f, "mail:me@example.com", "mailto:me@example.com");
@@ -125,13 +125,14 @@ test_scan_limits(void **state)
     g_autofree char *local = g_strnfill(252, 'x'), *mail = g_strconcat(" ", local, "@example.com", NULL);
 
     assert_uris(f, fits, fits);
-    assert_uris(f, over, over); /* the bare host in it */
-    assert_uris(f, longer, ""); /* nor the bare host in it, which a '/' with more than 2048 bytes follows */
+    assert_uris(f, over, over);                 /* the bare host in it */
+    assert_uris(f, longer, "");                 /* nor the bare host in it, which a '/' with more than 2048 bytes follows */
     assert_uris(f, mail, "http://example.com"); /* no address, but a host behind '@' */
-    assert_uris(f, mail + 2, "mailto:" /* 251 */
-                             "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-                             "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-                             "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx@example.com");
+    assert_uris(f, mail + 2,
+                "mailto:" /* 251 */
+                "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+                "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+                "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx@example.com");
 }
 
 /* The readings of a URI, sorted. */
@@ -171,7 +172,8 @@ test_readings(void **state)
         {"http://127.0.0.1/", "http://127...1/ http://127.0.0.1/"},
         {"http://0x7f000001/", "http://0x7f000001/ http://127.0.0.1/"},
         {"http://2130706433/", "http://127.0.0.1/ http://2130706433/"},
-        {"http://a.com/&#101;&#x41;&#x2A;&#12290;&#0046;", "http://a.com/&#101;&#x41;&#x2A;&#12290;&#0046; http://a.com/eA&#x2A;.."},
+        {"http://a.com/&#101;&#x41;&#x2A;&#12290;&#0046;",
+         "http://a.com/&#101;&#x41;&#x2A;&#12290;&#0046; http://a.com/eA&#x2A;.."},
         {"http://&#101;.com", "http://&#101;.com http://&/#101;.com http:///#101;.com http://www.&.com/#101;.com"},
         {"http://r.example.com/go/b.org/x", "b.org/x http://b.org/x http://r.example.com/go/b.org/x"},
         {"http://a.com/?u=https://b.com/&c", "http://a.com/?u=https://b.com/&c https://b.com/"},
@@ -188,12 +190,19 @@ static void
 test_readings_of_characters(void **state)
 {
     const struct fixture *f = *state;
-    const char uri[] = "http://b\xc3\xbc" "cher.com/\xe2\x80\x83";
+    const char uri[] = "http://b\xc3\xbc"
+                       "cher.com/\xe2\x80\x83";
 
     /* Perl joins the host's bytes with characters: each byte of it becomes one. */
     assert_readings(f, (struct perl_text){uri, strlen(uri), TRUE},
-                    "http://b\xc3\x83\xc2\xbc" "cher.com/ http://b\xc3\xbc" "cher.com/");
-    assert_readings(f, text_of("http://b\xc3\xbc" "cher.com/"), "http://b\xc3\xbc" "cher.com/");
+                    "http://b\xc3\x83\xc2\xbc"
+                    "cher.com/ http://b\xc3\xbc"
+                    "cher.com/");
+    assert_readings(f,
+                    text_of("http://b\xc3\xbc"
+                            "cher.com/"),
+                    "http://b\xc3\xbc"
+                    "cher.com/");
 }
 
 static void
@@ -253,10 +262,24 @@ test_domains(void **state)
 static void
 test_addresses(void **state)
 {
-    static const char *const good[] = {"1.2.3.4", "255.0.0.255", "::", "::1", "1::", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "a::1.2.3.4",
-                                       "::ffff:1.2.3.4", "1:2:3:4:5:6:1.2.3.4", "IPv6:fe80::1"};
-    static const char *const bad[] = {"", "1.2.3", "1.2.3.4.5", "1.2.3.04", ":1", "1:", ":::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9",
-                                      "1:2:3:4:5:6:7::8", "12345::", "1:2:3:4:5:6:7:1.2.3.4", "1:2:3:4:5::6:1.2.3.4", "g::"};
+    static const char *const good[] = {
+        "1.2.3.4",        "255.0.0.255",         "::",          "::1", "1::", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "a::1.2.3.4",
+        "::ffff:1.2.3.4", "1:2:3:4:5:6:1.2.3.4", "IPv6:fe80::1"};
+    static const char *const bad[] = {"",
+                                      "1.2.3",
+                                      "1.2.3.4.5",
+                                      "1.2.3.04",
+                                      ":1",
+                                      "1:",
+                                      ":::",
+                                      "1::2::3",
+                                      "1:2:3:4:5:6:7",
+                                      "1:2:3:4:5:6:7:8:9",
+                                      "1:2:3:4:5:6:7::8",
+                                      "12345::",
+                                      "1:2:3:4:5:6:7:1.2.3.4",
+                                      "1:2:3:4:5::6:1.2.3.4",
+                                      "g::"};
 
     (void)state;
     for (guint i = 0; i < G_N_ELEMENTS(good); i++)
@@ -305,8 +328,10 @@ test_caps(void **state)
     const struct perl_text one = {text->str, text->len, FALSE};
     assert_non_null(uris_add(uris, &f->settings, text_of(uri), types, FALSE));
     assert_true(uris->truncated);
-    assert_int_equal(((const struct uri_text *)g_ptr_array_index(((const struct uri_detail *)g_ptr_array_index(uris->details, 0))->cleaned, 0))->length,
-                     URIS_LENGTH_MAX);
+    assert_int_equal(
+        ((const struct uri_text *)g_ptr_array_index(((const struct uri_detail *)g_ptr_array_index(uris->details, 0))->cleaned, 0))
+            ->length,
+        URIS_LENGTH_MAX);
     uris_add_texts(uris, &f->settings, &one, 1);
     assert_int_equal(uris->details->len, URIS_MAX);
     uris_free(&uris);
@@ -316,7 +341,8 @@ test_caps(void **state)
 static void
 test_hostile_texts_are_linear(void **state)
 {
-    static const char *const units[] = {"a@", "www.", "(", "a.", "http://", "-", "\x1b(B", "mailto:", ":", "@", "a.com/", "a@b.com&"};
+    static const char *const units[] = {"a@",     "www.",    "(", "a.", "http://", "-",
+                                        "\x1b(B", "mailto:", ":", "@",  "a.com/",  "a@b.com&"};
     const struct fixture *f = *state;
 
     for (guint i = 0; i < G_N_ELEMENTS(units); i++) {
@@ -351,11 +377,16 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_texts),         cmocka_unit_test(test_scan_limits),
-        cmocka_unit_test(test_readings),      cmocka_unit_test(test_readings_of_characters),
-        cmocka_unit_test(test_domains),       cmocka_unit_test(test_redirects_are_bounded),
-        cmocka_unit_test(test_addresses),     cmocka_unit_test(test_details),
-        cmocka_unit_test(test_caps),          cmocka_unit_test(test_hostile_texts_are_linear),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_scan_limits),
+        cmocka_unit_test(test_readings),
+        cmocka_unit_test(test_readings_of_characters),
+        cmocka_unit_test(test_domains),
+        cmocka_unit_test(test_redirects_are_bounded),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_details),
+        cmocka_unit_test(test_caps),
+        cmocka_unit_test(test_hostile_texts_are_linear),
         cmocka_unit_test(test_bad_patterns_are_told),
     };
 
