@@ -109,15 +109,11 @@ read_html(struct message *message, const json_t *array)
     const json_t *value;
     size_t i;
 
-    message->html = g_array_new(FALSE, FALSE, sizeof(struct uri_eval_html));
+    message->html = g_array_new(FALSE, FALSE, sizeof(struct uris_html));
     json_array_foreach(array, i, value)
     {
-        struct uri_eval_html html;
-        struct html_results *results = g_new(struct html_results, 1);
-
-        *results = spam_json_html(value, &html.is_chars);
-        html.results = results;
-        uris_add_html(message->uris, message->settings, results, html.is_chars);
+        struct uris_html html = spam_json_html(value, message->kept);
+        uris_add_html(message->uris, message->settings, &html);
         g_array_append_val(message->html, html);
     }
 }
@@ -157,12 +153,6 @@ message_new(const struct uris_settings *settings, const json_t *item)
 static void
 message_free(struct message *message)
 {
-    for (guint i = 0; i < message->html->len; i++) {
-        struct html_results *results =
-            (struct html_results *)(guintptr)g_array_index(message->html, struct uri_eval_html, i).results;
-        g_ptr_array_unref(results->uris);
-        g_free(results);
-    }
     g_array_unref(message->html);
     g_array_unref(message->texts);
     g_array_unref(message->raw_texts);
@@ -222,7 +212,7 @@ static gboolean
 uri_call(const struct call *call)
 {
     const struct message *m = call->message;
-    const struct uri_eval_html *html = (const struct uri_eval_html *)m->html->data;
+    const struct uris_html *html = (const struct uris_html *)m->html->data;
 
     if (strcmp(call->name, "check_for_http_redirector") == 0)
         return uri_eval_http_redirector(m->settings->registry, m->all);

@@ -35,55 +35,44 @@ spam_json_base64(const char *bytes, gsize length)
     return json_string(text);
 }
 
-static void
-html_uri_free(struct html_uri *uri)
+static struct uris_link
+link_of(const json_t *value, GPtrArray *kept)
 {
-    g_free(uri->uri);
-    g_ptr_array_unref(uri->anchor_texts);
-    g_ptr_array_unref(uri->types);
-    g_free(uri);
-}
-
-static void
-string_free(GString *text)
-{
-    g_string_free(text, TRUE);
-}
-
-static struct html_uri *
-html_uri_of(const json_t *value, gboolean *is_chars_r)
-{
-    struct html_uri *uri = g_new0(struct html_uri, 1);
-    g_autoptr(GPtrArray) kept = g_ptr_array_new_with_free_func(g_free);
-    struct perl_text text = spam_json_text(json_object_get(value, "uri"), kept);
-    const json_t *one;
+    const json_t *types = json_object_get(value, "types"), *one;
+    GArray *texts = spam_json_texts(json_object_get(value, "texts"), kept);
+    char **list = g_new0(char *, json_array_size(types) + 1);
+    struct uris_link link = {.uri = spam_json_text(json_object_get(value, "uri"), kept), .text_count = texts->len};
     size_t i;
 
-    *is_chars_r = *is_chars_r || text.is_chars;
-    uri->uri = g_strndup(text.at, text.length);
-    uri->types = g_ptr_array_new_with_free_func(g_free);
-    json_array_foreach(json_object_get(value, "types"), i, one) g_ptr_array_add(uri->types, g_strdup(json_string_value(one)));
-    uri->anchor_texts = g_ptr_array_new_with_free_func((GDestroyNotify)string_free);
-    json_array_foreach(json_object_get(value, "texts"), i, one)
+    json_array_foreach(types, i, one)
     {
-        text = spam_json_text(one, kept);
-        *is_chars_r = *is_chars_r || text.is_chars;
-        g_ptr_array_add(uri->anchor_texts, g_string_new_len(text.at, (gssize)text.length));
+        list[i] = g_strdup(json_string_value(one));
+        g_ptr_array_add(kept, list[i]);
     }
-    return uri;
+    link.types = (const char *const *)list;
+    link.texts = (const struct perl_text *)g_array_free(texts, FALSE);
+    g_ptr_array_add(kept, list);
+    g_ptr_array_add(kept, (gpointer)(guintptr)link.texts);
+    return link;
 }
 
-struct html_results
-spam_json_html(const json_t *html, gboolean *is_chars_r)
+struct uris_html
+spam_json_html(const json_t *html, GPtrArray *kept)
 {
-    struct html_results results = {.uri_truncated = (guint)json_integer_value(json_object_get(html, "truncated"))};
+    GArray *links = g_array_new(FALSE, FALSE, sizeof(struct uris_link));
+    struct uris_html result = {.truncated = json_integer_value(json_object_get(html, "truncated")) != 0};
     const json_t *value;
     size_t i;
 
-    *is_chars_r = FALSE;
-    results.uris = g_ptr_array_new_with_free_func((GDestroyNotify)html_uri_free);
-    json_array_foreach(json_object_get(html, "uris"), i, value) g_ptr_array_add(results.uris, html_uri_of(value, is_chars_r));
-    return results;
+    json_array_foreach(json_object_get(html, "uris"), i, value)
+    {
+        struct uris_link link = link_of(value, kept);
+        g_array_append_val(links, link);
+    }
+    result.count = links->len;
+    result.links = (const struct uris_link *)g_array_free(links, FALSE);
+    g_ptr_array_add(kept, (gpointer)(guintptr)result.links);
+    return result;
 }
 
 static char **

@@ -128,7 +128,7 @@ def generated(every):
                 links.append(b'<a href="' + generated_text(random_).replace(b'"', b"").strip() + b'">' + generated_text(random_) + b"</a>\n")
             with open(os.path.join(folder, f"{number:03}.html"), "wb") as f:
                 head = b"Subject: x\nContent-Type: text/html; charset=" + random_.choice([b"utf-8", b"iso-8859-1", b"us-ascii"]) + b"\n\n<html>"
-                f.write(head + b"".join(links).replace(b"\0", b""))  # html_view.h's URIs hold no NUL
+                f.write(head + b"".join(links))
     return [sorted(glob.glob(os.path.join(folder, "*." + kind)))[::every] for kind in ("texts", "html")]
 
 

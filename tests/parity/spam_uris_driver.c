@@ -100,11 +100,8 @@ answer(const struct uris_settings *settings, const json_t *item)
     uris_add_texts(uris, settings, (const struct perl_text *)texts->data, texts->len);
     json_array_foreach(json_object_get(item, "html"), i, value)
     {
-        gboolean is_chars;
-        struct html_results html = spam_json_html(value, &is_chars);
-
-        uris_add_html(uris, settings, &html, is_chars);
-        g_ptr_array_unref(html.uris);
+        struct uris_html html = spam_json_html(value, kept);
+        uris_add_html(uris, settings, &html);
     }
     json_array_foreach(json_object_get(item, "dkim"), i, value) uris_add_dkim(uris, settings, spam_json_text(value, kept));
     json_t *result = result_of(uris);

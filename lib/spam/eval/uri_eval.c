@@ -127,52 +127,38 @@ contains(struct perl_text text, const char *word)
     return FALSE;
 }
 
-/* An anchor text of the URI. */
-static struct perl_text
-anchor_text(const struct html_uri *uri, guint i, gboolean is_chars)
-{
-    const GString *text = g_ptr_array_index(uri->anchor_texts, i);
-
-    return (struct perl_text){text->str, text->len, is_chars};
-}
-
 static gboolean
-has_ip_mismatch(const struct html_uri *uri, gboolean is_chars)
+has_ip_mismatch(const struct uris_link *link)
 {
-    const struct perl_text link = {uri->uri, strlen(uri->uri), is_chars};
-
-    if (!starts_with_ip(link, "http:") && !starts_with_ip(link, "https:"))
+    if (!starts_with_ip(link->uri, "http:") && !starts_with_ip(link->uri, "https:"))
         return FALSE;
-    for (guint i = 0; i < uri->anchor_texts->len; i++) {
-        struct perl_text text = anchor_text(uri, i, is_chars);
-
-        if (!starts_with_ip(text, "https:") && contains(text, "https:"))
+    for (gsize i = 0; i < link->text_count; i++)
+        if (!starts_with_ip(link->texts[i], "https:") && contains(link->texts[i], "https:"))
             return TRUE;
-    }
     return FALSE;
 }
 
 gboolean
-uri_eval_https_ip_mismatch(const struct uri_eval_html *html, gsize count)
+uri_eval_https_ip_mismatch(const struct uris_html *html, gsize count)
 {
     for (gsize i = 0; i < count; i++)
-        for (guint j = 0; j < html[i].results->uris->len; j++)
-            if (has_ip_mismatch(g_ptr_array_index(html[i].results->uris, j), html[i].is_chars))
+        for (gsize j = 0; j < html[i].count; j++)
+            if (has_ip_mismatch(&html[i].links[j]))
                 return TRUE;
     return FALSE;
 }
 
 /* The domain that an http(s) link with text leads to; NULL for addresses and what has no valid domain. */
 static char *
-linked_domain(const struct registry *registry, const struct html_uri *uri)
+linked_domain(const struct registry *registry, const struct uris_link *link)
 {
-    const struct perl_text link = {uri->uri, strlen(uri->uri), FALSE};
-    gsize host = starts_at(link, 0, "http://") ? 7 : starts_at(link, 0, "https://") ? 8 : 0, end = find(link, host, "/:?#");
+    const struct perl_text uri = link->uri;
+    gsize host = starts_at(uri, 0, "http://") ? 7 : starts_at(uri, 0, "https://") ? 8 : 0, end = find(uri, host, "/:?#");
     g_autofree char *domain = NULL, *again = NULL;
 
-    if (uri->anchor_texts->len == 0 || host == 0 || end == host || registry_is_ip(link.at + host, end - host))
+    if (link->text_count == 0 || host == 0 || end == host || registry_is_ip(uri.at + host, end - host))
         return NULL;
-    domain = registry_trim(registry, link.at + host, end - host);
+    domain = registry_trim(registry, uri.at + host, end - host);
     if (!registry_uri_domain(registry, (struct perl_text){domain, strlen(domain), FALSE}, &again, NULL) ||
         !registry_domain_is_valid(registry, again, strlen(again)))
         return NULL;
@@ -202,10 +188,10 @@ named_domain(const struct registry *registry, struct perl_text text)
 }
 
 static gboolean
-names_another(const struct registry *registry, const struct html_uri *uri, const char *domain, gboolean is_chars)
+names_another(const struct registry *registry, const struct uris_link *link, const char *domain)
 {
-    for (guint i = 0; i < uri->anchor_texts->len; i++) {
-        g_autofree char *named = named_domain(registry, anchor_text(uri, i, is_chars));
+    for (gsize i = 0; i < link->text_count; i++) {
+        g_autofree char *named = named_domain(registry, link->texts[i]);
 
         if (named != NULL && *named != '\0' && strcmp(named, domain) != 0)
             return TRUE;
@@ -214,21 +200,20 @@ names_another(const struct registry *registry, const struct html_uri *uri, const
 }
 
 gboolean
-uri_eval_https_http_mismatch(const struct registry *registry, const struct uri_eval_html *html, gsize count, double min_anchors,
+uri_eval_https_http_mismatch(const struct registry *registry, const struct uris_html *html, gsize count, double min_anchors,
                              double max_anchors)
 {
     for (gsize i = 0; i < count; i++) {
         gboolean hit = FALSE;
         guint anchors = 0;
 
-        for (guint j = 0; j < html[i].results->uris->len; j++) {
-            const struct html_uri *uri = g_ptr_array_index(html[i].results->uris, j);
-            g_autofree char *domain = linked_domain(registry, uri);
+        for (gsize j = 0; j < html[i].count; j++) {
+            g_autofree char *domain = linked_domain(registry, &html[i].links[j]);
 
             if (domain == NULL)
                 continue;
             anchors++;
-            hit = hit || names_another(registry, uri, domain, html[i].is_chars);
+            hit = hit || names_another(registry, &html[i].links[j], domain);
         }
         if (hit && anchors >= (isnan(min_anchors) || min_anchors == 0 ? 1 : min_anchors) &&
             (isnan(max_anchors) || anchors < max_anchors))

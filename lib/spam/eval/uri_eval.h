@@ -4,21 +4,15 @@
 #include <pcre2.h>
 #include "lib/spam/view/uris.h"
 
-/* An HTML part's results, and whether it was read as characters. */
-struct uri_eval_html {
-    const struct html_results *results;
-    gboolean is_chars;
-};
-
 /* check_for_http_redirector: a URI that has one of another domain in it. all: uris_all(). */
 gboolean uri_eval_http_redirector(const struct registry *registry, const GPtrArray *all);
 
 /* check_https_ip_mismatch: a link to an address whose text says https: and a name. */
-gboolean uri_eval_https_ip_mismatch(const struct uri_eval_html *html, gsize count);
+gboolean uri_eval_https_ip_mismatch(const struct uris_html *html, gsize count);
 
 /* check_https_http_mismatch: a link to one domain whose text says https:// and another, in a part that has at least min_anchors
  * links with text and below max_anchors; NAN: 1, and no upper bound. */
-gboolean uri_eval_https_http_mismatch(const struct registry *registry, const struct uri_eval_html *html, gsize count,
+gboolean uri_eval_https_http_mismatch(const struct registry *registry, const struct uris_html *html, gsize count,
                                       double min_anchors, double max_anchors);
 
 enum uri_detail_key { URI_DETAIL_RAW, URI_DETAIL_TYPE, URI_DETAIL_CLEANED, URI_DETAIL_TEXT, URI_DETAIL_DOMAIN, URI_DETAIL_HOST };

@@ -188,32 +188,31 @@ uris_add(struct uris *uris, const struct uris_settings *settings, struct perl_te
     return detail;
 }
 
+/* Adds the link's texts, each once. */
+static void
+add_anchor_texts(struct uri_detail *detail, const struct uris_link *link)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
+
+    if (detail->anchor_texts == NULL && link->text_count > 0)
+        detail->anchor_texts = g_ptr_array_new_with_free_func((GDestroyNotify)uri_text_free);
+    for (gsize i = 0; i < link->text_count; i++)
+        if (g_hash_table_add(seen, g_string_free_to_bytes(perl_text_key(link->texts[i]))))
+            g_ptr_array_add(detail->anchor_texts, uri_text_new(link->texts[i]));
+}
+
 void
-uris_add_html(struct uris *uris, const struct uris_settings *settings, const struct html_results *html, gboolean is_chars)
+uris_add_html(struct uris *uris, const struct uris_settings *settings, const struct uris_html *html)
 {
     static const char *const parsed[] = {"parsed", NULL};
 
-    uris->truncated = uris->truncated || html->uri_truncated > 0;
-    for (guint i = 0; i < html->uris->len; i++) {
-        const struct html_uri *uri = g_ptr_array_index(html->uris, i);
-        g_autoptr(GPtrArray) types = g_ptr_array_new();
+    uris->truncated = uris->truncated || html->truncated;
+    for (gsize i = 0; i < html->count; i++) {
+        const struct uris_link *link = &html->links[i];
+        struct uri_detail *detail = uris_add(uris, settings, link->uri, *link->types != NULL ? link->types : parsed, FALSE);
 
-        for (guint j = 0; j < uri->types->len; j++)
-            g_ptr_array_add(types, g_ptr_array_index(uri->types, j));
-        g_ptr_array_add(types, NULL);
-        struct uri_detail *detail = uris_add(uris, settings, (struct perl_text){uri->uri, strlen(uri->uri), is_chars},
-                                             types->len > 1 ? (const char *const *)types->pdata : parsed, FALSE);
-        if (detail == NULL || uri->anchor_texts->len == 0)
-            continue;
-        if (detail->anchor_texts == NULL)
-            detail->anchor_texts = g_ptr_array_new_with_free_func((GDestroyNotify)uri_text_free);
-        g_autoptr(GHashTable) seen = g_hash_table_new((GHashFunc)g_string_hash, (GEqualFunc)g_string_equal);
-        for (guint j = 0; j < uri->anchor_texts->len; j++) {
-            GString *text = g_ptr_array_index(uri->anchor_texts, j);
-
-            if (g_hash_table_add(seen, text))
-                g_ptr_array_add(detail->anchor_texts, uri_text_new((struct perl_text){text->str, text->len, is_chars}));
-        }
+        if (detail != NULL)
+            add_anchor_texts(detail, link);
     }
 }
 

@@ -4,7 +4,6 @@
  * no bounds but URIS_LENGTH_MAX; ours are URIS_MAX and URIS_BYTES_MAX, and what is beyond them is left out. Thread-safe on
  * different messages. */
 #pragma once
-#include "lib/spam/view/html_view.h"
 #include "lib/spam/view/uri_canon.h"
 
 #define URIS_LENGTH_MAX 8192              /* characters of a reading; what is longer is cut, and "truncated" set */
@@ -44,8 +43,23 @@ void uris_free(struct uris **uris); /* NULL-safe */
 /* Adds the links in the paragraphs. */
 void uris_add_texts(struct uris *uris, const struct uris_settings *settings, const struct perl_text *texts, gsize count);
 
-/* Adds the URIs of an HTML part; is_chars: whether the part was read as characters. */
-void uris_add_html(struct uris *uris, const struct uris_settings *settings, const struct html_results *html, gboolean is_chars);
+/* A URI of an HTML part, as the HTML view found it; nothing is owned. */
+struct uris_link {
+    struct perl_text uri;
+    const char *const *types;      /* elements that had it, ending with NULL; none: only an anchor's, which counts as "parsed" */
+    const struct perl_text *texts; /* of each <a> with it */
+    gsize text_count;
+};
+
+/* All of an HTML part. */
+struct uris_html {
+    const struct uris_link *links;
+    gsize count;
+    gboolean truncated; /* html_results.uri_truncated */
+};
+
+/* Adds the URIs of an HTML part. */
+void uris_add_html(struct uris *uris, const struct uris_settings *settings, const struct uris_html *html);
 
 /* Adds the domains (d=) of a DKIM-Signature or DomainKey-Signature, as parse_dkim_uris has it. */
 void uris_add_dkim(struct uris *uris, const struct uris_settings *settings, struct perl_text signature);

@@ -49,35 +49,6 @@ parts_of(const struct spam_part *parts, gsize count)
     return (struct spam_parts){parts, count};
 }
 
-static void
-string_free(GString *text)
-{
-    g_string_free(text, TRUE);
-}
-
-/* HTML results with one link; texts ends with NULL. */
-static struct html_results
-html_with(struct html_uri *uri, const char *link, const char *const *texts)
-{
-    struct html_results results = {.uris = g_ptr_array_new()};
-
-    *uri = (struct html_uri){.uri = (char *)(guintptr)link,
-                             .types = g_ptr_array_new(),
-                             .anchor_texts = g_ptr_array_new_with_free_func((GDestroyNotify)string_free)};
-    for (; *texts != NULL; texts++)
-        g_ptr_array_add(uri->anchor_texts, g_string_new(*texts));
-    g_ptr_array_add(results.uris, uri);
-    return results;
-}
-
-static void
-html_clear(struct html_results *results, struct html_uri *uri)
-{
-    g_ptr_array_unref(uri->types);
-    g_ptr_array_unref(uri->anchor_texts);
-    g_ptr_array_unref(results->uris);
-}
-
 static gboolean
 redirects(const struct registry *registry, const char *uri)
 {
@@ -105,16 +76,16 @@ test_redirector(void **state)
     registry_free(&registry);
 }
 
-static gboolean
-ip_mismatch(const char *link, const char *text)
-{
-    struct html_uri uri;
-    struct html_results results = html_with(&uri, link, (const char *const[]){text, NULL});
-    const struct uri_eval_html html = {&results, FALSE};
-    gboolean hit = uri_eval_https_ip_mismatch(&html, 1);
+static const char *const anchor[] = {"a", NULL};
 
-    html_clear(&results, &uri);
-    return hit;
+static gboolean
+ip_mismatch(const char *uri, const char *text)
+{
+    const struct perl_text said = text_of(text);
+    const struct uris_link link = {text_of(uri), anchor, &said, 1};
+    const struct uris_html html = {&link, 1, FALSE};
+
+    return uri_eval_https_ip_mismatch(&html, 1);
 }
 
 static void
@@ -129,15 +100,14 @@ test_ip_mismatch(void **state)
 }
 
 static gboolean
-http_mismatch(const char *link, const char *text, double min, double max)
+http_mismatch(const char *uri, const char *text, double min, double max)
 {
     struct registry *registry = registry_new(tlds, twos, threes);
-    struct html_uri uri;
-    struct html_results results = html_with(&uri, link, (const char *const[]){text, NULL});
-    const struct uri_eval_html html = {&results, FALSE};
+    const struct perl_text said = text_of(text);
+    const struct uris_link link = {text_of(uri), anchor, &said, 1};
+    const struct uris_html html = {&link, 1, FALSE};
     gboolean hit = uri_eval_https_http_mismatch(registry, &html, 1, min, max);
 
-    html_clear(&results, &uri);
     registry_free(&registry);
     return hit;
 }

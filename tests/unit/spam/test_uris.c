@@ -315,6 +315,30 @@ test_details(void **state)
 }
 
 static void
+test_html(void **state)
+{
+    const struct fixture *f = *state;
+    static const char *const none[] = {NULL}, *const both[] = {"a", "img", NULL};
+    const struct perl_text texts[] = {text_of("here"), text_of("there"), text_of("here")};
+    const struct uris_link links[] = {{{"http://a.com/\0b", 15, FALSE}, both, texts, 3}, {text_of("/x"), none, texts, 0}};
+    const struct uris_html html = {links, 2, TRUE};
+    struct uris *uris = uris_new();
+
+    uris_add_html(uris, &f->settings, &html);
+    assert_true(uris->truncated);
+    assert_int_equal(uris->details->len, 2);
+    const struct uri_detail *detail = g_ptr_array_index(uris->details, 0);
+    g_autofree char *types = joined(detail->types);
+    assert_string_equal(types, "a img");
+    assert_int_equal(detail->raw->length, 15);
+    assert_int_equal(detail->anchor_texts->len, 2);
+    detail = g_ptr_array_index(uris->details, 1);
+    assert_null(detail->anchor_texts);
+    assert_string_equal(g_ptr_array_index(detail->types, 0), "parsed");
+    uris_free(&uris);
+}
+
+static void
 test_caps(void **state)
 {
     const struct fixture *f = *state;
@@ -385,6 +409,7 @@ main(void)
         cmocka_unit_test(test_redirects_are_bounded),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_details),
+        cmocka_unit_test(test_html),
         cmocka_unit_test(test_caps),
         cmocka_unit_test(test_hostile_texts_are_linear),
         cmocka_unit_test(test_bad_patterns_are_told),
