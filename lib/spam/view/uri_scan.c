@@ -1,6 +1,7 @@
 /* uri_scan.c: one pass over the text, with a table of what each byte may be.
  *
- * A run of bytes that can't end a link is measured once, however many places in it are tried, so the pass is linear. */
+ * Only the words around a '.', '@' or ':' are looked at closely. A run of bytes that can't end a link is measured once, however
+ * many places in it are tried, so the pass is linear. */
 #include "lib/spam/view/uri_scan.h"
 #include <string.h>
 
@@ -17,6 +18,7 @@ enum {                   /* what a byte is, as bits */
        BEFORE_HOST = 16, /* a bare host may begin after it */
        HOST = 32,        /* letters, digits, ".-_" */
        WORD = 64,        /* Perl's \w */
+    ANCHOR = 128,     /* every link has one, and before its first one nothing that ends a name or the local part of an address */
 };
 
 static guint8
@@ -38,6 +40,8 @@ class_of(guint8 c)
         class |= BEFORE_HOST;
     if (is_word || c == '.' || c == '-')
         class |= HOST;
+    if (c == '.' || c == '@' || c == ':')
+        class |= ANCHOR;
     return class | (is_word ? WORD : 0);
 }
 
@@ -218,22 +222,41 @@ scan_at(struct uri_scan *scan, const guint8 *table, gsize pos, guint8 before, st
            (g_ascii_isalnum(scan->text[pos]) && (before & BEFORE_HOST) != 0 && scan_host(scan, table, pos, match_r));
 }
 
-gboolean
-uri_scan_next(struct uri_scan *scan, struct uri_scan_match *match_r)
+/* Tries the places from start to anchor, the first '.', '@' or ':' that a link from there would have. */
+static gboolean
+scan_around(struct uri_scan *scan, const guint8 *table, gsize start, gsize anchor, struct uri_scan_match *match_r)
 {
-    const guint8 *table = classes();
-    guint8 before = scan->pos > 0 ? table[(guint8)scan->text[scan->pos - 1]] : BEFORE_HOST; /* a host may begin the text */
+    guint8 before = start > 0 ? table[(guint8)scan->text[start - 1]] : BEFORE_HOST; /* a host may begin the text */
 
-    for (gsize pos = scan->pos; pos < scan->length; pos++) {
+    for (gsize pos = start; pos <= anchor; pos++) {
         guint8 class = table[(guint8)scan->text[pos]];
 
         /* a link begins at a word's edge or behind a delimiter */
         if ((((before ^ class) & WORD) != 0 || (before & BEFORE) != 0 || is_after_shift(scan, pos)) &&
-            scan_at(scan, table, pos, before, match_r)) {
-            scan->pos = pos + match_r->length;
+            scan_at(scan, table, pos, before, match_r))
+            return TRUE;
+        before = class;
+    }
+    return FALSE;
+}
+
+gboolean
+uri_scan_next(struct uri_scan *scan, struct uri_scan_match *match_r)
+{
+    const guint8 *table = classes();
+
+    for (gsize anchor = scan->pos; anchor < scan->length; anchor++) {
+        gsize start = anchor;
+
+        if (!is_at(scan, table, anchor, ANCHOR))
+            continue;
+        while (start > scan->pos && anchor - start < HOST_MAX && !is_at(scan, table, start - 1, ENDS_LOCAL))
+            start--;
+        if (scan_around(scan, table, start, anchor, match_r)) {
+            scan->pos = match_r->start + match_r->length;
             return TRUE;
         }
-        before = class;
+        scan->pos = anchor + 1;
     }
     scan->pos = scan->length;
     return FALSE;
