@@ -120,7 +120,7 @@ def difference(our, their):
     return f"text {at}: ours {found[0].get(at)}, Perl's {found[1].get(at)}"
 
 
-def run(build, corpus, seed=1):
+def run(build, corpus, every=1, seed=1):
     rules = lines("perl", os.path.join(HERE, "spam_pattern.pl"), "rules")
     texts = corpus_texts(corpus, seed) if os.path.isdir(corpus) else [b"http://www.example.com/ the quick brown fox"]
     generator = Generator(seed)

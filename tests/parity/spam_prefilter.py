@@ -9,7 +9,7 @@ from spam_pattern import HERE, corpus_texts, encoded, lines
 TYPES = ("head", "body", "uri", "rawbody", "full")
 
 
-def run(build, corpus, seed=3):
+def run(build, corpus, every=1, seed=3):
     rules = lines("perl", os.path.join(HERE, "spam_pattern.pl"), "rules")
     texts = corpus_texts(corpus, seed)
     total, failures = 0, []

@@ -1,0 +1,119 @@
+/* perl_text.c: bytes and characters as Perl tells them apart. */
+#include "lib/spam/view/perl_text.h"
+#include <string.h>
+#include <unicode/uchar.h>
+
+gunichar
+perl_text_char(struct perl_text text, gsize offset, gsize *size_r)
+{
+    guint8 first = (guint8)text.at[offset];
+
+    *size_r = 1;
+    if (!text.is_chars || first < 0x80)
+        return first;
+    gunichar c = g_utf8_get_char_validated(text.at + offset, (gssize)(text.length - offset));
+    if (c == (gunichar)-1 || c == (gunichar)-2)
+        return first;
+    *size_r = (gsize)g_unichar_to_utf8(c, NULL);
+    return c;
+}
+
+gboolean
+perl_is_space(gunichar c, gboolean is_chars)
+{
+    if (c < 0x80)
+        return c == ' ' || (c >= '\t' && c <= '\r');
+    return is_chars && u_isUWhiteSpace((UChar32)c);
+}
+
+gboolean
+perl_is_digit(gunichar c, gboolean is_chars)
+{
+    if (c < 0x80)
+        return c >= '0' && c <= '9';
+    return is_chars && u_charType((UChar32)c) == U_DECIMAL_DIGIT_NUMBER;
+}
+
+gboolean
+perl_is_word(gunichar c, gboolean is_chars)
+{
+    if (c < 0x80)
+        return g_ascii_isalnum((char)c) || c == '_';
+    return is_chars && (u_hasBinaryProperty((UChar32)c, UCHAR_ALPHABETIC) || perl_is_digit(c, TRUE) ||
+                        (U_MASK(u_charType((UChar32)c)) & (U_GC_M_MASK | U_GC_PC_MASK)) != 0 ||
+                        u_hasBinaryProperty((UChar32)c, UCHAR_JOIN_CONTROL));
+}
+
+struct perl_text
+perl_text_strip(struct perl_text text)
+{
+    gsize size;
+
+    while (text.length > 0 && perl_is_space(perl_text_char(text, 0, &size), text.is_chars)) {
+        text.at += size;
+        text.length -= size;
+    }
+    while (text.length > 0) {
+        gsize last = text.length - 1;
+
+        while (text.is_chars && last > 0 && ((guint8)text.at[last] & 0xc0) == 0x80 && text.length - last < 4)
+            last--;
+        if (!perl_is_space(perl_text_char(text, last, &size), text.is_chars))
+            break;
+        text.length = last;
+    }
+    return text;
+}
+
+gsize
+perl_text_count(struct perl_text text)
+{
+    gsize count = 0;
+
+    if (!text.is_chars)
+        return text.length;
+    for (gsize i = 0, size; i < text.length; i += size, count++)
+        perl_text_char(text, i, &size);
+    return count;
+}
+
+gsize
+perl_text_prefix(struct perl_text text, gsize count)
+{
+    gsize i = 0;
+
+    if (!text.is_chars || count >= text.length)
+        return MIN(count, text.length);
+    for (gsize size; i < text.length && count > 0; i += size, count--)
+        perl_text_char(text, i, &size);
+    return i;
+}
+
+gboolean
+perl_text_is_ascii(struct perl_text text)
+{
+    for (gsize i = 0; i < text.length; i++)
+        if ((guint8)text.at[i] >= 0x80)
+            return FALSE;
+    return TRUE;
+}
+
+void
+perl_text_append_key(GString *key, struct perl_text text)
+{
+    if (perl_text_is_ascii(text)) {
+        g_string_append_len(key, text.at, (gssize)text.length);
+        return;
+    }
+    for (gsize i = 0, size; i < text.length; i += size)
+        g_string_append_unichar(key, perl_text_char(text, i, &size));
+}
+
+GString *
+perl_text_key(struct perl_text text)
+{
+    GString *key = g_string_sized_new(text.length + 1);
+
+    perl_text_append_key(key, text);
+    return key;
+}

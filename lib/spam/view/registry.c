@@ -1,0 +1,389 @@
+/* registry.c: hosts, domains and addresses in URIs, as SpamAssassin reads them. */
+#include "lib/spam/view/registry.h"
+#include <string.h>
+
+#define LABEL_MAX 63
+#define GROUPS_MAX 8 /* of an IPv6 address */
+#define PARTS_MAX 4  /* labels from the end that decide on the domain */
+
+struct registry {
+    GHashTable *tlds, *twos, *threes;
+};
+
+/* Where names of .us are given out below the state: RFC 1480. */
+static const char us_states[] =
+    " ak al ar az ca co ct dc de fl ga gu hi ia id il in ks ky la ma md me mi mn mo ms mt nc nd ne nh nj nm nv"
+    " ny oh ok or pa pr ri sc sd tn tx ut va vi vt wa wi wv wy ";
+
+static GHashTable *
+set_of(const char *const *names)
+{
+    GHashTable *set = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (; *names != NULL; names++)
+        g_hash_table_add(set, g_ascii_strdown(*names, -1));
+    return set;
+}
+
+struct registry *
+registry_new(const char *const *tlds, const char *const *twos, const char *const *threes)
+{
+    struct registry *registry = g_new0(struct registry, 1);
+
+    registry->tlds = set_of(tlds);
+    registry->twos = set_of(twos);
+    registry->threes = set_of(threes);
+    return registry;
+}
+
+void
+registry_free(struct registry **registry)
+{
+    if (*registry == NULL)
+        return;
+    g_hash_table_unref((*registry)->tlds);
+    g_hash_table_unref((*registry)->twos);
+    g_hash_table_unref((*registry)->threes);
+    g_clear_pointer(registry, g_free);
+}
+
+/* Whether the set has the name, in any case. */
+static gboolean
+has(GHashTable *set, const char *name, gsize length)
+{
+    char lower[REGISTRY_NAME_MAX + 1];
+
+    if (length == 0 || length > REGISTRY_NAME_MAX || memchr(name, '\0', length) != NULL)
+        return FALSE;
+    for (gsize i = 0; i < length; i++)
+        lower[i] = g_ascii_tolower(name[i]);
+    lower[length] = '\0';
+    return g_hash_table_contains(set, lower);
+}
+
+gboolean
+registry_has_tld(const struct registry *registry, const char *label, gsize length)
+{
+    return has(registry->tlds, label, length);
+}
+
+gboolean
+registry_domain_is_valid(const struct registry *registry, const char *name, gsize length)
+{
+    gsize label = length;
+
+    for (gsize i = 0; i < length; i++)
+        if (perl_is_space((guint8)name[i], FALSE))
+            return FALSE;
+    while (label > 0 && name[label - 1] != '.')
+        label--;
+    return label > 0 && registry_has_tld(registry, name + label, length - label);
+}
+
+/* Whether the label is one of host names; underscores are for labels below the second level. */
+static gboolean
+label_is_valid(const char *label, gsize length, gboolean may_have_underscore)
+{
+    if (length < 1 || length > LABEL_MAX || label[0] == '-' || label[length - 1] == '-')
+        return FALSE;
+    for (gsize i = 0; i < length; i++)
+        if (!g_ascii_isalnum(label[i]) && label[i] != '-' && (label[i] != '_' || !may_have_underscore))
+            return FALSE;
+    return TRUE;
+}
+
+gboolean
+registry_host_is_valid(const char *host, gsize length)
+{
+    guint labels = 0;
+
+    while (length > 0 && host[length - 1] == '.')
+        length--;
+    if (length > REGISTRY_NAME_MAX)
+        return FALSE;
+    for (gsize end = length, start;; end = start - 1) { /* from the last label on */
+        for (start = end; start > 0 && host[start - 1] != '.'; start--)
+            ;
+        if (!label_is_valid(host + start, end - start, labels >= 2))
+            return FALSE;
+        labels++;
+        if (start == 0)
+            return labels >= 2;
+    }
+}
+
+/* Whether text is one of the states, which are two letters long. */
+static gboolean
+is_us_state(const char *text, gsize length)
+{
+    char padded[] = {' ', text[0], length == 2 ? text[1] : ' ', ' ', '\0'};
+
+    return length == 2 && strstr(us_states, padded) != NULL;
+}
+
+static gboolean
+is(const char *text, gsize length, const char *word)
+{
+    return length == strlen(word) && memcmp(text, word, length) == 0;
+}
+
+/* Whether the last `count` labels, which start at label[0..count-1] and end at end, are given out as one by a registry. */
+static gboolean
+is_delegated(const struct registry *registry, const char *const *label, guint count, const char *end)
+{
+#define SIZE(i) ((gsize)((i) + 1 < count ? label[(i) + 1] - 1 - label[i] : end - label[i]))
+    if (count == 2)
+        return has(registry->twos, label[0], (gsize)(end - label[0]));
+    if (count == 3)
+        return is(label[2], SIZE(2), "us") ? is_us_state(label[1], SIZE(1))
+                                           : has(registry->threes, label[0], (gsize)(end - label[0]));
+    return is(label[3], SIZE(3), "us") && is_us_state(label[2], SIZE(2)) &&
+           ((is(label[0], SIZE(0), "pvt") && is(label[1], SIZE(1), "k12")) || is(label[0], SIZE(0), "ci") ||
+            is(label[0], SIZE(0), "co"));
+#undef SIZE
+}
+
+/* The name in lower case, without empty labels. */
+static GString *
+squeezed(const char *host, gsize length)
+{
+    GString *name = g_string_sized_new(length + 1);
+
+    for (gsize i = 0; i < length; i++)
+        if (host[i] != '.' || (name->len > 0 && name->str[name->len - 1] != '.'))
+            g_string_append_c(name, g_ascii_tolower(host[i]));
+    if (name->len > 0 && name->str[name->len - 1] == '.')
+        g_string_truncate(name, name->len - 1);
+    return name;
+}
+
+char *
+registry_trim(const struct registry *registry, const char *host, gsize length)
+{
+    g_autoptr(GString) name = squeezed(host, length);
+    const char *end = name->str + name->len, *label[PARTS_MAX + 1];
+    guint count = 0;
+
+    for (const char *p = end; p > name->str && count <= PARTS_MAX; p = label[PARTS_MAX + 1 - count] - 1) {
+        while (p > name->str && p[-1] != '.')
+            p--;
+        label[PARTS_MAX - count++] = p;
+        if (p == name->str)
+            break;
+    }
+    if (count == 0)
+        return g_strdup("");
+    for (guint first = count > PARTS_MAX ? 1 : PARTS_MAX + 1 - count;; first++) {
+        if (first == PARTS_MAX || is_delegated(registry, label + first, PARTS_MAX + 1 - first, end)) {
+            guint start = first > PARTS_MAX + 1 - count ? first - 1 : first;
+            return g_strndup(label[start], (gsize)(end - label[start]));
+        }
+    }
+}
+
+/* Length of a decimal octet without leading zeros at the text's start, 0 where there is none. */
+static gsize
+octet_length(const char *text, gsize length)
+{
+    guint value = 0;
+    gsize i;
+
+    for (i = 0; i < length && i < 3 && g_ascii_isdigit(text[i]); i++) {
+        if (i > 0 && text[0] == '0')
+            return i;
+        value = value * 10 + (guint)(text[i] - '0');
+        if (value > 255)
+            return i;
+    }
+    return i;
+}
+
+static gboolean
+is_ipv4(const char *text, gsize length)
+{
+    for (guint octet = 0; octet < 4; octet++) {
+        gsize size = octet_length(text, length);
+
+        if (size == 0 || (octet < 3 && (size == length || text[size] != '.')))
+            return FALSE;
+        size += octet < 3;
+        text += size;
+        length -= size;
+    }
+    return length == 0;
+}
+
+/* Groups of hexadecimal digits with ':' between, and one "::" at most; a v4 address may take the place of the last two. */
+static gboolean
+is_ipv6(const char *text, gsize length)
+{
+    guint groups = 0;
+    gboolean gap = FALSE;
+
+    if (length >= 2 && text[0] == ':' && text[1] == ':') {
+        gap = TRUE;
+        text += 2;
+        length -= 2;
+    }
+    while (length > 0) {
+        gsize size = 0;
+
+        if (groups > 0 || gap) {
+            if (is_ipv4(text, length))
+                return gap ? groups <= 5 : groups == 6;
+        }
+        while (size < length && size < 5 && g_ascii_isxdigit(text[size]))
+            size++;
+        if (size == 0 || size == 5 || ++groups > GROUPS_MAX)
+            return FALSE;
+        text += size;
+        length -= size;
+        if (length == 0)
+            break;
+        if (*text != ':' || length == 1)
+            return FALSE;
+        if (text[1] == ':' && gap)
+            return FALSE;
+        size = text[1] == ':' ? 2 : 1;
+        gap = gap || size == 2;
+        text += size;
+        length -= size;
+    }
+    return gap ? groups <= 7 : groups == GROUPS_MAX;
+}
+
+gboolean
+registry_is_ip(const char *text, gsize length)
+{
+    if (length > 0 && text[length - 1] == '\n') /* Perl's $ */
+        length--;
+    if (is_ipv4(text, length))
+        return TRUE;
+    if (length > 5 && g_ascii_strncasecmp(text, "IPv6:", 5) == 0)
+        return is_ipv6(text + 5, length - 5);
+    return is_ipv6(text, length);
+}
+
+static gboolean
+starts(struct perl_text text, const char *word)
+{
+    return text.length >= strlen(word) && g_ascii_strncasecmp(text.at, word, strlen(word)) == 0;
+}
+
+static void
+skip(struct perl_text *text, gsize count)
+{
+    text->at += count;
+    text->length -= count;
+}
+
+/* Leaves what follows the one '@' of an address. */
+static gboolean
+keep_mail_host(struct perl_text *uri)
+{
+    const char *found;
+
+    skip(uri, strlen("mailto:"));
+    if ((found = memchr(uri->at, '?', uri->length)) != NULL)
+        uri->length = (gsize)(found - uri->at);
+    if ((found = memchr(uri->at, '@', uri->length)) == NULL)
+        return FALSE;
+    skip(uri, (gsize)(found + 1 - uri->at));
+    return memchr(uri->at, '@', uri->length) == NULL;
+}
+
+/* Takes ":digits" off the end. */
+static void
+drop_port(struct perl_text *uri)
+{
+    gsize from = uri->length;
+
+    while (from > 0 && uri->at[from - 1] != ':')
+        from--;
+    if (from == 0)
+        return;
+    for (gsize i = from, size; i < uri->length; i += size)
+        if (!perl_is_digit(perl_text_char(*uri, i, &size), uri->is_chars))
+            return;
+    uri->length = from - 1;
+}
+
+/* Leaves the host of scheme://user@host:port/path. */
+static void
+keep_host(struct perl_text *uri)
+{
+    gsize i = 0;
+
+    while (i < uri->length && g_ascii_isalpha(uri->at[i]))
+        i++;
+    if (i > 0 && i < uri->length && uri->at[i] == ':') {
+        i++;
+        for (guint slashes = 0; slashes < 2 && i < uri->length && uri->at[i] == '/'; slashes++)
+            i++;
+        skip(uri, i);
+    }
+    for (i = 0; i < uri->length && uri->at[i] != '/' && uri->at[i] != '?' && uri->at[i] != '#'; i++)
+        ;
+    uri->length = i;
+    while (i > 0 && uri->at[i - 1] != '@')
+        i--;
+    skip(uri, i);
+    drop_port(uri);
+}
+
+/* Whether a printable character is %-encoded: the decoded URI is looked at instead. */
+static gboolean
+has_encoded_printable(struct perl_text uri)
+{
+    for (gsize i = 0; i + 2 < uri.length; i++) {
+        int high = g_ascii_xdigit_value(uri.at[i + 1]), low = g_ascii_xdigit_value(uri.at[i + 2]);
+
+        if (uri.at[i] == '%' && low >= 0 && high >= 2 && high <= 7 && high * 16 + low > 0x20 && high * 16 + low < 0x7f)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Lower-cased as Perl lower-cases characters, as far as it matters: the Kelvin sign is the one that becomes ASCII. */
+static char *
+lowered(struct perl_text host)
+{
+    GString *out = g_string_sized_new(host.length + 1);
+
+    for (gsize i = 0; i < host.length; i++) {
+        if (host.is_chars && host.length - i >= 3 && memcmp(host.at + i, "\xe2\x84\xaa", 3) == 0) {
+            g_string_append_c(out, 'k');
+            i += 2;
+        } else {
+            g_string_append_c(out, g_ascii_tolower(host.at[i]));
+        }
+    }
+    return g_string_free(out, FALSE);
+}
+
+gboolean
+registry_uri_domain(const struct registry *registry, struct perl_text uri, char **domain_r, char **host_r)
+{
+    if (domain_r != NULL)
+        *domain_r = NULL;
+    if (host_r != NULL)
+        *host_r = NULL;
+    if (starts(uri, "javascript:") || starts(uri, "cid:") || starts(uri, "file:"))
+        return FALSE;
+    if (!starts(uri, "mailto:"))
+        keep_host(&uri);
+    else if (!keep_mail_host(&uri))
+        return FALSE;
+    if (uri.length > 4 * REGISTRY_NAME_MAX || memchr(uri.at, '\0', uri.length) != NULL || has_encoded_printable(uri))
+        return FALSE; /* too long to be valid in any case */
+    g_autofree char *host = lowered(uri);
+    gsize length = strlen(host);
+    gboolean is_ip = registry_is_ip(host, length);
+    if (!is_ip && (!registry_host_is_valid(host, length) || !registry_domain_is_valid(registry, host, length)))
+        return FALSE;
+    if (domain_r != NULL)
+        *domain_r = is_ip ? g_strdup(host) : registry_trim(registry, host, length);
+    if (host_r != NULL)
+        *host_r = g_steal_pointer(&host);
+    return TRUE;
+}

@@ -1,0 +1,270 @@
+/* uris.c: collects a message's URIs. */
+#include "lib/spam/view/uris.h"
+#include "lib/spam/view/uri_scan.h"
+#include <string.h>
+
+static void
+detail_free(struct uri_detail *detail)
+{
+    uri_text_free(detail->raw);
+    g_ptr_array_unref(detail->types);
+    g_clear_pointer(&detail->cleaned, g_ptr_array_unref);
+    g_clear_pointer(&detail->anchor_texts, g_ptr_array_unref);
+    g_ptr_array_unref(detail->domains);
+    g_ptr_array_unref(detail->hosts);
+    g_free(detail);
+}
+
+static void
+host_free(struct uri_host *host)
+{
+    g_free(host->host);
+    g_free(host->domain);
+    g_free(host);
+}
+
+struct uris *
+uris_new(void)
+{
+    struct uris *uris = g_new0(struct uris, 1);
+
+    uris->details = g_ptr_array_new_with_free_func((GDestroyNotify)detail_free);
+    uris->by_key = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
+    return uris;
+}
+
+void
+uris_free(struct uris **uris)
+{
+    if (*uris == NULL)
+        return;
+    g_ptr_array_unref((*uris)->details);
+    g_hash_table_unref((*uris)->by_key);
+    g_clear_pointer(uris, g_free);
+}
+
+static gboolean
+strings_are_equal(gconstpointer a, gconstpointer b)
+{
+    return strcmp(a, b) == 0;
+}
+
+static void
+add_string(GPtrArray *strings, const char *text)
+{
+    if (!g_ptr_array_find_with_equal_func(strings, text, strings_are_equal, NULL))
+        g_ptr_array_add(strings, g_strdup(text));
+}
+
+static gboolean
+texts_are_equal(gconstpointer a, gconstpointer b)
+{
+    const struct uri_text *one = a, *other = b;
+
+    if (one->is_chars == other->is_chars)
+        return one->length == other->length && memcmp(one->bytes, other->bytes, one->length) == 0;
+    g_autoptr(GString) key = perl_text_key(uri_text_view(one)), other_key = perl_text_key(uri_text_view(other));
+    return g_string_equal(key, other_key);
+}
+
+static gboolean
+host_is(gconstpointer host, gconstpointer name)
+{
+    return strcmp(((const struct uri_host *)host)->host, name) == 0;
+}
+
+static void
+add_domain(struct uri_detail *detail, const char *domain, const char *host)
+{
+    struct uri_host *entry;
+
+    add_string(detail->domains, domain);
+    if (g_ptr_array_find_with_equal_func(detail->hosts, host, host_is, NULL))
+        return;
+    entry = g_new(struct uri_host, 1);
+    *entry = (struct uri_host){g_strdup(host), g_strdup(domain)};
+    g_ptr_array_add(detail->hosts, entry);
+}
+
+static struct uri_detail *
+detail_new(struct perl_text uri)
+{
+    struct uri_detail *detail = g_new0(struct uri_detail, 1);
+
+    detail->raw = uri_text_new(uri);
+    detail->types = g_ptr_array_new_with_free_func(g_free);
+    detail->domains = g_ptr_array_new_with_free_func(g_free);
+    detail->hosts = g_ptr_array_new_with_free_func((GDestroyNotify)host_free);
+    return detail;
+}
+
+static gboolean
+has_type(const char *const *types, const char *type)
+{
+    return g_strv_contains(types, type);
+}
+
+/* Cuts readings that are too long. */
+static void
+cut_readings(struct uris *uris, GPtrArray *readings)
+{
+    for (guint i = 0; i < readings->len; i++) {
+        struct uri_text *reading = g_ptr_array_index(readings, i);
+        struct perl_text text = uri_text_view(reading);
+
+        if (reading->length <= URIS_LENGTH_MAX || perl_text_count(text) <= URIS_LENGTH_MAX)
+            continue;
+        uris->truncated = TRUE;
+        reading->length = perl_text_prefix(text, URIS_LENGTH_MAX);
+        reading->bytes[reading->length] = '\0';
+    }
+}
+
+/* The entry of the URI, which joins the list if it is new there. */
+static struct uri_detail *
+entry_of(struct uris *uris, struct perl_text uri)
+{
+    GBytes *key = g_string_free_to_bytes(perl_text_key(uri));
+    struct uri_detail *detail = g_hash_table_lookup(uris->by_key, key);
+
+    if (detail != NULL) {
+        g_bytes_unref(key);
+        return detail;
+    }
+    detail = detail_new(uri);
+    g_ptr_array_add(uris->details, detail);
+    g_hash_table_insert(uris->by_key, key, detail);
+    return detail;
+}
+
+static void
+add_cleaned(struct uris *uris, struct uri_detail *detail, const GPtrArray *readings)
+{
+    if (detail->cleaned == NULL)
+        detail->cleaned = g_ptr_array_new_with_free_func((GDestroyNotify)uri_text_free);
+    for (guint i = 0; i < readings->len; i++) {
+        const struct uri_text *reading = g_ptr_array_index(readings, i);
+
+        if (g_ptr_array_find_with_equal_func(detail->cleaned, reading, texts_are_equal, NULL))
+            continue;
+        uris->bytes += reading->length;
+        g_ptr_array_add(detail->cleaned, uri_text_new(uri_text_view(reading)));
+    }
+}
+
+struct uri_detail *
+uris_add(struct uris *uris, const struct uris_settings *settings, struct perl_text uri, const char *const *types,
+         gboolean must_have_domain)
+{
+    g_autoptr(GPtrArray) readings = NULL, found = g_ptr_array_new_with_free_func((GDestroyNotify)host_free);
+    struct uri_detail *detail;
+
+    if (uris->details->len >= URIS_MAX || uris->bytes >= URIS_BYTES_MAX)
+        return NULL;
+    if (has_type(types, "nocanon")) {
+        readings = g_ptr_array_new_with_free_func((GDestroyNotify)uri_text_free);
+        g_ptr_array_add(readings, uri_text_new(uri));
+    } else {
+        readings = uri_canon_list(settings->redirectors, settings->registry, uri);
+    }
+    cut_readings(uris, readings);
+    for (guint i = 0; i < readings->len; i++) {
+        struct uri_host host;
+
+        if (registry_uri_domain(settings->registry, uri_text_view(g_ptr_array_index(readings, i)), &host.domain, &host.host))
+            g_ptr_array_add(found, g_memdup2(&host, sizeof host));
+    }
+    if (must_have_domain && found->len == 0)
+        return NULL;
+    detail = entry_of(uris, uri);
+    if (!has_type(types, "noclean"))
+        add_cleaned(uris, detail, readings);
+    for (guint i = 0; i < found->len; i++) {
+        const struct uri_host *host = g_ptr_array_index(found, i);
+        add_domain(detail, host->domain, host->host);
+    }
+    for (; *types != NULL; types++)
+        add_string(detail->types, *types);
+    return detail;
+}
+
+/* Adds the link's texts, each once. */
+static void
+add_anchor_texts(struct uri_detail *detail, const struct uris_link *link)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
+
+    if (detail->anchor_texts == NULL && link->text_count > 0)
+        detail->anchor_texts = g_ptr_array_new_with_free_func((GDestroyNotify)uri_text_free);
+    for (gsize i = 0; i < link->text_count; i++)
+        if (g_hash_table_add(seen, g_string_free_to_bytes(perl_text_key(link->texts[i]))))
+            g_ptr_array_add(detail->anchor_texts, uri_text_new(link->texts[i]));
+}
+
+void
+uris_add_html(struct uris *uris, const struct uris_settings *settings, const struct uris_html *html)
+{
+    static const char *const parsed[] = {"parsed", NULL};
+
+    uris->truncated = uris->truncated || html->truncated;
+    for (gsize i = 0; i < html->count; i++) {
+        const struct uris_link *link = &html->links[i];
+        struct uri_detail *detail = uris_add(uris, settings, link->uri, *link->types != NULL ? link->types : parsed, FALSE);
+
+        if (detail != NULL)
+            add_anchor_texts(detail, link);
+    }
+}
+
+/* Adds the value of "d=" that stands at offset, white space taken out. */
+static void
+add_signing_domain(struct uris *uris, const struct uris_settings *settings, struct perl_text signature, gsize offset)
+{
+    static const char *const types[] = {"domainkeys", "nocanon", "noclean", NULL};
+    g_autoptr(GString) uri = g_string_new("domainkeys:");
+
+    for (gsize i = offset, size; i < signature.length && signature.at[i] != ';'; i += size)
+        if (!perl_is_space(perl_text_char(signature, i, &size), signature.is_chars))
+            g_string_append_len(uri, signature.at + i, (gssize)size);
+    uris_add(uris, settings, (struct perl_text){uri->str, uri->len, signature.is_chars}, types, TRUE);
+}
+
+void
+uris_add_dkim(struct uris *uris, const struct uris_settings *settings, struct perl_text signature)
+{
+    for (gsize i = 0, size; i < signature.length; i++) {
+        gsize at = i + 1;
+
+        if (signature.at[i] != 'd' || (i > 0 && perl_is_word((guint8)signature.at[i - 1], FALSE)))
+            continue;
+        while (at < signature.length && perl_is_space(perl_text_char(signature, at, &size), signature.is_chars))
+            at += size;
+        if (at >= signature.length || signature.at[at] != '=')
+            continue;
+        at++;
+        if (at < signature.length && signature.at[at] != ';')
+            add_signing_domain(uris, settings, signature, at);
+        while (at < signature.length && signature.at[at] != ';')
+            at++;
+        i = at - 1;
+    }
+}
+
+GPtrArray *
+uris_all(const struct uris *uris)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
+    GPtrArray *all = g_ptr_array_new();
+
+    for (guint i = 0; i < uris->details->len; i++) {
+        const struct uri_detail *detail = g_ptr_array_index(uris->details, i);
+
+        for (guint j = 0; detail->cleaned != NULL && j < detail->cleaned->len; j++) {
+            struct uri_text *reading = g_ptr_array_index(detail->cleaned, j);
+
+            if (g_hash_table_add(seen, g_string_free_to_bytes(perl_text_key(uri_text_view(reading)))))
+                g_ptr_array_add(all, reading);
+        }
+    }
+    return all;
+}
