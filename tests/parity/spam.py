@@ -5,10 +5,11 @@ Each module in MODULES has run(build, corpus, every) -> [(suite name, same, tota
 import os
 import sys
 
+import spam_header_eval
 import spam_relays
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-MODULES = [spam_relays]
+MODULES = [spam_relays, spam_header_eval]
 
 
 def main():

@@ -51,8 +51,8 @@ dotted_end(const char *text, gsize len, gsize at)
     return end;
 }
 
-static gsize
-v4_end(const char *text, gsize len, gsize at)
+gsize
+ip_text_v4_end(const char *text, gsize len, gsize at)
 {
     gsize end = 0;
 
@@ -145,7 +145,7 @@ ip_text_ends(const char *text, gsize len, gsize at, gsize ends_r[IP_TEXT_ENDS])
 
     if (at >= len)
         return 0;
-    if ((ends_r[0] = v4_end(text, len, at)) > 0)
+    if ((ends_r[0] = ip_text_v4_end(text, len, at)) > 0)
         return 1;
     if (!v6_run(text, len, at, &start, &end))
         return 0;
@@ -204,7 +204,7 @@ ip_text_localhost_ends(const char *text, gsize len, gsize at, gsize ends_r[IP_TE
         ends_r[n++] = at + 9;
     if (n > 0)
         return n;
-    end = v4_end(text, len, at);
+    end = ip_text_v4_end(text, len, at);
     if (end - at == 9 && memcmp(text + at, own, 9) == 0)
         ends_r[n++] = end;
     if (end > 0 || !v6_run(text, len, at, &start, &end))
@@ -238,7 +238,7 @@ ip_text_is_v4(const char *text)
 {
     gsize len = strlen(text);
 
-    return len > 0 && v4_end(text, len, 0) == len;
+    return len > 0 && ip_text_v4_end(text, len, 0) == len;
 }
 
 /* Whether text begins with a number from low to high and a dot, written without leading zeros. */

@@ -11,6 +11,8 @@
 guint ip_text_ends(const char *text, gsize len, gsize at, gsize ends_r[IP_TEXT_ENDS]);
 /* The same for the names of the own host: "localhost", "localhost.localdomain", 127.0.0.1, ::1 and its longer forms. */
 guint ip_text_localhost_ends(const char *text, gsize len, gsize at, gsize ends_r[IP_TEXT_ENDS]);
+/* Where an IPv4 address that starts at text[at] ends, 0 when there is none. */
+gsize ip_text_v4_end(const char *text, gsize len, gsize at);
 /* The first address in text: FALSE when there is none. */
 gboolean ip_text_find(const char *text, gsize len, gsize *start_r, gsize *end_r);
 /* Whether all of text is an IPv4 address. */

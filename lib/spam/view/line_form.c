@@ -10,7 +10,7 @@
 #define STEPS_MAX 64
 #define NO_LIMIT G_MAXUINT
 
-enum step_kind { TEXT, RUN, ADDRESS, LOCALHOST, CHOICE, NOT_TEXT, KEEP_FROM, KEEP_TO, OPTIONAL, OPTIONAL_END, BOUNDARY, LINE_END };
+enum step_kind { TEXT, RUN, ADDRESS, LOCALHOST, CHOICE, NOT_TEXT, KEEP_FROM, KEEP_TO, OPTIONAL, OPTIONAL_END, BOUNDARY, TEXT_END, LINE_START, LINE_END };
 
 struct step {
     enum step_kind kind;
@@ -138,7 +138,8 @@ add_simple(struct line_form *form, const char *token)
     static const struct {
         const char *token;
         enum step_kind kind;
-    } simple[] = {{"[", OPTIONAL}, {"b", BOUNDARY}, {"end", LINE_END}, {"IP", ADDRESS}, {"local", LOCALHOST}};
+    } simple[] = {{"[", OPTIONAL}, {"b", BOUNDARY},   {"end", TEXT_END}, {"bol", LINE_START},
+                  {"eol", LINE_END}, {"IP", ADDRESS}, {"local", LOCALHOST}};
 
     for (guint i = 0; i < G_N_ELEMENTS(simple); i++) {
         if (strcmp(token, simple[i].token) == 0) {
@@ -162,6 +163,8 @@ add_token(struct line_form *form, const char *token)
         add_run(form, 'S', token[1] == '?' ? 0 : 1, NO_LIMIT, FALSE);
     else if (strcmp(token, "few") == 0 || strcmp(token, "any") == 0)
         add_run(form, '.', 0, NO_LIMIT, token[0] == 'f');
+    else if (strcmp(token, "find") == 0)
+        add_run(form, '*', 0, NO_LIMIT, TRUE);
     else if (token[0] == '!')
         add_step(form, NOT_TEXT)->text = g_string_new(token + 1);
     else if (strchr(token, '|') != NULL)
@@ -217,6 +220,12 @@ is_word(char c)
 }
 
 static gboolean
+is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static gboolean
 in_class(char class, char c)
 {
     switch (class) {
@@ -241,17 +250,31 @@ in_class(char class, char c)
     case 'p':
         return c != '.';
     case 'n':
-        return c != ' ' && c != '@';
+        return !is_blank(c) && c != '@';
     case ';':
-        return c != ' ' && c != ';';
+        return !is_blank(c) && c != ';';
     case 'i':
-        return c != ' ' && c != '<' && c != '>' && c != ';';
+        return !is_blank(c) && c != '<' && c != '>' && c != ';';
     case 'z':
         return g_ascii_isupper(c) || g_ascii_isdigit(c) || (c != '\0' && strchr("._~-", c) != NULL);
     case 'h':
         return g_ascii_isalnum(c) || (c != '\0' && strchr("-.^+_&:=?!@%*$\\/", c) != NULL);
+    case ']':
+        return c != ']';
+    case '"':
+        return c != '"';
+    case 's':
+        return is_blank(c);
+    case 'w':
+        return is_word(c);
+    case 'U':
+        return g_ascii_isupper(c);
+    case '+':
+        return c == '+' || c == '-';
+    case '.':
+        return c != '\n';
     case 'S':
-        return c != ' ';
+        return !is_blank(c);
     default:
         return TRUE;
     }
@@ -262,13 +285,13 @@ static gsize
 run_end(const struct walk *w, const struct step *step, gsize pos)
 {
     gsize most = step->most == NO_LIMIT ? w->len : MIN(w->len, pos + step->most), end = pos;
-    const char *blank;
+    const char *newline;
 
-    if (step->class == '.')
+    if (step->class == '*')
         return most;
-    if (step->class == 'S' && step->most == NO_LIMIT) {
-        blank = memchr(w->line + pos, ' ', w->len - pos);
-        return blank != NULL ? (gsize)(blank - w->line) : w->len;
+    if (step->class == '.') {
+        newline = memchr(w->line + pos, '\n', most - pos);
+        return newline != NULL ? (gsize)(newline - w->line) : most;
     }
     while (end < most && in_class(step->class, w->line[end]))
         end++;
@@ -403,8 +426,12 @@ walk_plain(struct walk *w, const struct step *step, gsize *pos)
         return TRUE;
     case BOUNDARY:
         return is_boundary(w, *pos);
-    case LINE_END:
+    case TEXT_END:
         return *pos == w->len;
+    case LINE_START:
+        return *pos == 0 || w->line[*pos - 1] == '\n';
+    case LINE_END:
+        return *pos == w->len || w->line[*pos] == '\n';
     default:
         return TRUE;
     }
@@ -453,4 +480,12 @@ line_form_match(const struct line_form *form, const char *line, gsize len, struc
     if (match != NULL)
         *match = w.match;
     return TRUE;
+}
+
+gboolean
+line_form_once_match(struct line_form_once *once, const char *line, gsize len, struct form_match *match)
+{
+    if (g_once_init_enter(&once->form))
+        g_once_init_leave(&once->form, line_form_new(once->text, once->ignore_case));
+    return line_form_match(once->form, line, len, match);
 }
