@@ -59,6 +59,40 @@ RECEIVED = [
 DATES = [b"Tue, 25 Mar 2003 11:42:04 -0500", b"25 Mar 2003 17:10:00 GMT", b"Wed, 26 Mar 2003 11:42:04 -0500 (EST)", b"1 Apr 2003 1:02:03 +0200",
          b"Mon, 24 Mar 2003 01:42:04 JST", b"25 Mar 2004 11:42:04 -0500"]
 
+# Whole heads for functions that want several things at once.
+HEADS = [
+    b"""Return-Path: <List-bounce@groups.msn.com>
+Received: from mail pickup service by p04.groups.msn.com with Microsoft SMTPSVC; Fri, 2 Aug 2002 13:01:30 -0700
+Message-Id: <List-1392@groups.msn.com>
+From: x@hotmail.com
+To: "List Full Name" <List@groups.msn.com>
+""",
+    b"""Return-Path: <a@b.c>
+Received: from mail pickup service by p04.groups.msn.com with Microsoft SMTPSVC; Fri, 2 Aug 2002 13:01:30 -0700
+Message-Id: <TK2DCPUBA042cv0aGlt00020aa3@p04.groups.msn.com>
+From: x@hotmail.com
+To: "Managers" <notifications@groups.msn.com>
+""",
+    b"""Received: from web1.mail.yahoo.com (web1.mail.yahoo.com [5.6.7.8]) by mta5.mail.yahoo.com (8.12) with ESMTP id x; Fri, 2 Aug 2002 13:01:30 -0700
+From: a@yahoo.com
+""",
+    b"""Received: from lists.sourceforge.net (lists.sourceforge.net [66.35.250.206]) by sc8.sourceforge.net (8.1) with ESMTP id 13; Fri, 2 Aug 2002 13:01:30 -0700
+From: a@lists.sourceforge.net
+Date: Fri, 2 Aug 2002 23:01:30 -0700
+""",
+    b"""Return-Path: <domain.com.user@bulk.example.net>
+Received: from a.example.net (a.example.net [5.6.7.8]) by mx.domain.com (Postfix) with ESMTP id 99; Fri, 2 Aug 2002 13:01:30 -0700 envelope-from domain.com-user@bulk.example.net
+From: "User" <x.y@z.example>
+To: user@sub.domain.com, aa@x.com
+Message-Id: <ABCDEFGHIJKLMNOPQRSTUVWXYZAB.x.y@z.example>
+""",
+    b"""Received: from rly-xw01.mx.aol.com (rly-xw01.mail.aol.com [172.20.116.39]) by omr.mx.aol.com (v83.35/AOL-5.0.0) with ESMTP id x; Fri, 2 Aug 2002 13:01:30 -0700
+Received: from cabbage.jmason.org [127.0.0.1] by localhost with IMAP (fetchmail-5.9.0) for jm@localhost; Thu, 13 Mar 2003 20:39:56 -0800 (PST)
+Date: Thu, 13 Mar 2003 10:39:56 -0800
+Message-ID: <000701c2e98c$0d1e2f30$0100a8c0@host>
+""",
+]
+
 
 def made(rng):
     """A message of some of the fields."""
@@ -110,6 +144,8 @@ def run(build, corpus, every=1):
     rng = oracle.seeded(2)
     folder = os.path.join(oracle.CACHE, "header-eval-generated")
     messages = [made(rng) for _ in range(6000 // every)] + list(mutants(corpus, every, rng))
+    messages += [head + b"\nx\n" for head in HEADS]
+    messages += [oracle.mutated(head, rng) + b"\nx\n" for head in HEADS for _ in range(600 // every)]
     suites.append(("spam-header-eval-generated", *compared(build, oracle.written(folder, messages), hits)))
     never = [call for call, n in hits.items() if n == 0]
     suites[-1][3].extend([f"never hit: {call}" for call in never] if os.environ.get("POSTERN_PARITY_HITS") else [])

@@ -40,7 +40,7 @@ ends_helo(const GString *text, gsize end)
     return end == text->len || (guchar)text->str[end] <= ' ' || strchr(",;[()<>", text->str[end]) != NULL;
 }
 
-/* The first HELO name that is an IPv4 address: is it a public one? */
+/* A HELO name that is an IPv4 address. SpamAssassin means to leave private ones out, but its `local $1` makes it compare nothing. */
 HEADER_EVAL(eval_numeric_helo)
 {
     static const char mark[] = "helo=";
@@ -55,7 +55,7 @@ HEADER_EVAL(eval_numeric_helo)
             continue;
         end = ip_text_v4_end(text->str, text->len, at + strlen(mark));
         if (end > 0 && ends_helo(text, end))
-            return !ip_text_is_private(text->str + at + strlen(mark));
+            return TRUE;
     }
     return FALSE;
 }
