@@ -29,9 +29,11 @@ struct line_form {
     gboolean ignore_case;
 };
 
-/* Places [from, end of its run] after a run where the steps behind it have failed. */
-struct failed {
-    gsize from, run_end;
+/* What is known of a run without limit: the last stretch of its class that was looked at is [seen, seen_end], and from `failed`
+ * on the steps behind the run don't match anywhere in the stretch. */
+struct stretch {
+    gboolean known, has_failed;
+    gsize seen, seen_end, failed;
 };
 
 struct walk {
@@ -39,7 +41,7 @@ struct walk {
     const char *line;
     gsize len;
     struct form_match match;
-    struct failed failed[STEPS_MAX];
+    struct stretch stretches[STEPS_MAX];
 };
 
 static const char *const slot_names[FORM_SLOTS] = {"helo", "rdns", "ip", "by", "id", "ident", "env", "x", "y"};
@@ -280,11 +282,11 @@ in_class(char class, char c)
     }
 }
 
-/* The end of the run of a class at pos. */
+/* The end of the run of a class in [pos, most]. */
 static gsize
-run_end(const struct walk *w, const struct step *step, gsize pos)
+run_end(const struct walk *w, const struct step *step, gsize pos, gsize most)
 {
-    gsize most = step->most == NO_LIMIT ? w->len : MIN(w->len, pos + step->most), end = pos;
+    gsize end = pos;
     const char *newline;
 
     if (step->class == '*')
@@ -296,6 +298,24 @@ run_end(const struct walk *w, const struct step *step, gsize pos)
     while (end < most && in_class(step->class, w->line[end]))
         end++;
     return end;
+}
+
+/* The stretch of an unlimited run's class at pos, without looking twice at what was seen before. */
+static struct stretch *
+stretch_at(struct walk *w, guint at, gsize pos)
+{
+    struct stretch *s = &w->stretches[at];
+    gsize end;
+
+    if (s->known && pos >= s->seen && pos <= s->seen_end)
+        return s;
+    end = run_end(w, &w->form->steps[at], pos, s->known && pos < s->seen ? s->seen : w->len);
+    if (s->known && end == s->seen) {
+        s->seen = pos;
+        return s;
+    }
+    *s = (struct stretch){.known = TRUE, .seen = pos, .seen_end = end};
+    return s;
 }
 
 static gboolean
@@ -315,8 +335,8 @@ next_text(const struct walk *w, const struct step *step, gsize pos, gsize last)
 
     if (step->kind != TEXT || w->form->ignore_case)
         return pos;
-    found = memmem(w->line + pos, w->len - pos, step->text->str, step->text->len);
-    return found != NULL && (gsize)(found - w->line) <= last ? (gsize)(found - w->line) : last + 1;
+    found = memmem(w->line + pos, MIN(w->len, last + step->text->len) - pos, step->text->str, step->text->len);
+    return found != NULL ? (gsize)(found - w->line) : last + 1;
 }
 
 static gboolean
@@ -342,23 +362,35 @@ walk_many(struct walk *w, guint at, gsize first, gsize last)
     return FALSE;
 }
 
+/* A run of at most so many bytes: no notes are kept of it. */
+static gboolean
+walk_limited_run(struct walk *w, guint at, gsize pos)
+{
+    const struct step *step = &w->form->steps[at];
+    gsize end = run_end(w, step, pos, MIN(w->len, pos + step->most)), first = pos + step->least;
+
+    if (end < first)
+        return FALSE;
+    return step->few ? walk_few(w, at, first, end) : walk_many(w, at, first, end);
+}
+
 static gboolean
 walk_run(struct walk *w, guint at, gsize pos)
 {
     const struct step *step = &w->form->steps[at];
-    gsize end = run_end(w, step, pos), first = pos + step->least, last = end;
-    struct failed *failed = &w->failed[at];
+    gsize first = pos + step->least, last;
+    struct stretch *s;
 
-    if (end - pos < step->least)
+    if (step->most != NO_LIMIT)
+        return walk_limited_run(w, at, pos);
+    s = stretch_at(w, at, pos);
+    if (s->seen_end < first || (s->has_failed && first >= s->failed))
         return FALSE;
-    if (step->most == NO_LIMIT && failed->run_end == end + 1) { /* + 1: 0 is unset */
-        if (first >= failed->from)
-            return FALSE;
-        last = failed->from - 1;
-    }
+    last = s->has_failed ? s->failed - 1 : s->seen_end;
     if (step->few ? walk_few(w, at, first, last) : walk_many(w, at, first, last))
         return TRUE;
-    *failed = (struct failed){.from = first, .run_end = end + 1};
+    s->has_failed = TRUE;
+    s->failed = first;
     return FALSE;
 }
 
@@ -473,7 +505,7 @@ line_form_match(const struct line_form *form, const char *line, gsize len, struc
     w.len = len;
     if (form->n > 0 && first->kind == TEXT && !text_at(&w, first->text->str, first->text->len, 0))
         return FALSE; /* most forms end here */
-    memset(w.failed, 0, form->n * sizeof w.failed[0]);
+    memset(w.stretches, 0, form->n * sizeof w.stretches[0]);
     memset(&w.match, 0, sizeof w.match);
     if (!walk_on(&w, 0, 0))
         return FALSE;
