@@ -97,6 +97,12 @@ similarity(const GPtrArray *list)
     struct piece users[RECIPIENTS_MAX], hosts[RECIPIENTS_MAX];
     guint hits = 0, pairs = 0;
 
+#ifdef POSTERN_PLANTED_BUGS
+    if (list->len > 0 && list->len < SIMILAR_MIN) { /* reads the byte after a value */
+        GBytes *first = g_ptr_array_index(list, 0);
+        return ((const char *)g_bytes_get_data(first, NULL))[g_bytes_get_size(first)];
+    }
+#endif
     if (list->len < SIMILAR_MIN)
         return 0;
     split_addresses(list, users, hosts);

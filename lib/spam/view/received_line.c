@@ -391,6 +391,10 @@ take_field(GString *text, const char *name, gsize value_min, GString *value)
 
         while (end < text->len && text->str[end] != ' ')
             end++;
+#ifdef POSTERN_PLANTED_BUGS
+        if (len == 6 && end - start > 2)
+            end += 4096; /* beyond the text */
+#endif
         if (end - start >= value_min) {
             set(value, text->str + start, end - start);
             g_string_erase(text, (gssize)(start - len), (gssize)(end - start + len));
