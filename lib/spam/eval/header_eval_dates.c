@@ -35,28 +35,48 @@ hop_time(const char *line, gsize len, gint64 *seconds_r)
                              seconds_r);
 }
 
+/* A hop's line; it may hold NULs. */
+struct line {
+    const char *text;
+    gsize len;
+};
+
 static gboolean
-line_matches(const char *line, struct line_form_once *form)
+line_matches(const struct line *line, struct line_form_once *form)
 {
-    return line_form_once_match(form, line, strlen(line), NULL);
+    return line_form_once_match(form, line->text, line->len, NULL);
 }
 
-/* Lines that aren't empty. Lines hold no NULs from here on: text behind one says nothing of a time. */
-static GPtrArray *
+static gboolean
+is_empty(const struct line *line)
+{
+    for (gsize i = 0; i < line->len; i++)
+        if (line->text[i] != ' ' && (line->text[i] < '\t' || line->text[i] > '\r'))
+            return FALSE;
+    return TRUE;
+}
+
+/* Lines that aren't empty. */
+static GArray *
 hop_lines(struct header_eval *e)
 {
-    GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
-    g_auto(GStrv) all = g_strsplit(header_eval_received(e)->str, "\n", -1);
+    GArray *lines = g_array_new(FALSE, FALSE, sizeof(struct line));
+    const GString *received = header_eval_received(e);
+    const char *end = received->str + received->len;
 
-    for (guint i = 0; all[i] != NULL; i++)
-        if (all[i][strspn(all[i], " \t\v\f\r")] != '\0')
-            g_ptr_array_add(lines, g_strdup(all[i]));
+    for (const char *start = received->str, *next; start < end; start = next + 1) {
+        next = memchr(start, '\n', (gsize)(end - start));
+        next = next != NULL ? next : end;
+        struct line line = {start, (gsize)(next - start)};
+        if (!is_empty(&line))
+            g_array_append_val(lines, line);
+    }
     return lines;
 }
 
 /* How many of the newest lines are a fetcher's: the time when the message was fetched, not when it came. */
 static guint
-fetched_lines(const GPtrArray *lines)
+fetched_lines(const GArray *lines)
 {
     static struct line_form_once local[] = {
         {"{find}{b}from localhost{s:1-1}", FALSE, NULL},
@@ -72,10 +92,10 @@ fetched_lines(const GPtrArray *lines)
     guint next;
 
     for (guint i = 0; i < G_N_ELEMENTS(local); i++)
-        is_local = is_local || line_matches(g_ptr_array_index(lines, 0), &local[i]);
+        is_local = is_local || line_matches(&g_array_index(lines, struct line, 0), &local[i]);
     next = is_local ? 1 : 0;
-    if (next < lines->len && (line_matches(g_ptr_array_index(lines, next), &fetchmail[0]) ||
-                              line_matches(g_ptr_array_index(lines, next), &fetchmail[1])))
+    if (next < lines->len && (line_matches(&g_array_index(lines, struct line, next), &fetchmail[0]) ||
+                              line_matches(&g_array_index(lines, struct line, next), &fetchmail[1])))
         return next + 1;
     return 0;
 }
@@ -84,15 +104,15 @@ static void
 find_hop_times(struct header_eval *e)
 {
     struct header_dates *d = &e->dates;
-    g_autoptr(GPtrArray) lines = hop_lines(e);
+    g_autoptr(GArray) lines = hop_lines(e);
     guint fetched = lines->len > 0 ? fetched_lines(lines) : 0;
 
     d->hops = g_array_new(FALSE, FALSE, sizeof(gint64));
     for (guint i = 0; i < lines->len; i++) {
-        const char *line = g_ptr_array_index(lines, i);
+        const struct line *line = &g_array_index(lines, struct line, i);
         gint64 time;
 
-        if (!hop_time(line, strlen(line), &time))
+        if (!hop_time(line->text, line->len, &time))
             continue;
         if (i >= fetched) {
             g_array_append_val(d->hops, time);

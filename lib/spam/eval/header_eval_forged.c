@@ -103,6 +103,21 @@ kept(const GString *text, const struct form_match *match, enum form_slot slot)
     return g_strndup(text->str + match->slot[slot].start, match->slot[slot].end - match->slot[slot].start);
 }
 
+/* Where pattern, whose dots stand for any byte, first is in [text, end): NULL for nowhere. */
+static const char *
+find_loosely(const char *text, const char *end, const char *pattern)
+{
+    gsize len = strlen(pattern), i;
+
+    for (; (gsize)(end - text) >= len; text++) {
+        for (i = 0; i < len && (pattern[i] == '.' || pattern[i] == text[i]);)
+            i++;
+        if (i == len)
+            return text;
+    }
+    return NULL;
+}
+
 /* Messages of MSN's groups come from its own servers and name the list everywhere. */
 HEADER_EVAL(eval_msn_groups)
 {
@@ -123,7 +138,7 @@ HEADER_EVAL(eval_msn_groups)
     server = kept(received, &in_received, FORM_X);
     if (strcmp(list, "notifications") == 0) {
         at_server = g_strdup_printf("@%s>", server);
-        found = id->len > 2 ? g_strstr_len(id->str + 2, word_end - id->str - 2, at_server) : NULL;
+        found = word_end - id->str > 2 ? find_loosely(id->str + 2, word_end, at_server) : NULL;
         return id->str[0] == '<' && found != NULL;
     }
     id_start = g_strdup_printf("<%s-", list);
