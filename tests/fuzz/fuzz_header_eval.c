@@ -1,21 +1,44 @@
-/* fuzz_header_eval.c: any bytes as header fields, "name: value" a line, for all eval functions of header rules. */
+/* fuzz_header_eval.c: any bytes as header fields, "name: value" a line, for all eval functions of header
+ * rules. */
 #include "lib/spam/eval/header_eval.h"
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const guint8 *data, size_t size);
 
-static const char *const names[] = {
-    "check_equal_from_domains", "check_for_fake_aol_relay_in_rcvd", "check_for_faraway_charset_in_headers",
-    "check_for_forged_eudoramail_received_headers", "check_for_forged_gmail_received_headers",
-    "check_for_forged_gw05_received_headers", "check_for_forged_hotmail_received_headers",
-    "check_for_forged_juno_received_headers", "check_for_forged_received_ip_helo", "check_for_forged_received_trail",
-    "check_for_forged_yahoo_received_headers", "check_for_from_domain_in_received_headers", "check_for_matching_env_and_hdr_from",
-    "check_for_missing_to_header", "check_for_msn_groups_headers", "check_for_no_hotmail_received_headers",
-    "check_for_no_rdns_dotcom_helo", "check_for_numeric_helo", "check_for_shifted_date", "check_for_to_in_subject",
-    "check_header_count_range", "check_illegal_chars", "check_mailfrom_matches_rcvd", "check_messageid_not_usable",
-    "check_outlook_message_id", "check_ratware_envelope_from", "check_ratware_name_id", "check_unresolved_template",
-    "gated_through_received_hdr_remover", "helo_ip_mismatch", "received_within_months", "similar_recipients", "sorted_recipients",
-    "subject_is_all_caps"};
+static const char *const names[] = {"check_equal_from_domains",
+                                    "check_for_fake_aol_relay_in_rcvd",
+                                    "check_for_faraway_charset_in_headers",
+                                    "check_for_forged_eudoramail_received_headers",
+                                    "check_for_forged_gmail_received_headers",
+                                    "check_for_forged_gw05_received_headers",
+                                    "check_for_forged_hotmail_received_headers",
+                                    "check_for_forged_juno_received_headers",
+                                    "check_for_forged_received_ip_helo",
+                                    "check_for_forged_received_trail",
+                                    "check_for_forged_yahoo_received_headers",
+                                    "check_for_from_domain_in_received_headers",
+                                    "check_for_matching_env_and_hdr_from",
+                                    "check_for_missing_to_header",
+                                    "check_for_msn_groups_headers",
+                                    "check_for_no_hotmail_received_headers",
+                                    "check_for_no_rdns_dotcom_helo",
+                                    "check_for_numeric_helo",
+                                    "check_for_shifted_date",
+                                    "check_for_to_in_subject",
+                                    "check_header_count_range",
+                                    "check_illegal_chars",
+                                    "check_mailfrom_matches_rcvd",
+                                    "check_messageid_not_usable",
+                                    "check_outlook_message_id",
+                                    "check_ratware_envelope_from",
+                                    "check_ratware_name_id",
+                                    "check_unresolved_template",
+                                    "gated_through_received_hdr_remover",
+                                    "helo_ip_mismatch",
+                                    "received_within_months",
+                                    "similar_recipients",
+                                    "sorted_recipients",
+                                    "subject_is_all_caps"};
 
 static char *
 trim(gpointer context, const char *domain)
@@ -40,7 +63,8 @@ get(gpointer message, const char *name)
 static GHashTable *
 fields_of(const guint8 *data, size_t size)
 {
-    GHashTable *fields = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    GHashTable *fields =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     const guint8 *end = data + size;
 
     for (const guint8 *line = data, *next; line < end; line = next + 1) {
@@ -50,7 +74,8 @@ fields_of(const guint8 *data, size_t size)
         next = memchr(line, '\n', (gsize)(end - line));
         next = next != NULL ? next : end;
         colon = g_strstr_len((const char *)line, next - line, ": ") != NULL
-                    ? (const guint8 *)g_strstr_len((const char *)line, next - line, ": ") : NULL;
+                    ? (const guint8 *)g_strstr_len((const char *)line, next - line, ": ")
+                    : NULL;
         if (colon == NULL)
             continue;
         g_autofree char *name = g_strndup((const char *)line, (gsize)(colon - line));

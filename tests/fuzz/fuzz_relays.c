@@ -18,7 +18,8 @@ check(const struct spam_relays *relays, guint lines)
         g_error("more hops than lines");
     for (guint i = 0; i < relays->all->len; i++) {
         const struct spam_relay *relay = g_ptr_array_index(relays->all, i);
-        if (relay->as_string->len < 60 || strpbrk(relay->helo, " []<>|#") != NULL || strchr(relay->ip, ' ') != NULL)
+        if (relay->as_string->len < 60 || strpbrk(relay->helo, " []<>|#") != NULL ||
+            strchr(relay->ip, ' ') != NULL)
             g_error("odd hop %s", relay->as_string->str);
     }
 }

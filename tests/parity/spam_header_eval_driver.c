@@ -1,4 +1,5 @@
-/* spam_header_eval_driver.c: reads spam_header_eval.pl's lines and prints our results, a line of JSON for each message. */
+/* spam_header_eval_driver.c: reads spam_header_eval.pl's lines and prints our results, a line of JSON for
+ * each message. */
 #include <stdio.h>
 #include "lib/spam/eval/header_eval.h"
 #include "tests/parity/spam_json.h"

@@ -1,4 +1,5 @@
-/* spam_json.h: what the drivers of the spam engine's parity stages share: octets in JSON (base64), and header values from a case. */
+/* spam_json.h: what the drivers of the spam engine's parity stages share: octets in JSON (base64), and header
+ * values from a case. */
 #pragma once
 #include <glib.h>
 #include <jansson.h>
@@ -37,7 +38,8 @@ list_of(const json_t *values)
 static inline GHashTable *
 headers_of(json_t *object)
 {
-    GHashTable *all = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    GHashTable *all =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     const char *name;
     json_t *values;
 

@@ -1,5 +1,5 @@
-/* spam_relays_driver.c: reads spam_relays.pl's lines and prints what our reader makes of the same Received values, one line of JSON
- * with a list of results, one for each of the settings in the first line. */
+/* spam_relays_driver.c: reads spam_relays.pl's lines and prints what our reader makes of the same Received
+ * values, one line of JSON with a list of results, one for each of the settings in the first line. */
 #include <stdio.h>
 #include "lib/spam/view/relays.h"
 #include "tests/parity/spam_json.h"
@@ -12,7 +12,8 @@ networks_of(const json_t *entries, gboolean loopback)
     const json_t *entry;
     size_t i;
 
-    if (loopback && (!relay_networks_add(networks, "127.0.0.0/8", &error) || !relay_networks_add(networks, "::1", &error)))
+    if (loopback && (!relay_networks_add(networks, "127.0.0.0/8", &error) ||
+                     !relay_networks_add(networks, "::1", &error)))
         g_error("%s", error->message);
     json_array_foreach(entries, i, entry) if (!relay_networks_add(networks, json_string_value(entry), &error))
         g_error("%s", error->message);
@@ -24,7 +25,8 @@ add_flags(GString *flags, const GPtrArray *relays)
 {
     for (guint i = 0; i < relays->len; i++) {
         const struct spam_relay *relay = g_ptr_array_index(relays, i);
-        g_string_append_printf(flags, "%s%s,", relay->no_reverse_dns ? "n" : "", relay->ip_private ? "p" : "");
+        g_string_append_printf(flags, "%s%s,", relay->no_reverse_dns ? "n" : "",
+                               relay->ip_private ? "p" : "");
     }
 }
 
@@ -35,7 +37,8 @@ set_text(json_t *result, const char *name, const GString *text)
 }
 
 static void
-set_range(json_t *result, const char *name, const struct spam_relays *relays, enum relays_range range, const GPtrArray *lines)
+set_range(json_t *result, const char *name, const struct spam_relays *relays, enum relays_range range,
+          const GPtrArray *lines)
 {
     g_autoptr(GPtrArray) found = relays_headers(relays, range, lines);
     g_autoptr(GString) text = g_string_new(NULL);
@@ -49,11 +52,13 @@ set_range(json_t *result, const char *name, const struct spam_relays *relays, en
 }
 
 static json_t *
-describe(const struct spam_relays *relays, const struct spam_headers *headers, const json_t *settings, const GPtrArray *lines)
+describe(const struct spam_relays *relays, const struct spam_headers *headers, const json_t *settings,
+         const GPtrArray *lines)
 {
     json_t *result = json_object();
     g_autoptr(GString) flags = g_string_new(NULL);
-    g_autofree char *from = relays_envelope_from(relays, headers, json_string_value(json_object_get(settings, "sender_header")));
+    g_autofree char *from =
+        relays_envelope_from(relays, headers, json_string_value(json_object_get(settings, "sender_header")));
 
     add_flags(flags, relays->trusted);
     add_flags(flags, relays->untrusted);

@@ -1,8 +1,8 @@
-/* header_eval.h: the eval functions of header rules: what SpamAssassin's plugins HeaderEval and RelayEval, and WLBLEval's comparison
- * of sender and relay, find out from header fields and hops.
+/* header_eval.h: the eval functions of header rules: what SpamAssassin's plugins HeaderEval and RelayEval,
+ * and WLBLEval's comparison of sender and relay, find out from header fields and hops.
  *
- * One object serves the rules of one message and keeps what several of them need. Not for several threads at once. Times are in
- * seconds since 1970. */
+ * One object serves the rules of one message and keeps what several of them need. Not for several threads at
+ * once. Times are in seconds since 1970. */
 #pragma once
 #include <glib.h>
 #include "lib/spam/view/headers.h"
@@ -10,7 +10,8 @@
 
 /* Domains by the configuration's lists of TLDs and registries. */
 struct spam_domains {
-    char *(*trim)(gpointer context, const char *domain);        /* the registered domain, for the caller to g_free; never NULL */
+    char *(*trim)(gpointer context,
+                  const char *domain); /* the registered domain, for the caller to g_free; never NULL */
     gboolean (*is_valid)(gpointer context, const char *domain); /* it has a known TLD and a name before it */
     gpointer context;
 };

@@ -31,8 +31,8 @@ hop_time(const char *line, gsize len, gint64 *seconds_r)
     struct form_match match;
 
     return line_form_once_match(&form, line, len, &match) &&
-           rfc822_date_parse(line + match.slot[FORM_X].start, match.slot[FORM_X].end - match.slot[FORM_X].start,
-                             seconds_r);
+           rfc822_date_parse(line + match.slot[FORM_X].start,
+                             match.slot[FORM_X].end - match.slot[FORM_X].start, seconds_r);
 }
 
 /* A hop's line; it may hold NULs. */
@@ -123,7 +123,8 @@ find_hop_times(struct header_eval *e)
     }
 }
 
-/* The smallest difference between Date and a hop's time, not counting the oldest hop when it is the same second. */
+/* The smallest difference between Date and a hop's time, not counting the oldest hop when it is the same
+ * second. */
 static gint64
 smallest_difference(const struct header_dates *d)
 {

@@ -23,7 +23,8 @@ static const struct {
     const char *locale;
     const char *charsets; /* between blanks */
 } locale_charsets[] = {
-    {"ja", " EUCJP JISX020119760 JISX020819830 JISX020819900 JISX020819970 JISX021219900 JISX021320001 JISX021320002 SHIFT_JIS "
+    {"ja", " EUCJP JISX020119760 JISX020819830 JISX020819900 JISX020819970 JISX021219900 JISX021320001 "
+           "JISX021320002 SHIFT_JIS "
            "SHIFTJIS ISO2022JP SJIS JIS7 JISX0201 JISX0208 JISX0212 "},
     {"ko", " EUCKR KSC56011987 "},
     {"th", " TIS620 "},
@@ -35,7 +36,8 @@ static gboolean
 is_western(const char *charset)
 {
     static const char *const whole[] = {"USASCII", "ASCII", "IBM852", "XUNKNOWN", "ISO"};
-    static const char *const start[] = {"ISO8859", "ISO10646", "UTF", "UCS", "CP125", "WINDOWS", "UNICODE11UTF7", "UNICODE11UTF8"};
+    static const char *const start[] = {"ISO8859", "ISO10646", "UTF",           "UCS",
+                                        "CP125",   "WINDOWS",  "UNICODE11UTF7", "UNICODE11UTF8"};
     gboolean western = FALSE;
 
     for (guint i = 0; i < G_N_ELEMENTS(whole); i++)
@@ -54,7 +56,8 @@ is_charset_of(const char *charset, const char *locale)
     if (!g_ascii_islower(language[0]) || !g_ascii_islower(language[1]))
         return FALSE;
     for (guint i = 0; i < G_N_ELEMENTS(locale_charsets); i++)
-        if (strstr(locale_charsets[i].locale, language) != NULL && strstr(locale_charsets[i].charsets, word) != NULL)
+        if (strstr(locale_charsets[i].locale, language) != NULL &&
+            strstr(locale_charsets[i].charsets, word) != NULL)
             return TRUE;
     return FALSE;
 }
@@ -93,7 +96,8 @@ has_faraway_word(const char *text, gsize len, const char *const *locales)
     struct form_match match;
 
     for (gsize at = 0; line_form_once_match(&word, text + at, len - at, &match); at += match.end)
-        if (!is_charset_ok(text + at + match.slot[FORM_X].start, match.slot[FORM_X].end - match.slot[FORM_X].start, locales))
+        if (!is_charset_ok(text + at + match.slot[FORM_X].start,
+                           match.slot[FORM_X].end - match.slot[FORM_X].start, locales))
             return TRUE;
     return FALSE;
 }
@@ -176,7 +180,8 @@ exempt_signs(const GString *text)
 HEADER_EVAL(eval_illegal_chars)
 {
     const char *header = n_args > 0 ? args[0] : "";
-    g_autofree char *name = g_str_has_suffix(header, ":raw") ? g_strdup(header) : g_strconcat(header, ":raw", NULL);
+    g_autofree char *name =
+        g_str_has_suffix(header, ":raw") ? g_strdup(header) : g_strconcat(header, ":raw", NULL);
     g_autoptr(GString) text = header_eval_text(e, name);
     gsize illegal, controls, eight_bit;
 
@@ -210,8 +215,8 @@ reply_marks_len(const char *text, gsize len)
 static gboolean
 has_other_script(const GString *raw)
 {
-    static const char *const marks[] = {"koi", "jp", "jis", "euc", "gb", "big5", "isoir", "cp1251", "windows-1251", "georgianps",
-                                        "pt154", "tis"};
+    static const char *const marks[] = {"koi",   "jp",     "jis",          "euc",        "gb",    "big5",
+                                        "isoir", "cp1251", "windows-1251", "georgianps", "pt154", "tis"};
     g_autofree char *text = g_ascii_strdown(raw->str, -1);
 
     for (const char *word = text; (word = strstr(word, "=?")) != NULL; word++) {
@@ -251,7 +256,8 @@ has_word(const GString *text, const GString *word)
 {
     for (gsize at = 0; at + word->len <= text->len; at++) {
         gsize end = at + word->len;
-        gboolean before = at > 0 && is_word_char(text->str[at - 1]), after = end < text->len && is_word_char(text->str[end]);
+        gboolean before = at > 0 && is_word_char(text->str[at - 1]),
+                 after = end < text->len && is_word_char(text->str[end]);
 
         if (before != is_word_char(word->str[0]) && after != is_word_char(word->str[word->len - 1]) &&
             g_ascii_strncasecmp(text->str + at, word->str, word->len) == 0)
@@ -265,7 +271,8 @@ static const char *
 behind(const char *subject, const char *text, gboolean ignore_case)
 {
     gsize len = strlen(text);
-    gboolean there = ignore_case ? g_ascii_strncasecmp(subject, text, len) == 0 : strncmp(subject, text, len) == 0;
+    gboolean there =
+        ignore_case ? g_ascii_strncasecmp(subject, text, len) == 0 : strncmp(subject, text, len) == 0;
 
     return there ? subject + len : NULL;
 }
@@ -382,7 +389,8 @@ HEADER_EVAL(eval_messageid_not_usable)
     const GString *received = header_eval_received(e);
 
     return header_eval_matches(list, &lyris) || header_eval_matches(list, &ezmlm) ||
-           eval_gated_through_received_remover(e, args, n_args) || header_eval_contains(received, "/CWT/DCE)") ||
+           eval_gated_through_received_remover(e, args, n_args) ||
+           header_eval_contains(received, "/CWT/DCE)") ||
            header_eval_contains(received, "iPlanet Messaging Server");
 }
 
@@ -391,8 +399,10 @@ HEADER_EVAL(eval_gated_through_received_remover)
 {
     static struct line_form_once manager = {"{find}{bol}contact {-}@{-}; run by ezmlm{eol}", FALSE, NULL};
     static struct line_form_once list = {"{find}{bol}mailing list {-}@{-}", FALSE, NULL};
-    static struct line_form_once network = {"{find}qmail {d:1-} invoked from network); {d:1-} {.:3-3} {d:1-1}", FALSE, NULL};
-    static struct line_form_once by = {"{find}qmail {d:1-} invoked by {.:3-20}); {d:1-} {.:3-3} {d:1-1}", FALSE, NULL};
+    static struct line_form_once network = {
+        "{find}qmail {d:1-} invoked from network); {d:1-} {.:3-3} {d:1-1}", FALSE, NULL};
+    static struct line_form_once by = {"{find}qmail {d:1-} invoked by {.:3-20}); {d:1-} {.:3-3} {d:1-1}",
+                                       FALSE, NULL};
     static struct line_form_once msn = {"{find}from groups.msn.com ({-}.msn.com ", FALSE, NULL};
     g_autoptr(GString) mailing_list = header_eval_text(e, "Mailing-List");
     const GString *received = header_eval_received(e);
@@ -417,14 +427,25 @@ HEADER_EVAL(eval_header_count_range)
     for (guint i = 0; i < values->len; i++)
         g_hash_table_add(different, g_ptr_array_index(values, i));
     n = g_hash_table_size(different);
-    return n >= (n_args > 1 ? g_ascii_strtod(args[1], NULL) : 0) && n <= (n_args > 2 ? g_ascii_strtod(args[2], NULL) : 0);
+    return n >= (n_args > 1 ? g_ascii_strtod(args[1], NULL) : 0) &&
+           n <= (n_args > 2 ? g_ascii_strtod(args[2], NULL) : 0);
 }
 
 static gboolean
 may_hold_percent(const char *line)
 {
-    static const char *const names[] = {"X-VMS-To:", "X-UIDL:", "X-Face:", "To:", "Cc:", "From:", "Subject:", "References:",
-                                        "In-Reply-To:", "Message-Id:", "X-Message-Id:", "Resent-Message-Id:",
+    static const char *const names[] = {"X-VMS-To:",
+                                        "X-UIDL:",
+                                        "X-Face:",
+                                        "To:",
+                                        "Cc:",
+                                        "From:",
+                                        "Subject:",
+                                        "References:",
+                                        "In-Reply-To:",
+                                        "Message-Id:",
+                                        "X-Message-Id:",
+                                        "Resent-Message-Id:",
                                         "X-Original-Message-Id:"};
 
     for (guint i = 0; i < G_N_ELEMENTS(names); i++)
@@ -436,7 +457,8 @@ may_hold_percent(const char *line)
 static gboolean
 has_template(const char *text, gsize len)
 {
-    static struct line_form_once mark = {"{find}%{U:1-1}{_|-}", FALSE, NULL}, letters = {"{find}%{U:2-2}", FALSE, NULL};
+    static struct line_form_once mark = {"{find}%{U:1-1}{_|-}", FALSE, NULL},
+                                 letters = {"{find}%{U:2-2}", FALSE, NULL};
 
     return line_form_once_match(&letters, text, len, NULL) || line_form_once_match(&mark, text, len, NULL);
 }

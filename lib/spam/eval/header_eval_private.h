@@ -18,19 +18,20 @@ struct header_recipients {
 
 struct header_eval {
     const struct header_eval_options *options;
-    GString *received, *received_line; /* all values; with white space as single blanks; NULL: not asked yet */
+    GString *received,
+        *received_line; /* all values; with white space as single blanks; NULL: not asked yet */
     gboolean hotmail_known, hotmail_forged, hotmail_missing;
     struct header_dates dates;
     struct header_recipients recipients;
 };
 
-/* All values of a header in one, or the first one without its newline for "..:addr" and the like; "" when there is none. For the caller
- * to free. */
+/* All values of a header in one, or the first one without its newline for "..:addr" and the like; "" when
+ * there is none. For the caller to free. */
 GString *header_eval_text(const struct header_eval *eval, const char *name);
 gboolean header_eval_has(const struct header_eval *eval, const char *name);
 const GPtrArray *header_eval_values(const struct header_eval *eval, const char *name); /* never NULL */
-const GString *header_eval_received(struct header_eval *eval);      /* joined */
-const GString *header_eval_received_line(struct header_eval *eval); /* as one line */
+const GString *header_eval_received(struct header_eval *eval);                         /* joined */
+const GString *header_eval_received_line(struct header_eval *eval);                    /* as one line */
 gboolean header_eval_contains(const GString *text, const char *part);
 gboolean header_eval_ends_with_word(const GString *text, const char *word); /* "\bword$", any case */
 gboolean header_eval_matches(const GString *text, struct line_form_once *form);

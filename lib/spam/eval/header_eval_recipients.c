@@ -4,7 +4,7 @@
 #define RECIPIENTS_MAX 256 /* that are compared, as in SpamAssassin */
 #define SORTED_MIN 7       /* recipients from which on an order says something */
 #define SIMILAR_MIN 5
-#define PREFIX 2           /* bytes of names that are compared */
+#define PREFIX 2 /* bytes of names that are compared */
 
 static gboolean
 is_same(GBytes *a, GBytes *b)
@@ -135,7 +135,8 @@ HEADER_EVAL(eval_sorted_recipients)
     return look_at_recipients(e)->sorted;
 }
 
-/* args: the least share of similar pairs, and the share from which on there are too many; "undef" is no limit */
+/* args: the least share of similar pairs, and the share from which on there are too many; "undef" is no limit
+ */
 HEADER_EVAL(eval_similar_recipients)
 {
     double share = look_at_recipients(e)->similar;
@@ -155,13 +156,15 @@ HEADER_EVAL(eval_missing_to)
 /* Both may be empty. */
 HEADER_EVAL(eval_envelope_is_from)
 {
-    g_autoptr(GString) envelope = header_eval_text(e, "EnvelopeFrom:addr"), from = header_eval_text(e, "From:addr");
+    g_autoptr(GString) envelope = header_eval_text(e, "EnvelopeFrom:addr"),
+                       from = header_eval_text(e, "From:addr");
 
     (void)args, (void)n_args;
     return envelope->len == from->len && g_ascii_strncasecmp(envelope->str, from->str, from->len) == 0;
 }
 
-/* The last two labels of what is behind the last @, all of it when it has no such two; NULL when there is nothing. */
+/* The last two labels of what is behind the last @, all of it when it has no such two; NULL when there is
+ * nothing. */
 static char *
 second_level(const GString *address)
 {
@@ -179,7 +182,8 @@ second_level(const GString *address)
 
 HEADER_EVAL(eval_unequal_from_domains)
 {
-    g_autoptr(GString) envelope = header_eval_text(e, "EnvelopeFrom:addr"), from = header_eval_text(e, "From:addr");
+    g_autoptr(GString) envelope = header_eval_text(e, "EnvelopeFrom:addr"),
+                       from = header_eval_text(e, "From:addr");
     g_autofree char *envelope_domain = second_level(envelope), *from_domain = second_level(from);
 
     (void)args, (void)n_args;
@@ -197,7 +201,8 @@ HEADER_EVAL(eval_ratware_envelope_from)
     gsize domain_len, user_len;
 
     (void)args, (void)n_args;
-    if (from->len == 0 || at == NULL || at == to->str || at[1] == '\0' || header_eval_matches(from, &rewritten))
+    if (from->len == 0 || at == NULL || at == to->str || at[1] == '\0' ||
+        header_eval_matches(from, &rewritten))
         return FALSE;
     domain = domains->trim(domains->context, at + 1);
     if (!domains->is_valid(domains->context, domain))
@@ -211,7 +216,8 @@ HEADER_EVAL(eval_ratware_envelope_from)
         gboolean inside = found > lower && (g_ascii_isalnum(found[-1]) || found[-1] == '_');
         gboolean word = g_ascii_isalnum(found[0]) || found[0] == '_';
 
-        if (inside != word && rest[0] != '\0' && strncmp(rest + 1, user, user_len) == 0 && rest[1 + user_len] == '@')
+        if (inside != word && rest[0] != '\0' && strncmp(rest + 1, user, user_len) == 0 &&
+            rest[1 + user_len] == '@')
             return TRUE;
     }
     return FALSE;

@@ -18,13 +18,15 @@ untrusted_at(const struct header_eval *e, guint i)
 HEADER_EVAL(eval_all_trusted)
 {
     (void)args, (void)n_args;
-    return relays_of(e)->trusted->len > 0 && relays_of(e)->untrusted->len == 0 && relays_of(e)->unparseable == 0;
+    return relays_of(e)->trusted->len > 0 && relays_of(e)->untrusted->len == 0 &&
+           relays_of(e)->unparseable == 0;
 }
 
 HEADER_EVAL(eval_no_relays)
 {
     (void)args, (void)n_args;
-    return relays_of(e)->trusted->len == 0 && relays_of(e)->untrusted->len == 0 && relays_of(e)->unparseable == 0;
+    return relays_of(e)->trusted->len == 0 && relays_of(e)->untrusted->len == 0 &&
+           relays_of(e)->unparseable == 0;
 }
 
 HEADER_EVAL(eval_relays_unparseable)
@@ -40,7 +42,8 @@ ends_helo(const GString *text, gsize end)
     return end == text->len || (guchar)text->str[end] <= ' ' || strchr(",;[()<>", text->str[end]) != NULL;
 }
 
-/* A HELO name that is an IPv4 address. SpamAssassin means to leave private ones out, but its `local $1` makes it compare nothing. */
+/* A HELO name that is an IPv4 address. SpamAssassin means to leave private ones out, but its `local $1` makes
+ * it compare nothing. */
 HEADER_EVAL(eval_numeric_helo)
 {
     static const char mark[] = "helo=";
@@ -50,8 +53,8 @@ HEADER_EVAL(eval_numeric_helo)
     for (gsize at = 1; at + strlen(mark) < text->len; at++) {
         gsize end;
 
-        if (g_ascii_strncasecmp(text->str + at, mark, strlen(mark)) != 0 || g_ascii_isalnum(text->str[at - 1]) ||
-            text->str[at - 1] == '_')
+        if (g_ascii_strncasecmp(text->str + at, mark, strlen(mark)) != 0 ||
+            g_ascii_isalnum(text->str[at - 1]) || text->str[at - 1] == '_')
             continue;
         end = ip_text_v4_end(text->str, text->len, at + strlen(mark));
         if (end > 0 && ends_helo(text, end))
@@ -74,8 +77,8 @@ HEADER_EVAL(eval_helo_ip_mismatch)
     for (guint i = 0; i < relays_of(e)->untrusted->len; i++) {
         const struct spam_relay *r = untrusted_at(e, i);
 
-        if (ip_text_is_v4(r->helo) && !ip_text_is_private(r->helo) && ip_text_is_v4(r->ip) && !r->ip_private &&
-            strncmp(r->helo, r->ip, network_len(r->helo)) != 0)
+        if (ip_text_is_v4(r->helo) && !ip_text_is_private(r->helo) && ip_text_is_v4(r->ip) &&
+            !r->ip_private && strncmp(r->helo, r->ip, network_len(r->helo)) != 0)
             return TRUE;
     }
     return FALSE;
@@ -89,12 +92,13 @@ HEADER_EVAL(eval_sender_no_reverse)
     return n > 0 && strchr(untrusted_at(e, n - 1)->rdns, '.') != NULL && !untrusted_at(e, n - 1)->ip_private;
 }
 
-/* Big senders, whose hosts all have names in DNS: a client that says to be one of theirs and has none is a liar. The last hop
- * that is not private decides. */
+/* Big senders, whose hosts all have names in DNS: a client that says to be one of theirs and has none is a
+ * liar. The last hop that is not private decides. */
 HEADER_EVAL(eval_no_rdns_dotcom_helo)
 {
-    static const char *const domains[] = {"lycos.com",  "lycos.co.uk", "hotmail.com", "localhost.com", "excite.com", "caramail.com",
-                                          "cs.com",     "aol.com",     "msn.com",     "yahoo.com",     "drizzle.com"};
+    static const char *const domains[] = {"lycos.com",  "lycos.co.uk",  "hotmail.com", "localhost.com",
+                                          "excite.com", "caramail.com", "cs.com",      "aol.com",
+                                          "msn.com",    "yahoo.com",    "drizzle.com"};
     gboolean found = FALSE;
 
     (void)args, (void)n_args;
@@ -116,7 +120,8 @@ HEADER_EVAL(eval_no_rdns_dotcom_helo)
 
 /* ---- forged trails ---- */
 
-/* Whether the last label needs no second-level label before the name: a generic domain, or one of three countries. */
+/* Whether the last label needs no second-level label before the name: a generic domain, or one of three
+ * countries. */
 static gboolean
 is_short_registry(const char *label)
 {
@@ -124,7 +129,8 @@ is_short_registry(const char *label)
 
     for (const char *c = label; *c != '\0' && run < 3; c++)
         run = *c == ' ' || (*c >= '\t' && *c <= '\r') ? 0 : run + 1;
-    return run >= 3 || strstr(label, "ie") != NULL || strstr(label, "fr") != NULL || strstr(label, "de") != NULL;
+    return run >= 3 || strstr(label, "ie") != NULL || strstr(label, "fr") != NULL ||
+           strstr(label, "de") != NULL;
 }
 
 static gboolean
@@ -230,7 +236,8 @@ count_mismatches(const struct header_eval *e)
 
     for (guint i = 0; i < relays_of(e)->untrusted->len; i++) {
         const struct spam_relay *relay = untrusted_at(e, i);
-        g_autofree char *by = domain_of(relay->lc_by), *from = domain_of(relay->lc_rdns), *helo = domain_of(relay->lc_helo);
+        g_autofree char *by = domain_of(relay->lc_by), *from = domain_of(relay->lc_rdns),
+                        *helo = domain_of(relay->lc_helo);
 
         if (is_host(by)) {
             n.ip_helo += is_massive_mismatch(helo, relay->ip);
@@ -299,7 +306,8 @@ hop_has_domain(const GString *text, gsize at, const char *domain)
     bracket = memchr(text->str + end, ']', text->len - end);
     close = bracket != NULL ? (gsize)(bracket - text->str) : text->len;
     for (gsize by = end + 1; by + 3 <= close; by++)
-        if (memcmp(text->str + by, "by=", 3) == 0 && word_has_domain(text->str, text->len, by + 3, domain, &end))
+        if (memcmp(text->str + by, "by=", 3) == 0 &&
+            word_has_domain(text->str, text->len, by + 3, domain, &end))
             return TRUE;
     return FALSE;
 }
@@ -310,7 +318,8 @@ HEADER_EVAL(eval_from_domain_in_received)
     const char *domain = n_args > 0 ? args[0] : "", *found;
     gboolean wanted = n_args > 1 && strcmp(args[1], "true") == 0;
     g_autoptr(GString) from = header_eval_text(e, "From:addr"), text = g_string_new(NULL);
-    g_autofree char *lc_from = g_ascii_strdown(from->str, (gssize)from->len), *lc_domain = g_ascii_strdown(domain, -1);
+    g_autofree char *lc_from = g_ascii_strdown(from->str, (gssize)from->len),
+                    *lc_domain = g_ascii_strdown(domain, -1);
     const char *in_from = lc_from;
 
     while ((in_from = strstr(in_from, lc_domain)) != NULL && in_from[0] != '\0' &&
@@ -321,13 +330,15 @@ HEADER_EVAL(eval_from_domain_in_received)
     g_string_append_len(text, relays_of(e)->trusted_text->str, (gssize)relays_of(e)->trusted_text->len);
     g_string_append_c(text, '\n');
     g_string_append_len(text, relays_of(e)->untrusted_text->str, (gssize)relays_of(e)->untrusted_text->len);
-    for (found = text->str; (found = memmem(found, text->len - (gsize)(found - text->str), " rdns=", 6)) != NULL; found++)
+    for (found = text->str;
+         (found = memmem(found, text->len - (gsize)(found - text->str), " rdns=", 6)) != NULL; found++)
         if (hop_has_domain(text, (gsize)(found - text->str) + 6, domain))
             return wanted;
     return !wanted;
 }
 
-/* The part behind the last @ of an address when there is a dot in it with something on both sides: NULL otherwise. Lower case. */
+/* The part behind the last @ of an address when there is a dot in it with something on both sides: NULL
+ * otherwise. Lower case. */
 static char *
 sender_domain(const GString *sender)
 {
@@ -352,7 +363,8 @@ is_of_domain(const struct header_eval *e, const struct spam_relay *relay, const 
     return strcmp(own, domain) == 0;
 }
 
-/* The envelope sender's domain is that of the host outside that sent the message, or of any inside when there is none. */
+/* The envelope sender's domain is that of the host outside that sent the message, or of any inside when there
+ * is none. */
 HEADER_EVAL(eval_mailfrom_matches_rcvd)
 {
     const struct spam_domains *domains = e->options->domains;

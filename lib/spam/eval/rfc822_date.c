@@ -1,4 +1,5 @@
-/* rfc822_date.c: see rfc822_date.h. Date, time and zone are found one after the other, each wherever it stands. */
+/* rfc822_date.c: see rfc822_date.h. Date, time and zone are found one after the other, each wherever it
+ * stands. */
 #include "lib/spam/eval/rfc822_date.h"
 #include <string.h>
 #include "lib/spam/view/line_form.h"
@@ -12,18 +13,21 @@ struct date {
     int zone; /* hhmm, with its sign */
 };
 
-/* Names of zones, where some mean several: RFC 5322's first, then the commonest. Hours and minutes east of Greenwich. */
+/* Names of zones, where some mean several: RFC 5322's first, then the commonest. Hours and minutes east of
+ * Greenwich. */
 static const struct {
     const char *name;
     int zone;
 } zones[] = {
-    {"UT", 0},      {"UTC", 0},     {"NDT", -230},  {"AST", -400},  {"ADT", -300}, {"NST", -330}, {"EST", -500},
-    {"EDT", -400},  {"CST", -600},  {"CDT", -500},  {"MST", -700},  {"MDT", -600}, {"PST", -800}, {"PDT", -700},
-    {"HST", -1000}, {"AKST", -900}, {"AKDT", -800}, {"HADT", -900}, {"HAST", -1000}, {"GMT", 0},  {"BST", 100},
-    {"IST", 100},   {"WET", 0},     {"WEST", 100},  {"CET", 100},   {"CEST", 200}, {"EET", 200},  {"EEST", 300},
-    {"MSK", 300},   {"MSD", 400},   {"MET", 100},   {"MEZ", 100},   {"MEST", 200}, {"MESZ", 200}, {"BRST", -200},
-    {"BRT", -300},  {"AEST", 1000}, {"AEDT", 1100}, {"ACST", 930},  {"ACDT", 1030}, {"AWST", 800}, {"NZST", 1200},
-    {"NZDT", 1300}, {"JST", 900},   {"KST", 900},   {"HKT", 800},   {"SGT", 800},  {"PHT", 800},  {"IDT", 300},
+    {"UT", 0},       {"UTC", 0},     {"NDT", -230},  {"AST", -400},  {"ADT", -300},  {"NST", -330},
+    {"EST", -500},   {"EDT", -400},  {"CST", -600},  {"CDT", -500},  {"MST", -700},  {"MDT", -600},
+    {"PST", -800},   {"PDT", -700},  {"HST", -1000}, {"AKST", -900}, {"AKDT", -800}, {"HADT", -900},
+    {"HAST", -1000}, {"GMT", 0},     {"BST", 100},   {"IST", 100},   {"WET", 0},     {"WEST", 100},
+    {"CET", 100},    {"CEST", 200},  {"EET", 200},   {"EEST", 300},  {"MSK", 300},   {"MSD", 400},
+    {"MET", 100},    {"MEZ", 100},   {"MEST", 200},  {"MESZ", 200},  {"BRST", -200}, {"BRT", -300},
+    {"AEST", 1000},  {"AEDT", 1100}, {"ACST", 930},  {"ACDT", 1030}, {"AWST", 800},  {"NZST", 1200},
+    {"NZDT", 1300},  {"JST", 900},   {"KST", 900},   {"HKT", 800},   {"SGT", 800},   {"PHT", 800},
+    {"IDT", 300},
 };
 
 /* " text " with commas and white space as single blanks. */
@@ -53,10 +57,11 @@ cut(GString *line, struct line_form_once *form, struct form_match *match, char *
     if (!line_form_once_match(form, line->str, line->len, match))
         return FALSE;
     for (guint i = 0; i < FORM_SLOTS; i++)
-        slots_r[i] = match->slot[i].set
-                         ? g_strndup(line->str + match->slot[i].start, match->slot[i].end - match->slot[i].start)
-                         : NULL;
-    g_string_erase(line, (gssize)match->slot[FORM_ENV].start, (gssize)(match->end - match->slot[FORM_ENV].start));
+        slots_r[i] = match->slot[i].set ? g_strndup(line->str + match->slot[i].start,
+                                                    match->slot[i].end - match->slot[i].start)
+                                        : NULL;
+    g_string_erase(line, (gssize)match->slot[FORM_ENV].start,
+                   (gssize)(match->end - match->slot[FORM_ENV].start));
     g_string_insert_c(line, (gssize)match->slot[FORM_ENV].start, ' ');
     return TRUE;
 }
@@ -91,7 +96,8 @@ cut_date(GString *line, struct date *date)
 {
     static struct line_form_once forms[] = {
         {"{find}{env<}{>env} {x<}{d:1-}{>x} " MONTH_WORD " {id<}{d:4-4}{>id} ", TRUE, NULL},
-        {"{find}{env<}{>env} " MONTH_WORD " {x<}{d:1-}{>x} {d:1-}:{d:1-}:{d:1-} {id<}{d:4-4}{>id} ", TRUE, NULL},
+        {"{find}{env<}{>env} " MONTH_WORD " {x<}{d:1-}{>x} {d:1-}:{d:1-}:{d:1-} {id<}{d:4-4}{>id} ", TRUE,
+         NULL},
         {"{find}{env<}{>env} {x<}{d:1-}{>x} " MONTH_WORD " {id<}{d:2-3}{>id} ", TRUE, NULL},
     };
     char *slots[FORM_SLOTS] = {0};
@@ -157,7 +163,8 @@ days_in(guint64 year, guint64 month)
     return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
 }
 
-/* A day that its month doesn't have is the next month's first; years go no further than the limits. FALSE: no day. */
+/* A day that its month doesn't have is the next month's first; years go no further than the limits. FALSE: no
+ * day. */
 static gboolean
 mend(struct date *date)
 {

@@ -1,5 +1,5 @@
-/* rfc822_date.h: dates of header fields as SpamAssassin reads them: found anywhere in a text, RFC 5322's form and a few others,
- * years from 1970 to 2037. */
+/* rfc822_date.h: dates of header fields as SpamAssassin reads them: found anywhere in a text, RFC 5322's form
+ * and a few others, years from 1970 to 2037. */
 #pragma once
 #include <glib.h>
 

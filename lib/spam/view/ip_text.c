@@ -2,7 +2,8 @@
 #include "lib/spam/view/ip_text.h"
 #include <string.h>
 
-#define V6_MAX 40 /* no address has more hexadecimal digits and colons: 8 groups of 4, 7 colons and a pair's second */
+#define V6_MAX                                                                                               \
+    40 /* no address has more hexadecimal digits and colons: 8 groups of 4, 7 colons and a pair's second */
 
 /* The groups of an IPv6 address, or of its part before an embedded IPv4 address. */
 struct groups {
@@ -10,8 +11,8 @@ struct groups {
     gboolean gap;
     const char *last; /* the last group, last_len digits of it */
     gsize last_len;
-    gboolean zeros;        /* all groups but the last one */
-    gsize after_gap_len;   /* digits of the first group after the gap */
+    gboolean zeros;      /* all groups but the last one */
+    gsize after_gap_len; /* digits of the first group after the gap */
 };
 
 static gboolean
@@ -110,7 +111,8 @@ read_groups(const char *text, gsize len, gboolean open, struct groups *g)
     return len > 0 && !open;
 }
 
-/* The part of the address at text[at] before its digits and colons ("IPv6:"), and where these end: FALSE when none are there. */
+/* The part of the address at text[at] before its digits and colons ("IPv6:"), and where these end: FALSE when
+ * none are there. */
 static gboolean
 v6_run(const char *text, gsize len, gsize at, gsize *start_r, gsize *end_r)
 {
@@ -155,12 +157,14 @@ ip_text_ends(const char *text, gsize len, gsize at, gsize ends_r[IP_TEXT_ENDS])
         ends_r[n] = dotted_end(text, len, v4);
         n += ends_r[n] > 0 && (ends_r[n] == len || !is_v6_char(text[ends_r[n]]));
     }
-    if (read_groups(text + start, end - start, FALSE, &g) && (g.gap ? g.before + g.after <= 7 : g.before == 8))
+    if (read_groups(text + start, end - start, FALSE, &g) &&
+        (g.gap ? g.before + g.after <= 7 : g.before == 8))
         ends_r[n++] = end;
     return n;
 }
 
-/* Whether the groups before an IPv4 address make it a mapped one (::ffff:), in the spellings that SpamAssassin knows. */
+/* Whether the groups before an IPv4 address make it a mapped one (::ffff:), in the spellings that
+ * SpamAssassin knows. */
 static gboolean
 is_mapped(const struct groups *g)
 {
@@ -210,8 +214,9 @@ ip_text_localhost_ends(const char *text, gsize len, gsize at, gsize ends_r[IP_TE
     if (end > 0 || !v6_run(text, len, at, &start, &end))
         return n;
     v4 = embedded_v4(text, len, start, end);
-    if (v4 > 0 && len - v4 >= 9 && memcmp(text + v4, own, 9) == 0 && (len - v4 == 9 || !is_v6_char(text[v4 + 9])) &&
-        read_groups(text + start, v4 - start, TRUE, &g) && is_mapped(&g))
+    if (v4 > 0 && len - v4 >= 9 && memcmp(text + v4, own, 9) == 0 &&
+        (len - v4 == 9 || !is_v6_char(text[v4 + 9])) && read_groups(text + start, v4 - start, TRUE, &g) &&
+        is_mapped(&g))
         ends_r[n++] = v4 + 9;
     if (read_groups(text + start, end - start, FALSE, &g) && is_loopback(&g))
         ends_r[n++] = end;
@@ -275,6 +280,6 @@ ip_text_is_private(const char *text)
         g_ascii_isxdigit(rest[3]) && rest[4] == ':')
         return TRUE;
     len = strlen(text);
-    return len > 0 && v6_run(text, len, 0, &start, &end) && read_groups(text + start, end - start, FALSE, &g) &&
-           is_loopback(&g);
+    return len > 0 && v6_run(text, len, 0, &start, &end) &&
+           read_groups(text + start, end - start, FALSE, &g) && is_loopback(&g);
 }

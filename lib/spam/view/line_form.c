@@ -1,8 +1,8 @@
 /* line_form.c: see line_form.h.
  *
- * A form is a list of steps; matching walks it with one recursion per step that can end at several places. Whether the steps after
- * an unlimited run match from some place doesn't depend on where the run began, so each run remembers from where on that has failed:
- * a place is tried once, whatever the line. */
+ * A form is a list of steps; matching walks it with one recursion per step that can end at several places.
+ * Whether the steps after an unlimited run match from some place doesn't depend on where the run began, so
+ * each run remembers from where on that has failed: a place is tried once, whatever the line. */
 #include "lib/spam/view/line_form.h"
 #include "lib/spam/view/ip_text.h"
 #include <string.h>
@@ -10,7 +10,22 @@
 #define STEPS_MAX 64
 #define NO_LIMIT G_MAXUINT
 
-enum step_kind { TEXT, RUN, ADDRESS, LOCALHOST, CHOICE, NOT_TEXT, KEEP_FROM, KEEP_TO, OPTIONAL, OPTIONAL_END, BOUNDARY, TEXT_END, LINE_START, LINE_END };
+enum step_kind {
+    TEXT,
+    RUN,
+    ADDRESS,
+    LOCALHOST,
+    CHOICE,
+    NOT_TEXT,
+    KEEP_FROM,
+    KEEP_TO,
+    OPTIONAL,
+    OPTIONAL_END,
+    BOUNDARY,
+    TEXT_END,
+    LINE_START,
+    LINE_END
+};
 
 struct step {
     enum step_kind kind;
@@ -29,8 +44,8 @@ struct line_form {
     gboolean ignore_case;
 };
 
-/* What is known of a run without limit: the last stretch of its class that was looked at is [seen, seen_end], and from `failed`
- * on the steps behind the run don't match anywhere in the stretch. */
+/* What is known of a run without limit: the last stretch of its class that was looked at is [seen, seen_end],
+ * and from `failed` on the steps behind the run don't match anywhere in the stretch. */
 struct stretch {
     gboolean known, has_failed;
     gsize seen, seen_end, failed;
@@ -44,7 +59,8 @@ struct walk {
     struct stretch stretches[STEPS_MAX];
 };
 
-static const char *const slot_names[FORM_SLOTS] = {"helo", "rdns", "ip", "by", "id", "ident", "env", "x", "y"};
+static const char *const slot_names[FORM_SLOTS] = {"helo",  "rdns", "ip", "by", "id",
+                                                   "ident", "env",  "x",  "y"};
 
 /* ---- compiling ---- */
 
@@ -92,7 +108,8 @@ add_counted_run(struct line_form *form, const char *token)
 {
     char *rest;
     guint least = (guint)g_ascii_strtoull(token + 2, &rest, 10);
-    guint most = *rest == '-' && g_ascii_isdigit(rest[1]) ? (guint)g_ascii_strtoull(rest + 1, NULL, 10) : NO_LIMIT;
+    guint most =
+        *rest == '-' && g_ascii_isdigit(rest[1]) ? (guint)g_ascii_strtoull(rest + 1, NULL, 10) : NO_LIMIT;
 
     add_run(form, token[0], least, most, strchr(rest, '~') != NULL);
 }
@@ -140,7 +157,7 @@ add_simple(struct line_form *form, const char *token)
     static const struct {
         const char *token;
         enum step_kind kind;
-    } simple[] = {{"[", OPTIONAL}, {"b", BOUNDARY},   {"end", TEXT_END}, {"bol", LINE_START},
+    } simple[] = {{"[", OPTIONAL},   {"b", BOUNDARY}, {"end", TEXT_END},   {"bol", LINE_START},
                   {"eol", LINE_END}, {"IP", ADDRESS}, {"local", LOCALHOST}};
 
     for (guint i = 0; i < G_N_ELEMENTS(simple); i++) {
@@ -335,7 +352,8 @@ next_text(const struct walk *w, const struct step *step, gsize pos, gsize last)
 
     if (step->kind != TEXT || w->form->ignore_case)
         return pos;
-    found = memmem(w->line + pos, MIN(w->len, last + step->text->len) - pos, step->text->str, step->text->len);
+    found =
+        memmem(w->line + pos, MIN(w->len, last + step->text->len) - pos, step->text->str, step->text->len);
     return found != NULL ? (gsize)(found - w->line) : last + 1;
 }
 

@@ -1,10 +1,17 @@
 /* received_forms.c: the table of received_forms.h. The line comes without its "from " and without the date.
  *
- * The order is what tells forms apart that look alike: a form catches whatever no form above it has caught. */
+ * The order is what tells forms apart that look alike: a form catches whatever no form above it has caught.
+ */
 #include "lib/spam/view/received_forms.h"
 
-#define TAKE(form, traits) {form, traits, RECEIVED_TAKE}
-#define SKIP(form) {form, 0, RECEIVED_SKIP}
+#define TAKE(form, traits)                                                                                   \
+    {                                                                                                        \
+        form, traits, RECEIVED_TAKE                                                                          \
+    }
+#define SKIP(form)                                                                                           \
+    {                                                                                                        \
+        form, 0, RECEIVED_SKIP                                                                               \
+    }
 #define HELO_WORD "{HELO|EHLO}"
 #define BRACKETED_IP "{[}[{]}{ip}{[}]{]}" /* qmail-ldap puts the address in brackets */
 #define QMAIL_SENDER "{[} (envelope-sender <{-}>){]}"
@@ -64,7 +71,8 @@ const struct received_guarded received_before_families[] = {
 };
 const guint received_before_families_len = G_N_ELEMENTS(received_before_families);
 
-/* IMP's webmail names the browser's address twice; sendmail's form is one that qmail-ldap writes too, meaning other things. */
+/* IMP's webmail names the browser's address twice; sendmail's form is one that qmail-ldap writes too, meaning
+ * other things. */
 const struct received_guarded received_after_families[] = {
     {"{few}{b}with HTTP{b}", NULL, TAKE("{ip} ([{IP}]) by {by}", 0)},
     {NULL, "{few} by {-} (qmail-{-}) with ",
@@ -73,23 +81,27 @@ const struct received_guarded received_after_families[] = {
 const guint received_after_families_len = G_N_ELEMENTS(received_after_families);
 
 #define PAIR "{6:1-1}{d:1-1}"
-#define SMTP_AUTH "{x<}{ESMTPA|ESMTPSA|LMTPA|LMTPSA|UTF8SMTPA|UTF8SMTPSA|UTF8LMTPA|UTF8LMTPSA|ASMTP|HTTP|HTTPS|HTTPU}{>x}"
+#define SMTP_AUTH                                                                                            \
+    "{x<}{ESMTPA|ESMTPSA|LMTPA|LMTPSA|UTF8SMTPA|UTF8SMTPSA|UTF8LMTPA|UTF8LMTPSA|ASMTP|HTTP|HTTPS|HTTPU}{>x}"
 #define SENDMAIL_AUTH "{few}({few}authenticated{few}){few} by"
 const struct received_auth received_auths[] = {
     /* RFC 3848, 4954 and 6531, and what others write in their place */
     {"{few} by ", "{few} with " SMTP_AUTH "{ |;}", "{x}", TRUE},
     {"{few} by ", "{few} with " SMTP_AUTH "{end}", "{x}", TRUE},
-    {"{few} by mx.google.com with ESMTPS id {a:1-4}sm{d:2-9}{l:3-3}.{d:1-3}.{d:4-4}." PAIR "." PAIR "." PAIR "." PAIR
-     "." PAIR,
+    {"{few} by mx.google.com with ESMTPS id {a:1-4}sm{d:2-9}{l:3-3}.{d:1-3}.{d:4-4}." PAIR "." PAIR "." PAIR
+     "." PAIR "." PAIR,
      "{few}(version={x} cipher={y<}{):1-}{>y})", "GMail - transport={x} cipher={y}", FALSE},
-    {NULL, "from {few}{])|)]} (AUTH: {x<}{LOGIN|PLAIN|DIGEST-MD5|CRAM-MD5}{>x} {-}{[}, {few}{]}) by ", "{x}", FALSE},
+    {NULL, "from {few}{])|)]} (AUTH: {x<}{LOGIN|PLAIN|DIGEST-MD5|CRAM-MD5}{>x} {-}{[}, {few}{]}) by ", "{x}",
+     FALSE},
     {"{few}authenticated", "from {few}]{[} ({):0-}){]}) " SENDMAIL_AUTH, "Sendmail", FALSE},
     {"{few}authenticated", "from {few})] " SENDMAIL_AUTH, "Sendmail", FALSE},
     {NULL,
-     "{few}from {-?} (" HELO_WORD " {-?}) [{IP}] by {x<}mail.gmx.{net|com}{>x} ({):1-}) with {y<}{ESMTP|SMTP}{>y}",
+     "{few}from {-?} (" HELO_WORD
+     " {-?}) [{IP}] by {x<}mail.gmx.{net|com}{>x} ({):1-}) with {y<}{ESMTP|SMTP}{>y}",
      "GMX ({y} / {x})", FALSE},
     {"{few} (authenticated as ",
-     "{few}) by {.:1-} ({d:1-2}.{d:1-1}.{d:3-3}{[}.{d:1-3}{]}) (authenticated as {.:1-}) id ", "CriticalPath", FALSE},
+     "{few}) by {.:1-} ({d:1-2}.{d:1-1}.{d:3-3}{[}.{d:1-3}{]}) (authenticated as {.:1-}) id ", "CriticalPath",
+     FALSE},
     {NULL, "{few}) (Authenticated sender: {-}) by {-} (Postfix) with ", "Postfix", FALSE},
     {NULL, "{few}) (Authenticated sender: {-}) by {-} ({x<}{):1-}{>x}) with ", "Postfix ({x})", FALSE},
     {"{few}CommuniGate Pro {HTTP|SMTP|XIMSS|IMAP}", "{few} (account ", "Communigate", FALSE},
@@ -152,18 +164,21 @@ const struct received_form received_forms[] = {
     TAKE("{ip} ({A:1-1}{):1-}) by {by} with ", 0),
     TAKE("[{ip}] ({x<}{):1-}{>x}) by {by} ", RECEIVED_FIELDS),
     TAKE("{rdns} ({[}{-}@{]}{ip}) by {by} with ", 0),
-    TAKE("{rdns}({ip}){[}, claiming to be \"{helo}\"{]} via {-} by {by},", RECEIVED_OBTUSE | RECEIVED_CLEAR_HELO),
+    TAKE("{rdns}({ip}){[}, claiming to be \"{helo}\"{]} via {-} by {by},",
+         RECEIVED_OBTUSE | RECEIVED_CLEAR_HELO),
     TAKE("{helo} ({-}@{ip} with login) by {by<}{-}.yahoo.com{>by} with SMTP", 0),
     TAKE("X-Originating-IP: {ip}{end}", RECEIVED_NO_BY),
 };
 const guint received_forms_len = G_N_ELEMENTS(received_forms);
 const guint received_forms_after_qmail = 10;
 
-const char received_qmail_sign[] = "{-}{[} (" HELO_WORD " {-?}){]} ({[}{-}@{]}{[}[{]}{IP}{[}]{]})" QMAIL_SENDER
-                                   " by {-}{[} ({.:1-}){]} with {[}{any} {]}{SMTP|QMQP}{! id }";
+const char received_qmail_sign[] =
+    "{-}{[} (" HELO_WORD " {-?}){]} ({[}{-}@{]}{[}[{]}{IP}{[}]{]})" QMAIL_SENDER
+    " by {-}{[} ({.:1-}){]} with {[}{any} {]}{SMTP|QMQP}{! id }";
 /* Without "(HELO name)" the client has said its name in DNS. */
 const struct received_form received_qmail[] = {
-    TAKE("{rdns} (" HELO_WORD " {helo<}{r:0-}{>helo}) ({ident?}@" BRACKETED_IP ")" QMAIL_SENDER " by {by}", 0),
+    TAKE("{rdns} (" HELO_WORD " {helo<}{r:0-}{>helo}) ({ident?}@" BRACKETED_IP ")" QMAIL_SENDER " by {by}",
+         0),
     TAKE("{rdns} (" HELO_WORD " {helo<}{r:0-}{>helo}) (" BRACKETED_IP ")" QMAIL_SENDER " by {by}", 0),
     TAKE("{rdns} ({ident?}@" BRACKETED_IP ")" QMAIL_SENDER " by {by}", RECEIVED_RDNS_IS_HELO),
     TAKE("{rdns} (" BRACKETED_IP ")" QMAIL_SENDER " by {by}", RECEIVED_RDNS_IS_HELO),
@@ -204,7 +219,8 @@ const guint received_ignored_len = G_N_ELEMENTS(received_ignored);
 
 /* "FROM": simta, Rockliffe */
 const struct received_form received_forms_upper[] = {
-    TAKE("{helo} ({rdns} [{ip}]) BY {by} {[}({):1-}) WITH SMTP {]}ID {[}<{]}{id<}{S:1-~}{>id}{[}>{]}{[} FOR <{>:1-}>{]}{end}",
+    TAKE("{helo} ({rdns} [{ip}]) BY {by} {[}({):1-}) WITH SMTP {]}ID {[}<{]}{id<}{S:1-~}{>id}{[}>{]}{[} FOR "
+         "<{>:1-}>{]}{end}",
          RECEIVED_LOOKED_UP | RECEIVED_UNVERIFIED),
 };
 const guint received_forms_upper_len = G_N_ELEMENTS(received_forms_upper);

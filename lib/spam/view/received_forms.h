@@ -1,5 +1,5 @@
-/* received_forms.h: how mail programs write Received lines, and what SpamAssassin's reader takes from each way. Internal to
- * received_line.c. */
+/* received_forms.h: how mail programs write Received lines, and what SpamAssassin's reader takes from each
+ * way. Internal to received_line.c. */
 #pragma once
 #include "lib/spam/view/line_form.h"
 
@@ -7,7 +7,8 @@
 enum received_action {
     RECEIVED_TAKE,         /* it is a hop */
     RECEIVED_SKIP,         /* it is none that says anything of the network: passed over */
-    RECEIVED_FETCHED,      /* passed over; a mail fetcher wrote it, so what came before it is the mailbox's business */
+    RECEIVED_FETCHED,      /* passed over; a mail fetcher wrote it, so what came before it is the mailbox's
+                              business */
     RECEIVED_QMAIL_SCANNER /* passed over; its envelope sender is that of the next hop */
 };
 
@@ -53,8 +54,8 @@ struct received_guarded {
 extern const struct received_guarded received_before_families[], received_after_families[];
 extern const guint received_before_families_len, received_after_families_len;
 
-/* How lines say that the client has authenticated itself: the first that matches gives the name of the method. {x} and {y} in
- * the name stand for what the form has kept. */
+/* How lines say that the client has authenticated itself: the first that matches gives the name of the
+ * method. {x} and {y} in the name stand for what the form has kept. */
 struct received_auth {
     const char *sign, *form; /* both must match; sign may be NULL */
     const char *name;
@@ -64,8 +65,10 @@ extern const struct received_auth received_auths[];
 extern const guint received_auths_len;
 
 /* Tried in order on what no family has taken. */
-extern const struct received_form received_forms[], received_forms_upper[], received_forms_bracket[], received_ignored[];
-extern const guint received_forms_len, received_forms_upper_len, received_forms_bracket_len, received_ignored_len;
+extern const struct received_form received_forms[], received_forms_upper[], received_forms_bracket[],
+    received_ignored[];
+extern const guint received_forms_len, received_forms_upper_len, received_forms_bracket_len,
+    received_ignored_len;
 /* qmail's: lines with the sign have one of the forms, or none, and are hops all the same. */
 extern const char received_qmail_sign[];
 extern const struct received_form received_qmail[];

@@ -1,5 +1,5 @@
-/* received_line.c: see received_line.h. The forms are in received_forms.c; here a line is made ready for them, and what they have
- * found is made a hop. */
+/* received_line.c: see received_line.h. The forms are in received_forms.c; here a line is made ready for
+ * them, and what they have found is made a hop. */
 #include "lib/spam/view/received_line.h"
 #include <string.h>
 #include "lib/spam/view/ip_text.h"
@@ -20,10 +20,10 @@ struct forms {
     struct {
         struct line_form *sign[2];
         struct compiled *forms;
-    } *families;
+    } * families;
     struct {
         struct line_form *sign, *form;
-    } *auths;
+    } * auths;
 };
 
 /* A line while it is read. */
@@ -58,7 +58,8 @@ compile(const struct received_form *list, guint n)
 }
 
 static struct compiled *
-compile_guarded(const struct received_guarded *list, guint n, struct line_form ***signs_r, struct line_form ***unless_r)
+compile_guarded(const struct received_guarded *list, guint n, struct line_form ***signs_r,
+                struct line_form ***unless_r)
 {
     struct compiled *all = g_new0(struct compiled, n);
 
@@ -83,9 +84,10 @@ compile_singles(struct forms *f)
     f->helo_equals = sensitive("{few}{b}helo={helo<}{h:1-}{>helo}");
     f->helo_word = sensitive("{few}{b}{HELO|EHLO} {helo<}{h:1-}{>helo}");
     f->by = sensitive("{few} by {by}");
-    f->envfrom = line_form_new("{few}{return-path: |return-path |envelope-sender |envelope-sender=|envelope-from |"
-                               "envelope-from=}{env}{b}",
-                               TRUE);
+    f->envfrom =
+        line_form_new("{few}{return-path: |return-path |envelope-sender |envelope-sender=|envelope-from |"
+                      "envelope-from=}{env}{b}",
+                      TRUE);
     f->exim_rdns = sensitive("{rdns} ");
     f->exim_helo = sensitive("{few} ({helo}) ");
     f->exim_ip = sensitive("{few} [{ip}{[}.{d:1-}{]}] ");
@@ -114,8 +116,10 @@ compile_all(void)
 
     compile_singles(f);
     compile_families(f);
-    f->before = compile_guarded(received_before_families, received_before_families_len, &f->before_sign, NULL);
-    f->after = compile_guarded(received_after_families, received_after_families_len, &f->after_sign, &f->after_unless);
+    f->before =
+        compile_guarded(received_before_families, received_before_families_len, &f->before_sign, NULL);
+    f->after = compile_guarded(received_after_families, received_after_families_len, &f->after_sign,
+                               &f->after_unless);
     f->general = compile(received_forms, received_forms_len);
     f->ignored = compile(received_ignored, received_ignored_len);
     f->upper = compile(received_forms_upper, received_forms_upper_len);
@@ -283,9 +287,9 @@ cut_date(GString *line)
 
     while (end > 0 && line->str[end - 1] != ' ')
         end--;
-    if (end == line->len || !back_text(line, &end, " ") || !back_time(line, &end) || !back_text(line, &end, " ") ||
-        !back_digits(line, &end) || !back_text(line, &end, " ") || !back_name(line, &end, months) ||
-        !back_text(line, &end, " ") || !back_digits(line, &end))
+    if (end == line->len || !back_text(line, &end, " ") || !back_time(line, &end) ||
+        !back_text(line, &end, " ") || !back_digits(line, &end) || !back_text(line, &end, " ") ||
+        !back_name(line, &end, months) || !back_text(line, &end, " ") || !back_digits(line, &end))
         return;
     with_day = end;
     if (back_name(line, &with_day, days) && back_separator(line, &with_day))
@@ -313,7 +317,8 @@ is_of_no_use(const struct reading *r)
     const char *name;
     gsize len;
 
-    if (g_ascii_strncasecmp(r->line->str, "from ", 5) != 0 && g_ascii_strncasecmp(r->line->str, "(from ", 6) != 0)
+    if (g_ascii_strncasecmp(r->line->str, "from ", 5) != 0 &&
+        g_ascii_strncasecmp(r->line->str, "(from ", 6) != 0)
         return TRUE;
     if (matches(r, forms()->local, NULL))
         return TRUE;
@@ -385,8 +390,8 @@ take_field(GString *text, const char *name, gsize value_min, GString *value)
 {
     gsize len = strlen(name);
 
-    for (char *found = text->str; (found = memmem(found, text->len - (gsize)(found - text->str), name, len)) != NULL;
-         found++) {
+    for (char *found = text->str;
+         (found = memmem(found, text->len - (gsize)(found - text->str), name, len)) != NULL; found++) {
         gsize start = (gsize)(found - text->str) + len, end = start;
 
         while (end < text->len && text->str[end] != ' ')
@@ -647,7 +652,8 @@ read_usual(struct reading *r)
     if (outcome == GO_ON)
         outcome = try_qmail(r);
     if (outcome == GO_ON)
-        outcome = try_forms(r, f->general + received_forms_after_qmail, received_forms_len - received_forms_after_qmail);
+        outcome = try_forms(r, f->general + received_forms_after_qmail,
+                            received_forms_len - received_forms_after_qmail);
     if (outcome == GO_ON)
         outcome = try_forms(r, f->ignored, received_ignored_len);
     if (outcome == GO_ON)
@@ -745,8 +751,9 @@ clean_ip(const struct reading *r)
         ip += 5;
     v4 = strrchr(ip, ':');
     zeros = strspn(ip, "0:");
-    if (v4 != NULL && strchr(v4, '.') != NULL && zeros >= 2 && v4 - ip == (gssize)zeros + 4 && ip[zeros - 1] == ':' &&
-        g_ascii_strncasecmp(ip + zeros, "ffff", 4) == 0 && strchr(ip, ':') != ip + zeros - 1)
+    if (v4 != NULL && strchr(v4, '.') != NULL && zeros >= 2 && v4 - ip == (gssize)zeros + 4 &&
+        ip[zeros - 1] == ':' && g_ascii_strncasecmp(ip + zeros, "ffff", 4) == 0 &&
+        strchr(ip, ':') != ip + zeros - 1)
         ip = v4 + 1;
     return cleaned(ip, strlen(ip));
 }
@@ -767,8 +774,9 @@ spam_relay_describe(struct spam_relay *relay)
 {
     const char *envfrom = relay->envfrom != NULL && strcmp(relay->envfrom, "0") != 0 ? relay->envfrom : "";
 
-    g_string_printf(relay->as_string, "[ ip=%s rdns=%s helo=%s by=%s ident=%s envfrom=%s intl=0 id=", relay->ip,
-                    relay->rdns, relay->helo, relay->by, relay->ident, envfrom);
+    g_string_printf(relay->as_string,
+                    "[ ip=%s rdns=%s helo=%s by=%s ident=%s envfrom=%s intl=0 id=", relay->ip, relay->rdns,
+                    relay->helo, relay->by, relay->ident, envfrom);
     g_string_append_len(relay->as_string, relay->id->str, (gssize)relay->id->len);
     g_string_append(relay->as_string, " auth=");
     g_string_append_len(relay->as_string, relay->auth->str, (gssize)relay->auth->len);

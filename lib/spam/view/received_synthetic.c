@@ -1,7 +1,8 @@
 /* received_synthetic.c: the newest Received line, from what the MTA knows, before it has written its own.
  *
- * The line has Postfix' form, which names everything that the reader looks for. What a client may say freely (HELO, sender) must not
- * look like another program's mark or field to the reader: such texts are broken up. */
+ * The line has Postfix' form, which names everything that the reader looks for. What a client may say freely
+ * (HELO, sender) must not look like another program's mark or field to the reader: such texts are broken up.
+ */
 #include <string.h>
 #include "lib/spam/view/ip_text.h"
 #include "lib/spam/view/relays.h"
@@ -42,12 +43,14 @@ static void
 append_date(GString *line, gint64 seconds)
 {
     static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(CLAMP(seconds, 0, G_MAXUINT32));
 
-    g_string_append_printf(line, "; %s, %d %s %d %02d:%02d:%02d +0000", days[g_date_time_get_day_of_week(time) - 1],
-                           g_date_time_get_day_of_month(time), months[g_date_time_get_month(time) - 1],
-                           g_date_time_get_year(time), g_date_time_get_hour(time), g_date_time_get_minute(time),
+    g_string_append_printf(line, "; %s, %d %s %d %02d:%02d:%02d +0000",
+                           days[g_date_time_get_day_of_week(time) - 1], g_date_time_get_day_of_month(time),
+                           months[g_date_time_get_month(time) - 1], g_date_time_get_year(time),
+                           g_date_time_get_hour(time), g_date_time_get_minute(time),
                            g_date_time_get_second(time));
 }
 
@@ -67,8 +70,9 @@ relays_synthetic_received(const struct relays_session *session)
     gsize ends[IP_TEXT_ENDS];
     gboolean is_ip = ip_text_ends(ip, strlen(ip), 0, ends) > 0 && ip[ends[0]] == '\0';
 
-    g_string_append_printf(line, "from %s (%s [%s]) by %s (Postfix) with %s%s%s id %s", helo, name, is_ip ? ip : "127.0.0.1",
-                           mta, session->esmtp || session->tls || is_said(session->auth_user) ? "ESMTP" : "SMTP",
+    g_string_append_printf(line, "from %s (%s [%s]) by %s (Postfix) with %s%s%s id %s", helo, name,
+                           is_ip ? ip : "127.0.0.1", mta,
+                           session->esmtp || session->tls || is_said(session->auth_user) ? "ESMTP" : "SMTP",
                            session->tls ? "S" : "", is_said(session->auth_user) ? "A" : "", id);
     if (is_said(session->mail_from)) {
         g_autofree char *from = as_word(session->mail_from, "@|#");

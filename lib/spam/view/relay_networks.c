@@ -1,4 +1,5 @@
-/* relay_networks.c: see relay_networks.h. IPv4 networks are kept as IPv4-mapped IPv6 ones (RFC 4291 2.5.5.2). */
+/* relay_networks.c: see relay_networks.h. IPv4 networks are kept as IPv4-mapped IPv6 ones (RFC 4291 2.5.5.2).
+ */
 #include "lib/spam/view/relay_networks.h"
 #include <arpa/inet.h>
 #include <string.h>
@@ -45,7 +46,8 @@ read_number(const char **text, guint64 max, guint64 *value_r)
     return *value_r <= max;
 }
 
-/* One to four numbers with dots between, and maybe one behind when there are fewer than four: octets and how many were said. */
+/* One to four numbers with dots between, and maybe one behind when there are fewer than four: octets and how
+ * many were said. */
 static gboolean
 read_v4(const char *text, guint8 octets_r[4], guint *said_r)
 {

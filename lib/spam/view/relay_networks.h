@@ -1,8 +1,9 @@
 /* relay_networks.h: the networks of trusted_networks, internal_networks and msa_networks.
  *
- * Entries are as in SpamAssassin's configuration: "192.168.0.0/16", "192.168.", "10.1/16", "1.2.3.4/255.255.255.0",
- * "[2001:db8::]/32", "!" before one takes it out. The first entry that holds an address decides. Immutable once filled,
- * thread-safe then. */
+ * Entries are as in SpamAssassin's configuration: "192.168.0.0/16", "192.168.", "10.1/16",
+ * "1.2.3.4/255.255.255.0",
+ * "[2001:db8::]/32", "!" before one takes it out. The first entry that holds an address decides. Immutable
+ * once filled, thread-safe then. */
 #pragma once
 #include <glib.h>
 

@@ -34,8 +34,10 @@ spam_relays_free(struct spam_relays *relays)
 {
     if (relays == NULL)
         return;
-    GPtrArray *lists[] = {relays->trusted, relays->untrusted, relays->internal, relays->external, relays->all};
-    GString *texts[] = {relays->trusted_text, relays->untrusted_text, relays->internal_text, relays->external_text};
+    GPtrArray *lists[] = {relays->trusted, relays->untrusted, relays->internal, relays->external,
+                          relays->all};
+    GString *texts[] = {relays->trusted_text, relays->untrusted_text, relays->internal_text,
+                        relays->external_text};
     for (guint i = 0; i < G_N_ELEMENTS(lists); i++)
         g_ptr_array_unref(lists[i]);
     for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
@@ -185,7 +187,8 @@ joined(const GPtrArray *relays)
 }
 
 struct spam_relays *
-relays_parse(const GPtrArray *received, const GPtrArray *originating_ips, const struct relays_options *options)
+relays_parse(const GPtrArray *received, const GPtrArray *originating_ips,
+             const struct relays_options *options)
 {
     struct chain c = {.relays = relays_new(),
                       .trusted = options->trusted_configured ? options->trusted : options->internal,
@@ -222,8 +225,9 @@ GPtrArray *
 relays_headers(const struct spam_relays *relays, enum relays_range range, const GPtrArray *lines)
 {
     gboolean above = range == RELAYS_ALL_TRUSTED || range == RELAYS_ALL_INTERNAL;
-    int border = 1 + (range == RELAYS_ALL_TRUSTED || range == RELAYS_ALL_UNTRUSTED ? relays->last_trusted_index
-                                                                                   : relays->last_internal_index);
+    int border =
+        1 + (range == RELAYS_ALL_TRUSTED || range == RELAYS_ALL_UNTRUSTED ? relays->last_trusted_index
+                                                                          : relays->last_internal_index);
     GPtrArray *found = g_ptr_array_new();
     int at = -1;
 

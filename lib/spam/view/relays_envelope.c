@@ -60,7 +60,8 @@ line_with(const char *text, const char *end, const char *field)
     return NULL;
 }
 
-/* Whether a Received line stands above the field: then a host on the way may have written it for another envelope. */
+/* Whether a Received line stands above the field: then a host on the way may have written it for another
+ * envelope. */
 static gboolean
 is_below_received(const struct spam_headers *headers, const char *field)
 {
@@ -90,7 +91,8 @@ from_hop(const struct spam_relays *relays)
 }
 
 char *
-relays_envelope_from(const struct spam_relays *relays, const struct spam_headers *headers, const char *sender_header)
+relays_envelope_from(const struct spam_relays *relays, const struct spam_headers *headers,
+                     const char *sender_header)
 {
     static const struct {
         const char *name, *field;

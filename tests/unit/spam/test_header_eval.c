@@ -36,7 +36,8 @@ get(gpointer message, const char *name)
 static GHashTable *
 message_of(const char *const *fields)
 {
-    GHashTable *message = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    GHashTable *message =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
 
     for (; *fields != NULL; fields += 2) {
         GPtrArray *values = g_hash_table_lookup(message, fields[0]);
@@ -75,8 +76,12 @@ run(const char *name, const char *const *args, const char *const *fields)
 #define HIT(name, args, ...) assert_true(run(name, args, (const char *const[]){__VA_ARGS__, NULL}))
 #define MISS(name, args, ...) assert_false(run(name, args, (const char *const[]){__VA_ARGS__, NULL}))
 #define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
-#define PUBLIC "from a.example (b.example.com [192.0.2.1]) by c.example.org (Postfix) with ESMTP id 1; Tue, 25 Mar 2003 12:00:00 +0000\n"
-#define PRIVATE "from a.example (b.example.com [10.0.0.1]) by c.example.org (Postfix) with ESMTP id 1; Tue, 25 Mar 2003 12:00:00 +0000\n"
+#define PUBLIC                                                                                               \
+    "from a.example (b.example.com [192.0.2.1]) by c.example.org (Postfix) with ESMTP id 1; Tue, 25 Mar "    \
+    "2003 12:00:00 +0000\n"
+#define PRIVATE                                                                                              \
+    "from a.example (b.example.com [10.0.0.1]) by c.example.org (Postfix) with ESMTP id 1; Tue, 25 Mar "     \
+    "2003 12:00:00 +0000\n"
 
 static void
 test_relays(void **state)
@@ -87,13 +92,19 @@ test_relays(void **state)
     HIT("check_no_relays", no_args, "X", "y");
     MISS("check_no_relays", no_args, "Received", PUBLIC);
     HIT("check_relays_unparseable", no_args, "Received", "from nowhere with nothing to say\n");
-    HIT("check_for_numeric_helo", no_args, "Received", "from 192.0.2.9 (unknown [192.0.2.1]) by c (Postfix) with SMTP id 1\n");
-    MISS("check_for_numeric_helo", no_args, "Received", "from [192.0.2.9] (unknown [192.0.2.1]) by c (Postfix) with SMTP id 1\n");
-    HIT("helo_ip_mismatch", no_args, "Received", "from 198.51.100.9 (unknown [192.0.2.1]) by c (Postfix) with SMTP id 1\n");
-    MISS("helo_ip_mismatch", no_args, "Received", "from 192.0.2.9 (unknown [192.0.2.1]) by c (Postfix) with SMTP id 1\n");
+    HIT("check_for_numeric_helo", no_args, "Received",
+        "from 192.0.2.9 (unknown [192.0.2.1]) by c (Postfix) with SMTP id 1\n");
+    MISS("check_for_numeric_helo", no_args, "Received",
+         "from [192.0.2.9] (unknown [192.0.2.1]) by c (Postfix) with SMTP id 1\n");
+    HIT("helo_ip_mismatch", no_args, "Received",
+        "from 198.51.100.9 (unknown [192.0.2.1]) by c (Postfix) with SMTP id 1\n");
+    MISS("helo_ip_mismatch", no_args, "Received",
+         "from 192.0.2.9 (unknown [192.0.2.1]) by c (Postfix) with SMTP id 1\n");
     HIT("check_for_sender_no_reverse", no_args, "Received", PUBLIC);
-    HIT("check_for_no_rdns_dotcom_helo", no_args, "Received", "from mx.yahoo.com (unknown [192.0.2.1]) by c (Postfix) with SMTP id 1\n");
-    MISS("check_for_no_rdns_dotcom_helo", no_args, "Received", "from mx.yahoo.com (x.example [192.0.2.1]) by c (Postfix) with SMTP id 1\n");
+    HIT("check_for_no_rdns_dotcom_helo", no_args, "Received",
+        "from mx.yahoo.com (unknown [192.0.2.1]) by c (Postfix) with SMTP id 1\n");
+    MISS("check_for_no_rdns_dotcom_helo", no_args, "Received",
+         "from mx.yahoo.com (x.example [192.0.2.1]) by c (Postfix) with SMTP id 1\n");
     HIT("check_mailfrom_matches_rcvd", no_args, "Received", PUBLIC, "EnvelopeFrom:addr", "u@x.example.com");
     MISS("check_mailfrom_matches_rcvd", no_args, "Received", PUBLIC, "EnvelopeFrom:addr", "u@x.example.net");
 }
@@ -102,17 +113,20 @@ static void
 test_forged(void **state)
 {
     (void)state;
-    HIT("check_for_forged_hotmail_received_headers", no_args, "Received", "from x (HELO hotmail.com) (192.0.2.1) by y with SMTP; x\n");
+    HIT("check_for_forged_hotmail_received_headers", no_args, "Received",
+        "from x (HELO hotmail.com) (192.0.2.1) by y with SMTP; x\n");
     HIT("check_for_no_hotmail_received_headers", no_args, "Received", PUBLIC, "From:addr", "u@hotmail.com");
-    MISS("check_for_no_hotmail_received_headers", no_args, "Received", PUBLIC, "From:addr", "u@nothotmail.com");
+    MISS("check_for_no_hotmail_received_headers", no_args, "Received", PUBLIC, "From:addr",
+         "u@nothotmail.com");
     HIT("check_for_forged_yahoo_received_headers", no_args, "Received", PUBLIC, "From:addr", "u@yahoo.com");
-    MISS("check_for_forged_yahoo_received_headers", no_args, "Received", "from [1.2.3.4] by web1.mail.mud.yahoo.com via HTTP; x\n", "From:addr",
-         "u@yahoo.com");
+    MISS("check_for_forged_yahoo_received_headers", no_args, "Received",
+         "from [1.2.3.4] by web1.mail.mud.yahoo.com via HTTP; x\n", "From:addr", "u@yahoo.com");
     HIT("check_for_forged_gmail_received_headers", no_args, "Received", PUBLIC, "From:addr", "u@gmail.com");
-    MISS("check_for_forged_gmail_received_headers", no_args, "Received", PUBLIC, "From:addr", "u@gmail.com", "X-Received",
-         "by 10.1.2.3 with SMTP id abc\n");
+    MISS("check_for_forged_gmail_received_headers", no_args, "Received", PUBLIC, "From:addr", "u@gmail.com",
+         "X-Received", "by 10.1.2.3 with SMTP id abc\n");
     HIT("check_for_forged_juno_received_headers", no_args, "Received", PUBLIC, "From:addr", "u@juno.com");
-    HIT("check_for_fake_aol_relay_in_rcvd", no_args, "Received", "from x by rly-xw01.mx.aol.com with QMQP; x\n");
+    HIT("check_for_fake_aol_relay_in_rcvd", no_args, "Received",
+        "from x by rly-xw01.mx.aol.com with QMQP; x\n");
     HIT("gated_through_received_hdr_remover", no_args, "X", "y");
     MISS("gated_through_received_hdr_remover", no_args, "Received", PUBLIC);
 }
@@ -121,9 +135,12 @@ static void
 test_dates(void **state)
 {
     (void)state;
-    HIT("check_for_shifted_date", ARGS("3", "6"), "Received", PUBLIC, "Date", "Tue, 25 Mar 2003 16:00:00 +0000\n");
-    MISS("check_for_shifted_date", ARGS("3", "6"), "Received", PUBLIC, "Date", "Tue, 25 Mar 2003 18:00:00 +0000\n");
-    HIT("check_for_shifted_date", ARGS("undef", "-96"), "Received", PUBLIC, "Date", "Tue, 18 Mar 2003 18:00:00 +0000\n");
+    HIT("check_for_shifted_date", ARGS("3", "6"), "Received", PUBLIC, "Date",
+        "Tue, 25 Mar 2003 16:00:00 +0000\n");
+    MISS("check_for_shifted_date", ARGS("3", "6"), "Received", PUBLIC, "Date",
+         "Tue, 25 Mar 2003 18:00:00 +0000\n");
+    HIT("check_for_shifted_date", ARGS("undef", "-96"), "Received", PUBLIC, "Date",
+        "Tue, 18 Mar 2003 18:00:00 +0000\n");
     MISS("check_for_shifted_date", ARGS("3", "6"), "Received", PUBLIC, "Date", "some day\n");
     HIT("received_within_months", ARGS("165", "175"), "Received", PUBLIC);
 }
@@ -136,21 +153,27 @@ test_fields(void **state)
     MISS("check_illegal_chars", ARGS("Subject", "0.00", "1"), "Subject:raw", " \xa3 x\n");
     MISS("check_illegal_chars", ARGS("Subject", "0.00", "2"), "Subject:raw", " \xc3\xa4\xc3\xa4\n");
     HIT("check_for_faraway_charset_in_headers", no_args, "Subject:raw", "=?big5?B?eA==?=\n");
-    MISS("check_for_faraway_charset_in_headers", no_args, "Subject:raw", "=?iso-2022-jp?B?eA==?= =?utf-8?q?x?=\n");
+    MISS("check_for_faraway_charset_in_headers", no_args, "Subject:raw",
+         "=?iso-2022-jp?B?eA==?= =?utf-8?q?x?=\n");
     HIT("subject_is_all_caps", no_args, "Subject", "Re: FREE MONEY TODAY\n");
     MISS("subject_is_all_caps", no_args, "Subject", "FREE MONEY today\n");
-    MISS("subject_is_all_caps", no_args, "Subject", "\xd0\x91 ABC DEF GHI\n", "Subject:raw", "=?koi8-r?B?x?= ABC\n");
+    MISS("subject_is_all_caps", no_args, "Subject", "\xd0\x91 ABC DEF GHI\n", "Subject:raw",
+         "=?koi8-r?B?x?= ABC\n");
     HIT("check_for_to_in_subject", ARGS("user"), "To:addr", "user@example.com", "Subject", "re: dear user\n");
-    MISS("check_for_to_in_subject", ARGS("user"), "To:addr", "user@example.com", "Subject", "re: my dear user\n");
-    HIT("check_for_to_in_subject", ARGS("address"), "To:addr", "user@example.com", "Subject", "for USER@example.com\n");
+    MISS("check_for_to_in_subject", ARGS("user"), "To:addr", "user@example.com", "Subject",
+         "re: my dear user\n");
+    HIT("check_for_to_in_subject", ARGS("address"), "To:addr", "user@example.com", "Subject",
+        "for USER@example.com\n");
     HIT("check_header_count_range", ARGS("Subject", "2", "999"), "Subject", "a\n", "Subject", "b\n");
     MISS("check_header_count_range", ARGS("Subject", "2", "999"), "Subject", "a\n", "Subject", "a\n");
     HIT("check_unresolved_template", no_args, "ALL", "To: %NAME\nX-A: %NAME\n");
     MISS("check_unresolved_template", no_args, "ALL", "To: %NAME\nX-A: %n\n");
-    HIT("check_ratware_name_id", no_args, "MESSAGEID", "<ABCDEFGHIJKLMNOPQRSTUVWXYZAB.u@v>\n", "From", "\"U\" <u@v>\n");
-    HIT("check_messageid_not_usable", no_args, "Received", PUBLIC, "List-Unsubscribe", "<mailto:leave-x@y>\n");
-    HIT("check_outlook_message_id", no_args, "MESSAGEID", "<000a0000ffee$0d1e2f30$0100a8c0@host>\n", "Received", PUBLIC, "Date",
-        "Tue, 25 Mar 2003 16:00:00 +0000\n");
+    HIT("check_ratware_name_id", no_args, "MESSAGEID", "<ABCDEFGHIJKLMNOPQRSTUVWXYZAB.u@v>\n", "From",
+        "\"U\" <u@v>\n");
+    HIT("check_messageid_not_usable", no_args, "Received", PUBLIC, "List-Unsubscribe",
+        "<mailto:leave-x@y>\n");
+    HIT("check_outlook_message_id", no_args, "MESSAGEID", "<000a0000ffee$0d1e2f30$0100a8c0@host>\n",
+        "Received", PUBLIC, "Date", "Tue, 25 Mar 2003 16:00:00 +0000\n");
 }
 
 static void
@@ -159,15 +182,18 @@ test_recipients(void **state)
     (void)state;
     HIT("check_for_missing_to_header", no_args, "X", "y");
     MISS("check_for_missing_to_header", no_args, "To", "\n");
-    HIT("sorted_recipients", no_args, "ToCc:addr", "a@x", "ToCc:addr", "b@x", "ToCc:addr", "c@x", "ToCc:addr", "d@x", "ToCc:addr", "e@x",
-        "ToCc:addr", "f@x", "ToCc:addr", "g@x");
+    HIT("sorted_recipients", no_args, "ToCc:addr", "a@x", "ToCc:addr", "b@x", "ToCc:addr", "c@x", "ToCc:addr",
+        "d@x", "ToCc:addr", "e@x", "ToCc:addr", "f@x", "ToCc:addr", "g@x");
     MISS("sorted_recipients", no_args, "ToCc:addr", "a@x", "ToCc:addr", "b@x");
-    HIT("similar_recipients", ARGS("0.65", "undef"), "ToCc:addr", "aaa@x", "ToCc:addr", "aab@x", "ToCc:addr", "aac@x", "ToCc:addr", "aad@x",
-        "ToCc:addr", "aae@x");
+    HIT("similar_recipients", ARGS("0.65", "undef"), "ToCc:addr", "aaa@x", "ToCc:addr", "aab@x", "ToCc:addr",
+        "aac@x", "ToCc:addr", "aad@x", "ToCc:addr", "aae@x");
     HIT("check_for_matching_env_and_hdr_from", no_args, "From:addr", "A@x", "EnvelopeFrom:addr", "a@X");
-    HIT("check_equal_from_domains", no_args, "From:addr", "a@b.example.com", "EnvelopeFrom:addr", "a@c.example.net");
-    MISS("check_equal_from_domains", no_args, "From:addr", "a@b.example.com", "EnvelopeFrom:addr", "a@c.Example.com");
-    HIT("check_ratware_envelope_from", no_args, "To:addr", "user@sub.domain.com", "EnvelopeFrom:addr", "domain.com.user@bulk.example");
+    HIT("check_equal_from_domains", no_args, "From:addr", "a@b.example.com", "EnvelopeFrom:addr",
+        "a@c.example.net");
+    MISS("check_equal_from_domains", no_args, "From:addr", "a@b.example.com", "EnvelopeFrom:addr",
+         "a@c.Example.com");
+    HIT("check_ratware_envelope_from", no_args, "To:addr", "user@sub.domain.com", "EnvelopeFrom:addr",
+        "domain.com.user@bulk.example");
 }
 
 static void
@@ -205,8 +231,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_relays),     cmocka_unit_test(test_forged),     cmocka_unit_test(test_dates), cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_recipients), cmocka_unit_test(test_date_forms), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_relays), cmocka_unit_test(test_forged),     cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_fields), cmocka_unit_test(test_recipients), cmocka_unit_test(test_date_forms),
+        cmocka_unit_test(test_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

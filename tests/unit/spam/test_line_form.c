@@ -18,8 +18,9 @@ kept(const char *text, const char *line, enum form_slot slot)
     line_form_free(form);
     if (!found)
         return NULL;
-    return match.slot[slot].set ? g_strndup(line + match.slot[slot].start, match.slot[slot].end - match.slot[slot].start)
-                                : g_strdup("-");
+    return match.slot[slot].set
+               ? g_strndup(line + match.slot[slot].start, match.slot[slot].end - match.slot[slot].start)
+               : g_strdup("-");
 }
 
 static void
@@ -44,7 +45,7 @@ test_words(void **state)
     assert_kept("{helo} ({rdns} [{ip}]) by ", "a (b [1.2.3.4]) by c", FORM_IP, "1.2.3.4");
     assert_kept("{helo} (", " (x", FORM_HELO, NULL);
     assert_kept("{helo?} (", " (x", FORM_HELO, "");
-    assert_kept("{rdns}({ip})", "a(b(1.2.3.4)", FORM_RDNS, "a(b");       /* as much as the rest allows */
+    assert_kept("{rdns}({ip})", "a(b(1.2.3.4)", FORM_RDNS, "a(b");     /* as much as the rest allows */
     assert_kept("{x<}{S:1-~}{>x}{[}>{]}{end}", "ab>>", FORM_X, "ab>"); /* as few */
     assert_kept("by {by<}{-}.com{>by} ", "by a.com.com x", FORM_BY, "a.com.com");
 }
@@ -97,11 +98,13 @@ test_case(void **state)
     line_form_free(form);
 }
 
-/* A place is tried once for each unlimited run: 200 kB of what a naive matcher would need a power of the length for. */
+/* A place is tried once for each unlimited run: 200 kB of what a naive matcher would need a power of the
+ * length for. */
 static void
 test_time(void **state)
 {
-    static const char *const forms[] = {"{find}({few}({few}({few}({few}x){few}y", "{-}.{-}.{-}.{-}[x", "{any}a{any}a{any}a{any}b"};
+    static const char *const forms[] = {"{find}({few}({few}({few}({few}x){few}y", "{-}.{-}.{-}.{-}[x",
+                                        "{any}a{any}a{any}a{any}b"};
     g_autofree char *lines[] = {g_strnfill(200000, '('), g_strnfill(200000, '.'), g_strnfill(200000, 'a')};
     gint64 start = g_get_monotonic_time();
 
@@ -119,8 +122,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),     cmocka_unit_test(test_optional_and_choices), cmocka_unit_test(test_places),
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_case),                 cmocka_unit_test(test_time),
+        cmocka_unit_test(test_words),  cmocka_unit_test(test_optional_and_choices),
+        cmocka_unit_test(test_places), cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_case),   cmocka_unit_test(test_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,9 @@ hop(const char *line)
     const char *lines[] = {line, NULL};
     struct spam_relays *relays = parsed(lines, NULL);
     const struct spam_relay *relay = relays->all->len > 0 ? g_ptr_array_index(relays->all, 0) : NULL;
-    char *text = g_strdup(relay != NULL ? relay->as_string->str : relays->unparseable > 0 ? "unparseable" : "ignored");
+    char *text = g_strdup(relay != NULL             ? relay->as_string->str
+                          : relays->unparseable > 0 ? "unparseable"
+                                                    : "ignored");
 
     spam_relays_free(relays);
     return text;
@@ -44,20 +46,26 @@ static void
 test_forms(void **state)
 {
     static const char *const cases[][2] = {
-        {"from a.example (b.example [192.0.2.1])\n\tby mx.example (Postfix) with ESMTPSA id 9XY for <x@y>; Tue, 1 Apr 2003 15:04:55 +0100",
-         "[ ip=192.0.2.1 rdns=b.example helo=a.example by=mx.example ident= envfrom= intl=1 id=9XY auth=ESMTPSA msa=0 ]"},
+        {"from a.example (b.example [192.0.2.1])\n\tby mx.example (Postfix) with ESMTPSA id 9XY for <x@y>; "
+         "Tue, 1 Apr 2003 15:04:55 +0100",
+         "[ ip=192.0.2.1 rdns=b.example helo=a.example by=mx.example ident= envfrom= intl=1 id=9XY "
+         "auth=ESMTPSA msa=0 ]"},
         {"from a (unknown [192.0.2.1]) by mx (Postfix) with SMTP id 9XY (envelope-from <u@v.example>)",
          "[ ip=192.0.2.1 rdns= helo=a by=mx ident= envfrom=u@v.example intl=0 id=9XY auth= msa=0 ]"},
         {"from c.example ([IPv6:2001:db8::2] helo=d.example ident=me) by e with esmtp (Exim 4.96) id 1GI-0",
-         "[ ip=2001:db8::2 rdns=c.example helo=d.example by=e ident=me envfrom= intl=0 id=1GI-0 auth= msa=0 ]"},
+         "[ ip=2001:db8::2 rdns=c.example helo=d.example by=e ident=me envfrom= intl=0 id=1GI-0 auth= msa=0 "
+         "]"},
         {"from f.example (HELO g) (who@192.0.2.3) by h with SMTP; 1 Apr 2003 15:04:55 -0000",
          "[ ip=192.0.2.3 rdns=f.example helo=g by=h ident=who envfrom= intl=0 id= auth= msa=0 ]"},
         {"from i (IDENT:root@j.example [::ffff:192.0.2.4]) by k (8.1/8.1) id 7XY",
          "[ ip=192.0.2.4 rdns=j.example helo=i by=k ident=root envfrom= intl=0 id=7XY auth= msa=0 ]"},
         {"FROM [192.168.1.24] (l.example [192.0.2.5]) BY m.example ID 43.5 ; 11 Oct 2005 01:40:33 -0400",
-         "[ ip=192.0.2.5 rdns=l.example helo=!192.168.1.24! by=m.example ident= envfrom= intl=0 id=43.5 auth= msa=0 ]"},
+         "[ ip=192.0.2.5 rdns=l.example helo=!192.168.1.24! by=m.example ident= envfrom= intl=0 id=43.5 "
+         "auth= msa=0 ]"},
         {"by n.example (bulk_mailer v1.13); Wed, 26 Mar 2003 20:44:41 -0600", "ignored"},
-        {"from localhost (mailnull@localhost) by x.example (8.12.6/8.9.3) with SMTP id h2R2; Wed, 26 Mar 2003 20:44:44 -0600", "ignored"},
+        {"from localhost (mailnull@localhost) by x.example (8.12.6/8.9.3) with SMTP id h2R2; Wed, 26 Mar "
+         "2003 20:44:44 -0600",
+         "ignored"},
         {"from o.example by p.example ; Thu, 20 Feb 2003 23:32:58 +0100", "ignored"},
         {"from q with nothing that says more", "unparseable"},
     };
@@ -105,9 +113,11 @@ networks(const char *const *entries)
 static void
 test_trust_is_set(void **state)
 {
-    static const char *const ours[] = {"10.", "192.0.2.0/24", NULL}, *const inner[] = {"10.0.0.0/8", NULL}, *const msa[] = {"192.0.2.1", NULL};
+    static const char *const ours[] = {"10.", "192.0.2.0/24", NULL}, *const inner[] = {"10.0.0.0/8", NULL},
+                             *const msa[] = {"192.0.2.1", NULL};
     struct relay_networks *trusted = networks(ours), *internal = networks(inner), *agents = networks(msa);
-    struct relays_options options = {.trusted = trusted, .internal = internal, .trusted_configured = TRUE, .internal_configured = TRUE};
+    struct relays_options options = {
+        .trusted = trusted, .internal = internal, .trusted_configured = TRUE, .internal_configured = TRUE};
     struct spam_relays *relays = parsed(trail, &options);
 
     (void)state;
@@ -128,9 +138,10 @@ test_trust_is_set(void **state)
 static void
 test_fetcher_starts_anew(void **state)
 {
-    static const char *const lines[] = {"from a (a.example [10.0.0.1]) by b (Postfix) with ESMTP id 1",
-                                        "from pop.example (192.0.2.7) by b with POP3; 14 Apr 2010 11:14:29 -0000",
-                                        "from c (c.example [192.0.2.1]) by a (Postfix) with ESMTP id 2", NULL};
+    static const char *const lines[] = {
+        "from a (a.example [10.0.0.1]) by b (Postfix) with ESMTP id 1",
+        "from pop.example (192.0.2.7) by b with POP3; 14 Apr 2010 11:14:29 -0000",
+        "from c (c.example [192.0.2.1]) by a (Postfix) with ESMTP id 2", NULL};
     struct spam_relays *relays = parsed(lines, NULL);
 
     (void)state;
@@ -143,9 +154,10 @@ test_fetcher_starts_anew(void **state)
 static void
 test_qmail_scanner_tells_of_the_next_hop(void **state)
 {
-    static const char *const lines[] = {
-        "from 192.0.2.9 by a (envelope-from <l@m.example>, uid 502) with qmail-scanner-1.24 (x); 06 Feb 2005 21:11:38 -0000",
-        "from c (c.example [192.0.2.1]) by a (Postfix) with ESMTP id 2", NULL};
+    static const char *const lines[] = {"from 192.0.2.9 by a (envelope-from <l@m.example>, uid 502) with "
+                                        "qmail-scanner-1.24 (x); 06 Feb 2005 21:11:38 -0000",
+                                        "from c (c.example [192.0.2.1]) by a (Postfix) with ESMTP id 2",
+                                        NULL};
     struct spam_relays *relays = parsed(lines, NULL);
 
     (void)state;
@@ -171,7 +183,8 @@ test_originating_ip(void **state)
 static void
 test_header_ranges(void **state)
 {
-    static const char *const texts[] = {"X-A: 1\n", "Received: x\n", "X-B: 2\n", "Received: y\n", "X-C: 3\n", NULL};
+    static const char *const texts[] = {"X-A: 1\n",      "Received: x\n", "X-B: 2\n",
+                                        "Received: y\n", "X-C: 3\n",      NULL};
     g_autoptr(GPtrArray) lines = values_of(texts);
     struct spam_relays *relays = parsed(trail, NULL); /* the first hop is trusted */
     GPtrArray *found = relays_headers(relays, RELAYS_ALL_TRUSTED, lines);
@@ -219,7 +232,8 @@ assert_sender(const char *const *lines, GHashTable *message, const char *expecte
 static void
 test_envelope_from(void **state)
 {
-    static const char *const told[] = {"from a (b.example [192.0.2.1]) by c (Postfix) with SMTP id 1 (envelope-from <u@v.example>)", NULL};
+    static const char *const told[] = {
+        "from a (b.example [192.0.2.1]) by c (Postfix) with SMTP id 1 (envelope-from <u@v.example>)", NULL};
     g_autoptr(GHashTable) message =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
 
@@ -265,25 +279,38 @@ assert_synthetic(const struct relays_session *session, const char *expected)
 static void
 test_synthetic(void **state)
 {
-    struct relays_session session = {.client_ip = "192.0.2.1", .client_name = "a.example", .helo = "b.example", .mta_name = "mx.example",
-                                     .queue_id = "4XYZ", .mail_from = "u@v.example", .time = 1500000000};
+    struct relays_session session = {.client_ip = "192.0.2.1",
+                                     .client_name = "a.example",
+                                     .helo = "b.example",
+                                     .mta_name = "mx.example",
+                                     .queue_id = "4XYZ",
+                                     .mail_from = "u@v.example",
+                                     .time = 1500000000};
 
     (void)state;
-    assert_synthetic(&session, "[ ip=192.0.2.1 rdns=a.example helo=b.example by=mx.example ident= envfrom=u@v.example intl=0 id=4XYZ auth= msa=0 ]");
+    assert_synthetic(&session, "[ ip=192.0.2.1 rdns=a.example helo=b.example by=mx.example ident= "
+                               "envfrom=u@v.example intl=0 id=4XYZ auth= msa=0 ]");
     session.auth_user = "me";
     session.tls = TRUE;
     session.client_ip = "2001:db8::1";
     session.client_name = "unknown";
-    assert_synthetic(&session, "[ ip=2001:db8::1 rdns= helo=b.example by=mx.example ident= envfrom=u@v.example intl=1 id=4XYZ auth=ESMTPSA msa=0 ]");
+    assert_synthetic(&session, "[ ip=2001:db8::1 rdns= helo=b.example by=mx.example ident= "
+                               "envfrom=u@v.example intl=1 id=4XYZ auth=ESMTPSA msa=0 ]");
 }
 
 /* Nothing that a client may say makes another line of it. */
 static void
 test_synthetic_is_not_misled(void **state)
 {
-    static const char *const names[] = {"Exim", "envelope-from=x@y", "return-path:", "x) by evil (Postfix) with ESMTPA", "a\nb", "",
-                                        "helo=other", "[192.0.2.77]", "<unknown>", "x@y", "with", "(HELO", "IDENT:root@z", "from"};
-    struct relays_session session = {.client_ip = "192.0.2.1", .client_name = "a.example", .mta_name = "mx.example", .queue_id = "4XYZ"};
+    static const char *const names[] = {"Exim",         "envelope-from=x@y",
+                                        "return-path:", "x) by evil (Postfix) with ESMTPA",
+                                        "a\nb",         "",
+                                        "helo=other",   "[192.0.2.77]",
+                                        "<unknown>",    "x@y",
+                                        "with",         "(HELO",
+                                        "IDENT:root@z", "from"};
+    struct relays_session session = {
+        .client_ip = "192.0.2.1", .client_name = "a.example", .mta_name = "mx.example", .queue_id = "4XYZ"};
 
     (void)state;
     for (guint i = 0; i < 2 * G_N_ELEMENTS(names); i++) {
@@ -311,8 +338,11 @@ test_synthetic_is_not_misled(void **state)
 static void
 test_networks(void **state)
 {
-    static const char *const entries[] = {"!10.1.2.3", "10.1/16", "192.168.", "172.16.0.0/255.240.0.0", "[2001:db8::]/32", "fe80::%eth0/10", NULL};
-    static const char *const bad[] = {"", "x", "1.2.3.4.5", "1.2.3.4/33", "::1/129", "1.2.3.4-1.2.3.9", "300.1.1.1", "1.2.3.4/255.0.255.0"};
+    static const char *const entries[] = {
+        "!10.1.2.3",       "10.1/16",        "192.168.", "172.16.0.0/255.240.0.0",
+        "[2001:db8::]/32", "fe80::%eth0/10", NULL};
+    static const char *const bad[] = {
+        "", "x", "1.2.3.4.5", "1.2.3.4/33", "::1/129", "1.2.3.4-1.2.3.9", "300.1.1.1", "1.2.3.4/255.0.255.0"};
     struct relay_networks *set = networks(entries);
 
     (void)state;
