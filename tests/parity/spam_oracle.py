@@ -26,7 +26,7 @@ def answers(script, files, extra=b""):
     for part in (path, *files):
         with open(part, "rb") as f:
             key.update(f.read())
-        key.update(part.encode())
+        key.update(os.path.basename(part).encode() if part == path else part.encode())
     kept = os.path.join(CACHE, f"{script}-{key.hexdigest()[:32]}")
     if not os.path.exists(kept):
         made = f"{kept}.{os.getpid()}"
