@@ -1,0 +1,843 @@
+/* received_line.c: see received_line.h. The forms are in received_forms.c; here a line is made ready for
+ * them, and what they have found is made a hop. */
+#include "lib/spam/view/received_line.h"
+#include <string.h>
+#include "lib/spam/view/ip_text.h"
+#include "lib/spam/view/received_forms.h"
+
+/* All forms, compiled once. */
+struct compiled {
+    struct line_form *form;
+    guint traits;
+    enum received_action action;
+};
+
+struct forms {
+    struct line_form *local, *no_ip, *id, *helo_equals, *helo_word, *by, *envfrom;
+    struct line_form *exim_rdns, *exim_helo, *exim_ip, *exim_by, *xmail_id, *xmail_from, *ip_first, *qmail;
+    struct compiled *before, *after, *general, *ignored, *upper, *bracket, *qmails;
+    struct line_form **before_sign, **after_unless, **after_sign;
+    struct {
+        struct line_form *sign[2];
+        struct compiled *forms;
+    } * families;
+    struct {
+        struct line_form *sign, *form;
+    } * auths;
+};
+
+/* A line while it is read. */
+struct reading {
+    GString *line;
+    GString *ip, *rdns, *helo, *by, *id, *ident, *envfrom, *auth; /* envfrom may be NULL */
+    gboolean looked_up, keep_v6_prefix;
+    struct received_notes *notes;
+};
+
+/* What to do after a form was tried. */
+enum outcome { GO_ON, HOP, IGNORED };
+
+static const struct forms *forms(void);
+
+/* ---- compiling ---- */
+
+static struct line_form *
+sensitive(const char *form)
+{
+    return form != NULL ? line_form_new(form, FALSE) : NULL;
+}
+
+static struct compiled *
+compile(const struct received_form *list, guint n)
+{
+    struct compiled *all = g_new0(struct compiled, n);
+
+    for (guint i = 0; i < n; i++)
+        all[i] = (struct compiled){sensitive(list[i].form), list[i].traits, list[i].action};
+    return all;
+}
+
+static struct compiled *
+compile_guarded(const struct received_guarded *list, guint n, struct line_form ***signs_r,
+                struct line_form ***unless_r)
+{
+    struct compiled *all = g_new0(struct compiled, n);
+
+    *signs_r = g_new0(struct line_form *, n);
+    if (unless_r != NULL)
+        *unless_r = g_new0(struct line_form *, n);
+    for (guint i = 0; i < n; i++) {
+        all[i] = (struct compiled){sensitive(list[i].form.form), list[i].form.traits, list[i].form.action};
+        (*signs_r)[i] = sensitive(list[i].sign);
+        if (unless_r != NULL)
+            (*unless_r)[i] = sensitive(list[i].unless);
+    }
+    return all;
+}
+
+static void
+compile_singles(struct forms *f)
+{
+    f->local = sensitive("{few}{b}with local for{b}");
+    f->no_ip = line_form_new("from {x} by {;:1-}{[} {]};", TRUE);
+    f->id = sensitive("{few} id {[}<{]}{id<}{i:3-}{>id}");
+    f->helo_equals = sensitive("{few}{b}helo={helo<}{h:1-}{>helo}");
+    f->helo_word = sensitive("{few}{b}{HELO|EHLO} {helo<}{h:1-}{>helo}");
+    f->by = sensitive("{few} by {by}");
+    f->envfrom =
+        line_form_new("{few}{return-path: |return-path |envelope-sender |envelope-sender=|envelope-from |"
+                      "envelope-from=}{env}{b}",
+                      TRUE);
+    f->exim_rdns = sensitive("{rdns} ");
+    f->exim_helo = sensitive("{few} ({helo}) ");
+    f->exim_ip = sensitive("{few} [{ip}{[}.{d:1-}{]}] ");
+    f->exim_by = sensitive("{few}by {by} ");
+    f->xmail_id = sensitive("{few} id <{id}>");
+    f->xmail_from = sensitive("{few} from <{env}>");
+    f->ip_first = sensitive("{ip} ");
+    f->qmail = sensitive(received_qmail_sign);
+}
+
+static void
+compile_families(struct forms *f)
+{
+    f->families = g_malloc0_n(received_families_len, sizeof *f->families);
+    for (guint i = 0; i < received_families_len; i++) {
+        f->families[i].sign[0] = sensitive(received_families[i].sign[0]);
+        f->families[i].sign[1] = sensitive(received_families[i].sign[1]);
+        f->families[i].forms = compile(received_families[i].forms, received_families[i].n_forms);
+    }
+}
+
+static struct forms *
+compile_all(void)
+{
+    struct forms *f = g_new0(struct forms, 1);
+
+    compile_singles(f);
+    compile_families(f);
+    f->before =
+        compile_guarded(received_before_families, received_before_families_len, &f->before_sign, NULL);
+    f->after = compile_guarded(received_after_families, received_after_families_len, &f->after_sign,
+                               &f->after_unless);
+    f->general = compile(received_forms, received_forms_len);
+    f->ignored = compile(received_ignored, received_ignored_len);
+    f->upper = compile(received_forms_upper, received_forms_upper_len);
+    f->bracket = compile(received_forms_bracket, received_forms_bracket_len);
+    f->qmails = compile(received_qmail, received_qmail_len);
+    f->auths = g_malloc0_n(received_auths_len, sizeof *f->auths);
+    for (guint i = 0; i < received_auths_len; i++) {
+        f->auths[i].sign = sensitive(received_auths[i].sign);
+        f->auths[i].form = line_form_new(received_auths[i].form, received_auths[i].ignore_case);
+    }
+    return f;
+}
+
+static const struct forms *
+forms(void)
+{
+    static struct forms *all;
+
+    if (g_once_init_enter(&all))
+        g_once_init_leave(&all, compile_all());
+    return all;
+}
+
+/* ---- strings ---- */
+
+static gboolean
+matches(const struct reading *r, const struct line_form *form, struct form_match *match)
+{
+    return line_form_match(form, r->line->str, r->line->len, match);
+}
+
+static void
+set(GString *field, const char *text, gsize len)
+{
+    g_string_truncate(field, 0);
+    g_string_append_len(field, text, (gssize)len);
+}
+
+/* Takes what the match kept in a slot, if anything. */
+static gboolean
+take(const struct reading *r, const struct form_match *match, enum form_slot slot, GString *field)
+{
+    if (!match->slot[slot].set)
+        return FALSE;
+    set(field, r->line->str + match->slot[slot].start, match->slot[slot].end - match->slot[slot].start);
+    return TRUE;
+}
+
+static void
+take_envfrom(struct reading *r, const struct form_match *match)
+{
+    if (r->envfrom == NULL)
+        r->envfrom = g_string_new(NULL);
+    take(r, match, FORM_ENV, r->envfrom);
+}
+
+/* Perl's truth. */
+static gboolean
+is_true(const GString *s)
+{
+    return s->len > 1 || (s->len == 1 && s->str[0] != '0');
+}
+
+static gboolean
+starts(const struct reading *r, const char *text)
+{
+    return r->line->len >= strlen(text) && memcmp(r->line->str, text, strlen(text)) == 0;
+}
+
+/* ---- making the line ready ---- */
+
+static gboolean
+is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static GString *
+squeezed(const char *text, gsize len)
+{
+    GString *line = g_string_sized_new(len);
+
+    for (gsize i = 0; i < len; i++) {
+        if (!is_space(text[i]))
+            g_string_append_c(line, text[i]);
+        else if (line->len > 0 && line->str[line->len - 1] != ' ')
+            g_string_append_c(line, ' ');
+    }
+    if (line->len > 0 && line->str[line->len - 1] == ' ')
+        g_string_truncate(line, line->len - 1);
+    while (line->len > 0 && line->str[line->len - 1] == ';')
+        g_string_truncate(line, line->len - (line->len > 1 && line->str[line->len - 2] == ' ' ? 2 : 1));
+    return line;
+}
+
+/* Digits that end at *end: moves it to their start. */
+static gboolean
+back_digits(const GString *line, gsize *end)
+{
+    gsize at = *end;
+
+    while (at > 0 && g_ascii_isdigit(line->str[at - 1]))
+        at--;
+    if (at == *end)
+        return FALSE;
+    *end = at;
+    return TRUE;
+}
+
+static gboolean
+back_text(const GString *line, gsize *end, const char *text)
+{
+    gsize len = strlen(text);
+
+    if (*end < len || memcmp(line->str + *end - len, text, len) != 0)
+        return FALSE;
+    *end -= len;
+    return TRUE;
+}
+
+static gboolean
+back_name(const GString *line, gsize *end, const char *const *names)
+{
+    for (guint i = 0; names[i] != NULL; i++)
+        if (back_text(line, end, names[i]))
+            return TRUE;
+    return FALSE;
+}
+
+/* hh:mm or hh:mm:ss */
+static gboolean
+back_time(const GString *line, gsize *end)
+{
+    gsize at;
+
+    if (!back_digits(line, end) || !back_text(line, end, ":") || !back_digits(line, end))
+        return FALSE;
+    at = *end;
+    if (back_text(line, &at, ":") && back_digits(line, &at))
+        *end = at;
+    return TRUE;
+}
+
+static gboolean
+back_separator(const GString *line, gsize *end)
+{
+    gsize at = *end;
+
+    while (at > 0 && (line->str[at - 1] == ' ' || line->str[at - 1] == ';'))
+        at--;
+    if (at == *end)
+        return FALSE;
+    *end = at;
+    return TRUE;
+}
+
+/* "; Tue, 23 May 2006 13:06:35 -0400" at the end, read from behind */
+static void
+cut_date(GString *line)
+{
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul",
+                                         "Aug", "Sep", "Oct", "Nov", "Dec", NULL};
+    static const char *const days[] = {"Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, ", "Sun, ", NULL};
+    gsize end = line->len, with_day;
+
+    while (end > 0 && line->str[end - 1] != ' ')
+        end--;
+    if (end == line->len || !back_text(line, &end, " ") || !back_time(line, &end) ||
+        !back_text(line, &end, " ") || !back_digits(line, &end) || !back_text(line, &end, " ") ||
+        !back_name(line, &end, months) || !back_text(line, &end, " ") || !back_digits(line, &end))
+        return;
+    with_day = end;
+    if (back_name(line, &with_day, days) && back_separator(line, &with_day))
+        end = with_day;
+    else if (!back_separator(line, &end))
+        return;
+    g_string_truncate(line, end);
+}
+
+/* "])by x": some forget the blank. */
+static void
+mend_by(GString *line)
+{
+    const char *found = memmem(line->str, line->len, ")by ", 4);
+
+    if (found != NULL)
+        g_string_insert_c(line, found - line->str + 1, ' ');
+}
+
+/* Lines that are no handover, or one without an address. */
+static gboolean
+is_of_no_use(const struct reading *r)
+{
+    struct form_match match;
+    const char *name;
+    gsize len;
+
+    if (g_ascii_strncasecmp(r->line->str, "from ", 5) != 0 &&
+        g_ascii_strncasecmp(r->line->str, "(from ", 6) != 0)
+        return TRUE;
+    if (matches(r, forms()->local, NULL))
+        return TRUE;
+    if (!matches(r, forms()->no_ip, &match))
+        return FALSE;
+    name = r->line->str + match.slot[FORM_X].start;
+    len = match.slot[FORM_X].end - match.slot[FORM_X].start;
+    if (len < 3 || name[0] != '[' || name[len - 1] != ']')
+        return TRUE;
+    for (gsize i = 1; i < len - 1; i++)
+        if (!g_ascii_isdigit(name[i]) && name[i] != '.')
+            return TRUE;
+    return FALSE;
+}
+
+/* ---- what is found without knowing the form ---- */
+
+static void
+expand_auth(struct reading *r, const char *name, const struct form_match *match)
+{
+    for (const char *c = name; *c != '\0'; c++) {
+        if (g_str_has_prefix(c, "{x}") || g_str_has_prefix(c, "{y}")) {
+            enum form_slot slot = c[1] == 'x' ? FORM_X : FORM_Y;
+            g_string_append_len(r->auth, r->line->str + match->slot[slot].start,
+                                (gssize)(match->slot[slot].end - match->slot[slot].start));
+            c += 2;
+        } else {
+            g_string_append_c(r->auth, *c);
+        }
+    }
+}
+
+static void
+find_auth(struct reading *r)
+{
+    const struct forms *f = forms();
+    struct form_match match;
+
+    for (guint i = 0; i < received_auths_len; i++) {
+        if (f->auths[i].sign != NULL && !matches(r, f->auths[i].sign, NULL))
+            continue;
+        if (matches(r, f->auths[i].form, &match)) {
+            expand_auth(r, received_auths[i].name, &match);
+            return;
+        }
+    }
+}
+
+static void
+find_common(struct reading *r)
+{
+    const struct forms *f = forms();
+    struct form_match match;
+
+    if (matches(r, f->id, &match))
+        take(r, &match, FORM_ID, r->id);
+    if (matches(r, f->helo_equals, &match) || matches(r, f->helo_word, &match))
+        take(r, &match, FORM_HELO, r->helo);
+    if (matches(r, f->by, &match))
+        take(r, &match, FORM_BY, r->by);
+    find_auth(r);
+}
+
+/* ---- what forms mean ---- */
+
+/* Takes "name=value" out of text; FALSE when it isn't there. */
+static gboolean
+take_field(GString *text, const char *name, gsize value_min, GString *value)
+{
+    gsize len = strlen(name);
+
+    for (char *found = text->str;
+         (found = memmem(found, text->len - (gsize)(found - text->str), name, len)) != NULL; found++) {
+        gsize start = (gsize)(found - text->str) + len, end = start;
+
+        while (end < text->len && text->str[end] != ' ')
+            end++;
+#ifdef POSTERN_PLANTED_BUGS
+        if (len == 6 && end - start > 2)
+            end += 4096; /* beyond the text */
+#endif
+        if (end - start >= value_min) {
+            set(value, text->str + start, end - start);
+            g_string_erase(text, (gssize)(start - len), (gssize)(end - start + len));
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static void
+take_fields(struct reading *r, const struct form_match *match)
+{
+    g_autoptr(GString) sub = g_string_new(NULL);
+
+    take(r, match, FORM_X, sub);
+    take_field(sub, "helo=", 1, r->helo);
+    take_field(sub, "ident=", 0, r->ident);
+}
+
+/* Moves what stands before the first @ of rdns, behind prefix, to ident. */
+static void
+split_ident(struct reading *r, const char *prefix)
+{
+    gsize skip = strlen(prefix);
+    const char *at;
+
+    if (r->rdns->len < skip || memcmp(r->rdns->str, prefix, skip) != 0)
+        return;
+    at = memchr(r->rdns->str + skip, '@', r->rdns->len - skip);
+    if (at == NULL)
+        return;
+    set(r->ident, r->rdns->str + skip, (gsize)(at - r->rdns->str) - skip);
+    g_string_erase(r->rdns, 0, at - r->rdns->str + 1);
+}
+
+static void
+clear_if(GString *field, const char *text)
+{
+    if (field->len == strlen(text) && memcmp(field->str, text, field->len) == 0)
+        g_string_truncate(field, 0);
+}
+
+static void
+take_xmail(struct reading *r, const struct form_match *match)
+{
+    struct form_match more;
+
+    /* An address in brackets keeps its "IPv6:". */
+    r->keep_v6_prefix = match->slot[FORM_IP].start > 0 && r->line->str[match->slot[FORM_IP].start - 1] == '[';
+    if (matches(r, forms()->xmail_id, &more))
+        take(r, &more, FORM_ID, r->id);
+    if (matches(r, forms()->xmail_from, &more))
+        take_envfrom(r, &more);
+}
+
+static void
+take_soft_dns(struct reading *r, const struct form_match *match)
+{
+    static const char none[] = "softdnserr";
+    gsize len = match->slot[FORM_X].end - match->slot[FORM_X].start;
+
+    r->looked_up = len != strlen(none) || memcmp(r->line->str + match->slot[FORM_X].start, none, len) != 0;
+    if (r->looked_up)
+        take(r, match, FORM_X, r->rdns);
+}
+
+static void
+take_slots(struct reading *r, const struct compiled *c, const struct form_match *match)
+{
+    take(r, match, FORM_RDNS, r->rdns);
+    take(r, match, FORM_IP, r->ip);
+    take(r, match, FORM_BY, r->by);
+    take(r, match, FORM_ID, r->id);
+    if (!take(r, match, FORM_HELO, r->helo) && (c->traits & RECEIVED_CLEAR_HELO))
+        g_string_truncate(r->helo, 0);
+    if (!take(r, match, FORM_IDENT, r->ident) && (c->traits & RECEIVED_CLEAR_IDENT))
+        g_string_truncate(r->ident, 0);
+    if (c->traits & RECEIVED_LOOKED_UP)
+        r->looked_up = TRUE;
+    if (c->traits & RECEIVED_RDNS_IS_HELO)
+        set(r->helo, r->rdns->str, r->rdns->len);
+    if (c->traits & RECEIVED_NO_ID)
+        g_string_truncate(r->id, 0);
+    if (c->traits & RECEIVED_NO_BY)
+        g_string_truncate(r->by, 0);
+    if (c->traits & RECEIVED_UNKNOWN_RDNS)
+        clear_if(r->rdns, "unknown");
+    if (c->traits & RECEIVED_UNVERIFIED)
+        clear_if(r->rdns, "unverified");
+}
+
+static void
+take_hop(struct reading *r, const struct compiled *c, const struct form_match *match)
+{
+    struct form_match more;
+
+    take_slots(r, c, match);
+    if (c->traits & RECEIVED_FIELDS)
+        take_fields(r, match);
+    if (c->traits & RECEIVED_RDNS_HAS_IDENT) {
+        split_ident(r, "IDENT:");
+        split_ident(r, "");
+    }
+    if (c->traits & RECEIVED_XMAIL)
+        take_xmail(r, match);
+    if ((c->traits & RECEIVED_HOTMAIL) && matches(r, forms()->ip_first, &more))
+        take(r, &more, FORM_IP, r->ip);
+    if (c->traits & RECEIVED_SOFT_DNS)
+        take_soft_dns(r, match);
+    if ((c->traits & RECEIVED_OBTUSE) && !(r->rdns->len == 7 && memcmp(r->rdns->str, "UNKNOWN", 7) == 0))
+        r->looked_up = TRUE;
+}
+
+static char *clean_envfrom(const GString *envfrom);
+
+static enum outcome
+try_form(struct reading *r, const struct compiled *c)
+{
+    struct form_match match;
+
+    if (!matches(r, c->form, &match))
+        return GO_ON;
+    switch (c->action) {
+    case RECEIVED_TAKE:
+        take_hop(r, c, &match);
+        return HOP;
+    case RECEIVED_FETCHED:
+        r->notes->fetched = TRUE;
+        return IGNORED;
+    case RECEIVED_QMAIL_SCANNER:
+        if (r->envfrom != NULL)
+            r->notes->scanner_envfrom = clean_envfrom(r->envfrom);
+        return IGNORED;
+    default:
+        return IGNORED;
+    }
+}
+
+static enum outcome
+try_forms(struct reading *r, const struct compiled *list, guint n)
+{
+    enum outcome outcome = GO_ON;
+
+    for (guint i = 0; i < n && outcome == GO_ON; i++)
+        outcome = try_form(r, &list[i]);
+    return outcome;
+}
+
+/* ---- the order of trying ---- */
+
+/* Exim's lines are made by what its admins wrote: what bits of them there are. */
+static enum outcome
+try_exim_bits(struct reading *r)
+{
+    const struct forms *f = forms();
+    struct form_match match;
+
+    if (matches(r, f->exim_rdns, &match))
+        take(r, &match, FORM_RDNS, r->rdns);
+    if (matches(r, f->exim_helo, &match))
+        take(r, &match, FORM_HELO, r->helo);
+    if (matches(r, f->exim_ip, &match))
+        take(r, &match, FORM_IP, r->ip);
+    if (!matches(r, f->exim_by, &match))
+        return GO_ON;
+    take(r, &match, FORM_BY, r->by);
+    return r->ip->len > 0 ? HOP : GO_ON;
+}
+
+static enum outcome
+try_families(struct reading *r)
+{
+    const struct forms *f = forms();
+
+    for (guint i = 0; i < received_families_len; i++) {
+        enum outcome outcome;
+
+        if (!matches(r, f->families[i].sign[0], NULL) &&
+            (f->families[i].sign[1] == NULL || !matches(r, f->families[i].sign[1], NULL)))
+            continue;
+        outcome = try_forms(r, f->families[i].forms, received_families[i].n_forms);
+        return outcome == GO_ON && received_families[i].is_exim ? try_exim_bits(r) : outcome;
+    }
+    return GO_ON;
+}
+
+static enum outcome
+try_guarded(struct reading *r, const struct compiled *list, guint n, struct line_form *const *signs,
+            struct line_form *const *unless)
+{
+    enum outcome outcome = GO_ON;
+
+    for (guint i = 0; i < n && outcome == GO_ON; i++) {
+        if ((signs[i] == NULL || matches(r, signs[i], NULL)) &&
+            (unless == NULL || unless[i] == NULL || !matches(r, unless[i], NULL)))
+            outcome = try_form(r, &list[i]);
+    }
+    return outcome;
+}
+
+static enum outcome
+try_qmail(struct reading *r)
+{
+    if (!matches(r, forms()->qmail, NULL))
+        return GO_ON;
+    try_forms(r, forms()->qmails, received_qmail_len);
+    /* The name comes from the daemon that calls qmail: "unknown" when it has none or doesn't ask. */
+    if (r->rdns->len == 7 && memcmp(r->rdns->str, "unknown", 7) == 0)
+        g_string_truncate(r->rdns, 0);
+    else
+        r->looked_up = TRUE;
+    return HOP;
+}
+
+/* When all else fails, the first word may be the HELO name, if a byte that no name has ends it. */
+static void
+guess_helo(struct reading *r)
+{
+    const char *blank = memchr(r->line->str, ' ', r->line->len);
+    gsize end = blank != NULL ? (gsize)(blank - r->line->str) : r->line->len;
+
+    if (is_true(r->helo))
+        return;
+    for (; end > 0; end--) {
+        char c = r->line->str[end];
+
+        if (end < r->line->len && !g_ascii_isalnum(c) && c != '-' && c != '.') {
+            set(r->helo, r->line->str, end);
+            return;
+        }
+    }
+}
+
+static enum outcome
+read_usual(struct reading *r)
+{
+    const struct forms *f = forms();
+    enum outcome outcome;
+    struct form_match match;
+
+    if (matches(r, f->envfrom, &match))
+        take_envfrom(r, &match);
+    outcome = try_guarded(r, f->before, received_before_families_len, f->before_sign, NULL);
+    if (outcome == GO_ON)
+        outcome = try_families(r);
+    if (outcome == GO_ON)
+        outcome = try_guarded(r, f->after, received_after_families_len, f->after_sign, f->after_unless);
+    if (outcome == GO_ON)
+        outcome = try_forms(r, f->general, received_forms_after_qmail);
+    if (outcome == GO_ON)
+        outcome = try_qmail(r);
+    if (outcome == GO_ON)
+        outcome = try_forms(r, f->general + received_forms_after_qmail,
+                            received_forms_len - received_forms_after_qmail);
+    if (outcome == GO_ON)
+        outcome = try_forms(r, f->ignored, received_ignored_len);
+    if (outcome == GO_ON)
+        guess_helo(r);
+    return outcome;
+}
+
+/* The first "[address]" of a line that no form fits. */
+static void
+find_bracketed_ip(struct reading *r)
+{
+    const char *line = r->line->str;
+
+    if (is_true(r->ip))
+        return;
+    for (gsize at = 0; at < r->line->len; at++) {
+        gsize ends[IP_TEXT_ENDS];
+        guint n = line[at] == '[' ? ip_text_ends(line, r->line->len, at + 1, ends) : 0;
+
+        for (guint i = 0; i < n; i++) {
+            if (ends[i] < r->line->len && line[ends[i]] == ']') {
+                set(r->ip, line + at + 1, ends[i] - at - 1);
+                return;
+            }
+        }
+    }
+}
+
+static enum outcome
+read_line(struct reading *r)
+{
+    const struct forms *f = forms();
+    enum outcome outcome = GO_ON;
+
+    if (is_of_no_use(r))
+        return IGNORED;
+    cut_date(r->line);
+    mend_by(r->line);
+    find_common(r);
+    if (starts(r, "from ")) {
+        g_string_erase(r->line, 0, 5);
+        outcome = read_usual(r);
+    } else if (starts(r, "FROM ")) {
+        g_string_erase(r->line, 0, 5);
+        outcome = try_forms(r, f->upper, received_forms_upper_len);
+    } else if (starts(r, "(from ")) {
+        g_string_erase(r->line, 0, 6);
+        outcome = try_forms(r, f->bracket, received_forms_bracket_len);
+    }
+    if (outcome != GO_ON)
+        return outcome;
+    find_bracketed_ip(r);
+    return is_true(r->ip) && is_true(r->by) ? HOP : GO_ON;
+}
+
+/* ---- a hop ---- */
+
+/* Blanks, NULs and brackets become "!". */
+static char *
+cleaned(const char *text, gsize len)
+{
+    char *out = g_strndup("", 0);
+
+    out = g_realloc(out, len + 1);
+    for (gsize i = 0; i < len; i++)
+        out[i] = text[i] == '\0' || is_space(text[i]) || strchr("#[]()<>|", text[i]) != NULL ? '!' : text[i];
+    out[len] = '\0';
+    return out;
+}
+
+static char *
+clean_envfrom(const GString *envfrom)
+{
+    gsize start = 0, end = envfrom->len;
+
+    while (start < end && is_space(envfrom->str[start]))
+        start++;
+    while (start < end && envfrom->str[start] == '<')
+        start++;
+    while (end > start && is_space(envfrom->str[end - 1]))
+        end--;
+    while (end > start && envfrom->str[end - 1] == '>')
+        end--;
+    return cleaned(envfrom->str + start, end - start);
+}
+
+/* "IPv6:" before it and "::ffff:" of an IPv4 address are dropped. */
+static char *
+clean_ip(const struct reading *r)
+{
+    const char *ip = r->ip->str, *v4;
+    gsize zeros;
+
+    if (!r->keep_v6_prefix && g_ascii_strncasecmp(ip, "ipv6:", 5) == 0)
+        ip += 5;
+    v4 = strrchr(ip, ':');
+    zeros = strspn(ip, "0:");
+    if (v4 != NULL && strchr(v4, '.') != NULL && zeros >= 2 && v4 - ip == (gssize)zeros + 4 &&
+        ip[zeros - 1] == ':' && g_ascii_strncasecmp(ip + zeros, "ffff", 4) == 0 &&
+        strchr(ip, ':') != ip + zeros - 1)
+        ip = v4 + 1;
+    return cleaned(ip, strlen(ip));
+}
+
+static void
+mend_names(struct reading *r)
+{
+    while (r->rdns->len > 0 && r->rdns->str[r->rdns->len - 1] == '.')
+        g_string_truncate(r->rdns, r->rdns->len - 1);
+    if ((r->rdns->len == 7 && g_ascii_strncasecmp(r->rdns->str, "unknown", 7) == 0) || r->rdns->str[0] == '[')
+        g_string_truncate(r->rdns, 0);
+    if (r->by->len > 0 && r->by->str[r->by->len - 1] == ';')
+        g_string_truncate(r->by, r->by->len - 1);
+}
+
+void
+spam_relay_describe(struct spam_relay *relay)
+{
+    const char *envfrom = relay->envfrom != NULL && strcmp(relay->envfrom, "0") != 0 ? relay->envfrom : "";
+
+    g_string_printf(relay->as_string,
+                    "[ ip=%s rdns=%s helo=%s by=%s ident=%s envfrom=%s intl=0 id=", relay->ip, relay->rdns,
+                    relay->helo, relay->by, relay->ident, envfrom);
+    g_string_append_len(relay->as_string, relay->id->str, (gssize)relay->id->len);
+    g_string_append(relay->as_string, " auth=");
+    g_string_append_len(relay->as_string, relay->auth->str, (gssize)relay->auth->len);
+    g_string_append(relay->as_string, " msa=0 ]");
+}
+
+static struct spam_relay *
+make_relay(struct reading *r)
+{
+    struct spam_relay *relay = g_new0(struct spam_relay, 1);
+
+    mend_names(r);
+    relay->ip = clean_ip(r);
+    relay->rdns = cleaned(r->rdns->str, r->rdns->len);
+    relay->helo = cleaned(r->helo->str, r->helo->len);
+    relay->by = cleaned(r->by->str, r->by->len);
+    relay->ident = cleaned(r->ident->str, r->ident->len);
+    relay->envfrom = r->envfrom != NULL ? clean_envfrom(r->envfrom) : NULL;
+    relay->lc_rdns = g_ascii_strdown(relay->rdns, -1);
+    relay->lc_helo = g_ascii_strdown(relay->helo, -1);
+    relay->lc_by = g_ascii_strdown(relay->by, -1);
+    relay->id = g_string_new_len(r->id->str, (gssize)r->id->len);
+    relay->auth = g_string_new_len(r->auth->str, (gssize)r->auth->len);
+    relay->as_string = g_string_new(NULL);
+    relay->no_reverse_dns = relay->rdns[0] == '\0' && r->looked_up;
+    relay->ip_private = ip_text_is_private(relay->ip);
+    spam_relay_describe(relay);
+    return relay;
+}
+
+void
+spam_relay_free(struct spam_relay *relay)
+{
+    if (relay == NULL)
+        return;
+    char *texts[] = {relay->ip,      relay->rdns,    relay->helo,    relay->by,   relay->ident,
+                     relay->envfrom, relay->lc_rdns, relay->lc_helo, relay->lc_by};
+    for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
+        g_free(texts[i]);
+    g_string_free(relay->id, TRUE);
+    g_string_free(relay->auth, TRUE);
+    g_string_free(relay->as_string, TRUE);
+    g_free(relay);
+}
+
+enum received_result
+received_line_parse(const char *line, gsize len, struct spam_relay **relay_r, struct received_notes *notes)
+{
+    struct reading r = {.line = squeezed(line, len), .notes = notes};
+    GString **fields[] = {&r.ip, &r.rdns, &r.helo, &r.by, &r.id, &r.ident, &r.auth};
+    enum outcome outcome;
+
+    for (guint i = 0; i < G_N_ELEMENTS(fields); i++)
+        *fields[i] = g_string_new(NULL);
+    outcome = read_line(&r);
+    if (outcome == HOP)
+        *relay_r = make_relay(&r);
+    for (guint i = 0; i < G_N_ELEMENTS(fields); i++)
+        g_string_free(*fields[i], TRUE);
+    if (r.envfrom != NULL)
+        g_string_free(r.envfrom, TRUE);
+    g_string_free(r.line, TRUE);
+    return outcome == HOP ? RECEIVED_HOP : outcome == IGNORED ? RECEIVED_IGNORED : RECEIVED_UNPARSEABLE;
+}
