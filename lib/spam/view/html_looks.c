@@ -22,8 +22,8 @@ static const struct look_attribute {
     {"size", ROLE_SIZE, TAG(FONT) | TAG(BASEFONT)},
     {"style", ROLE_STYLE, TAG(TABLE) | TAG(TD) | TAG(TR) | TAG(SPAN) | TAG(P) | TAG(DIV) | TAG(A)},
     {"face", ROLE_NONE, TAG(FONT) | TAG(BASEFONT)},
-    {"bgcolor", ROLE_NONE, TAG(BODY) | TAG(MARQUEE) | TAG(TABLE) | TAG(TD) | TAG(TR)}, /* read there, but then forgotten */
-    {"background", ROLE_NONE, TAG(BODY) | TAG(MARQUEE)},
+    {"bgcolor", ROLE_NONE, TAG(BODY) | TAG(TABLE) | TAG(TD) | TAG(TR)}, /* read there, but then forgotten */
+    {"background", ROLE_NONE, TAG(BODY)},
     {"link", ROLE_NONE, TAG(BODY)},
     {"alink", ROLE_NONE, TAG(BODY)},
     {"vlink", ROLE_NONE, TAG(BODY)},

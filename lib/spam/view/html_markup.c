@@ -312,6 +312,6 @@ html_markup_read(struct html_tokens *t, const char *s, const char *end)
     case '?':
         return process_read(t, s, end);
     default:
-        return g_ascii_isalpha(s[1]) ? start_read(t, s, end) : NULL;
+        return is_name_first(s[1]) ? start_read(t, s, end) : NULL;
     }
 }

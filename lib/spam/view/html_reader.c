@@ -80,13 +80,13 @@ uri_add(struct html_reader *reader, const struct html_tag *tag, const struct htm
     spam_string_free(value);
 }
 
-/* An attribute whose name ends a word with suffix, like x/href: bad HTML, but browsers follow it. The last one counts. */
+/* An attribute whose name ends a word with suffix, like x/href: bad HTML, but browsers follow it. The first one counts. */
 static struct spam_string *
 attribute_glued(const struct html_attributes *attributes, const char *suffix)
 {
     gsize n = strlen(suffix);
 
-    for (guint i = attributes->count; i-- > 0;) {
+    for (guint i = 0; i < attributes->count; i++) {
         const struct html_attribute *a = &attributes->list[i];
         gsize size;
 
@@ -416,10 +416,14 @@ element_read(struct html_reader *reader, const struct html_tag *tag, const struc
 static void
 tag_read(struct html_reader *reader, const char *raw_name, gsize length, const struct html_attributes *attributes)
 {
-    g_autofree char *name = g_ascii_strdown(raw_name, (gssize)length);
-    const struct html_tag *tag = html_tag_find(name, length);
-    gboolean namespaced = tag == NULL && is_namespaced(name, length, reader->is_chars);
+    g_autofree char *name = g_memdup2(raw_name, length); /* may have NULs in it */
+    const struct html_tag *tag;
+    gboolean namespaced;
 
+    for (gsize i = 0; i < length; i++)
+        name[i] = g_ascii_tolower(name[i]);
+    tag = html_tag_find(name, length);
+    namespaced = tag == NULL && is_namespaced(name, length, reader->is_chars);
     tag_count(reader, tag, name, length, namespaced || (tag != NULL && (tag->traits & HTML_TAG_ELEMENT)),
               attributes != NULL ? 1 : -1);
     if (tag == NULL || tag->traits == 0)

@@ -64,7 +64,6 @@ static const struct html_tag TAGS[] = {
     {"link", HTML_TAG_LINK, HTML_TAG_ELEMENT},
     {"listing", HTML_TAG_OTHER, HTML_TAG_TRICK | HTML_TAG_PARA},
     {"map", HTML_TAG_OTHER, HTML_TAG_ELEMENT},
-    {"marquee", HTML_TAG_MARQUEE, HTML_TAG_STYLED},
     {"menu", HTML_TAG_OTHER, HTML_TAG_ELEMENT},
     {"meta", HTML_TAG_META, HTML_TAG_ELEMENT},
     {"nobr", HTML_TAG_OTHER, HTML_TAG_ELEMENT},
