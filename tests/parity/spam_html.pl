@@ -2,12 +2,14 @@
 # What SpamAssassin makes of HTML. Lines on stdin: a path (each text/html leaf of that message, as the message's own code renders
 # it), or JSON {"text": base64, "is_chars": 0|1, "utf8_bytes": 0|1} (that text by itself; characters are given as UTF-8).
 # Lines on stdout: JSON, one for a part or text: the text that was rendered, and what came of it. Strings are [base64, is_chars].
+# "evals" are the answers to SPAM_EVALS (JSON, [[function, arguments..], ..]) of Plugin/HTMLEval.pm.
 use strict;
 use warnings;
 use JSON::PP;
 use MIME::Base64;
 use Mail::SpamAssassin;
 use Mail::SpamAssassin::HTML;
+use Mail::SpamAssassin::Plugin::HTMLEval;
 
 binmode STDOUT, ':raw';
 $SIG{__WARN__} = sub { };
@@ -52,10 +54,28 @@ sub results {
   return \%out;
 }
 
+my $evals = $json->decode($ENV{SPAM_EVALS} || '[]');
+my $plugin = bless {}, 'Mail::SpamAssassin::Plugin::HTMLEval';
+{
+  package MessageStatus; # as much of one as the plugin asks for
+  sub get { return 'hello world' }
+}
+
+sub answers {
+  my ($r) = @_;
+  my $status = bless { html_all => [$r] }, 'MessageStatus';
+  my @out;
+  for my $eval (@$evals) {
+    my ($function, @arguments) = @$eval;
+    push @out, $plugin->$function($status, undef, @arguments) ? 1 : 0;
+  }
+  return \@out;
+}
+
 sub report {
   my ($name, $text, $utf8_bytes, $source_length, $rendered, $visible, $invisible, $r) = @_;
   print $json->encode({ name => $name, input => string($text), utf8_bytes => $utf8_bytes, source_length => $source_length,
-    rendered => string($rendered), visible => string($visible), invisible => string($invisible), results => results($r) }), "\n";
+    rendered => string($rendered), visible => string($visible), invisible => string($invisible), results => results($r), evals => answers($r) }), "\n";
 }
 
 sub of_text {

@@ -18,21 +18,41 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ORACLE = os.path.join(HERE, "spam_html.pl")
 GROUPS = ["ham", "spam", "zh-ham", "zh-spam", "mime-torture", "sieve-imap-suites/sa-t"]
 SEEDS = range(1, 17)  # of Perl's hash order, for cases that differ at first
+RETRIED_MAX = 40  # such cases of a stage; more must be a real difference
 BATCH = 200
 MUTANTS = 3000
 GENERATED = 6000
+# Questions of Plugin/HTMLEval.pm: those of SpamAssassin's own rules, and some more.
+EVALS = (
+    [["html_test", n] for n in ("html", "form_action_mailto", "font_low_contrast", "font_invalid_color", "font_face_bad", "embeds", "image_area",
+                                "title", "anchor", "uri", "uri_detail", "backhair_count", "closed_extra_ratio", "nonsense")]
+    + [["html_tag_exists", n] for n in ("style", "script", "meta", "html", "head", "center", "body", "bgsound", "foo", "img", "!doctype")]
+    + [["html_tag_balance", n, e] for n in ("head", "body", "b", "font", "br", "st1:place", "foo")
+       for e in ("!= 0", "> 0", "== 1", "<= 2", ">1", "- 1", "+ 1 == 2", "<=> 1", "== 01", "> 08", "x", "> -1", "1", "< 1 < 2", "!= !0", "> 0 == 1")]
+    + [["html_range", n, a, b] for n in ("length", "max_size", "min_size", "closed_extra_ratio", "bad_tag_ratio", "non_element_ratio",
+                                         "obfuscation_ratio", "ratio", "html_length", "non_space_len", "uri_truncated", "backhair_count")
+       for a, b in (("0", "1024"), ("0.09", "inf"), (".3", ".4"), ("-1", "0"), ("5", "6"), ("0x1", "3"), (" 1", "4x"))]
+    + [["html_image_only", a, b] for a, b in (("0000", "0400"), ("0400", "0800"), ("0", "999999"))]
+    + [["html_image_ratio", a, b] for a, b in (("0.000", "0.002"), ("0.002", "0.004"), ("0", "1"))]
+    + [["html_eval", n, e] for n in ("length", "image_area", "max_size", "nonsense") for e in ("< 512", "> 10000", "== 3", "!=3")]
+    + [["html_text_match", n, p] for n, p in (("title", ".{120}"), ("comment", "<!.*?>"), ("comment", "<!(?!-).{0,6}>"), ("anchor", "<img>"), ("script", "x"),
+                                              ("uri", "http"), ("nonsense", "."), ("title", "^$"))]
+    + [["html_text_not_match", n, p] for n, p in (("title", "a"), ("anchor", "http"), ("uri", "^http"), ("comment", "--"))]
+    + [["html_title_subject_ratio", r] for r in ("3.5", "0.5", "0")]
+    + [["check_iframe_src"]]
+)
 
 
 def oracle(lines, seed=0):
     with tempfile.TemporaryDirectory() as empty:
-        env = dict(os.environ, SPAM_EMPTY=empty, PERL_HASH_SEED=str(seed), PERL_PERTURB_KEYS="2" if seed else "0", HOME=empty)
+        env = dict(os.environ, SPAM_EMPTY=empty, SPAM_EVALS=json.dumps(EVALS), PERL_HASH_SEED=str(seed), PERL_PERTURB_KEYS="2" if seed else "0", HOME=empty)
         return subprocess.run(["nice", "perl", ORACLE], input="\n".join(lines) + "\n", capture_output=True, text=True, env=env,
                               check=False).stdout.splitlines()
 
 
 def cached(build, lines):
     with open(ORACLE, "rb") as f:
-        version = f.read()
+        version = f.read() + json.dumps(EVALS).encode()
     folder = os.path.join(build, "parity-spam-html")
     os.makedirs(folder, exist_ok=True)
     out = []
@@ -51,7 +71,7 @@ def cached(build, lines):
 
 def ours(build, lines):
     driver = os.path.join(build, "tests/parity/spam_html_driver")
-    env = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")
+    env = dict(os.environ, SPAM_EVALS=json.dumps(EVALS))
     out = []
     for i in range(0, len(lines), BATCH):
         done = subprocess.run([driver], input="\n".join(lines[i:i + BATCH]) + "\n", capture_output=True, text=True, env=env, check=False)
@@ -73,6 +93,7 @@ def normal(answer):
     out = {k: (base64.b64decode(answer[k][0]), answer[k][1]) for k in ("rendered", "visible", "invisible")}
     out.update({k: v for k, v in results.items() if k not in ("uris", "title", "comment", "script", "anchor")})
     out.update({k: [plain(s) for s in results[k]] for k in ("title", "comment", "script", "anchor")})
+    out["evals"] = dict(zip(map(json.dumps, EVALS), answer["evals"]))
     out["uris"] = {
         base64.b64decode(k): (None if base64.b64decode(k).isascii() else v["is_chars"], sorted(v["types"]),
                               [plain(s) for s in v["anchor_texts"]])
@@ -83,6 +104,8 @@ def normal(answer):
 
 def difference(theirs, mine):
     for key in theirs:
+        if key == "evals" and theirs[key] != mine[key]:
+            return f"evals: theirs true {[e for e in theirs[key] if theirs[key][e] > mine[key][e]]} ours true {[e for e in theirs[key] if theirs[key][e] < mine[key][e]]}"
         if theirs[key] == mine.get(key):
             continue
         a, b = repr(theirs[key]), repr(mine.get(key))
@@ -108,10 +131,14 @@ def compare(build, stage, lines):
     parsed = [json.loads(line) for line in cases]
     judged = [i for i, case in enumerate(parsed) if "died" not in case]
     answers = ours(build, [json.dumps({k: parsed[i][k] for k in ("input", "utf8_bytes", "source_length")}) for i in judged])
-    same, failures = 0, []
+    same, retried, failures = 0, 0, []
     for i, answer in zip(judged, answers):
         theirs, mine = normal(parsed[i]), normal(json.loads(answer))
-        if theirs == mine or same_under_some_order(parsed[i], mine):
+        ok = theirs == mine
+        if not ok and retried < RETRIED_MAX:
+            retried += 1
+            ok = same_under_some_order(parsed[i], mine)
+        if ok:
             same += 1
         else:
             failures.append((f"{parsed[i]['name']} {difference(theirs, mine)}", parsed[i]))

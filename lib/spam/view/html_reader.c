@@ -183,53 +183,6 @@ base_read(struct html_reader *reader, const struct html_attributes *attributes)
     spam_string_free(href);
 }
 
-/* [^"']+ after \bcharset\s*=\s*["']? at p, or NULL. A value of nothing but blanks is the last of these. */
-static const char *
-charset_at(struct spam_slice content, const char *p, const char **value_end)
-{
-    const char *end = content.data + content.length;
-    gsize n = spam_slice_folds(p, end, content.is_chars, "charset");
-    const char *start, *last = NULL;
-    gsize size;
-
-    if (n == 0 || (p > content.data && spam_char_is_word(spam_char_next(spam_char_before(content.data, p, content.is_chars), end,
-                                                                        content.is_chars, &size), content.is_chars)))
-        return NULL;
-    for (p += n; p < end && spam_char_is_space(spam_char_next(p, end, content.is_chars, &size), content.is_chars);)
-        p += size;
-    if (p == end || *p++ != '=')
-        return NULL;
-    for (; p < end && spam_char_is_space(spam_char_next(p, end, content.is_chars, &size), content.is_chars); p += size)
-        last = p;
-    start = p < end && (*p == '"' || *p == '\'') ? p + 1 : p;
-    for (*value_end = start; *value_end < end && **value_end != '"' && **value_end != '\'';)
-        ++*value_end;
-    if (*value_end > start)
-        return start;
-    *value_end = p;
-    return last;
-}
-
-static void
-charset_note(struct html_results *r, struct spam_slice content)
-{
-    const char *end = content.data + content.length;
-    const char *value_end = NULL;
-
-    for (const char *p = content.data; p < end; p++) {
-        const char *value = charset_at(content, p, &value_end);
-
-        if (value == NULL)
-            continue;
-        if (r->charsets == NULL)
-            r->charsets = spam_string_new((struct spam_slice){"", 0, FALSE});
-        else
-            g_string_append_c(r->charsets->text, ' ');
-        spam_string_append(r->charsets, (struct spam_slice){value, (gsize)(value_end - value), content.is_chars});
-        return;
-    }
-}
-
 static void
 meta_read(struct html_reader *reader, const struct html_tag *tag, const struct html_attributes *attributes)
 {
@@ -237,13 +190,10 @@ meta_read(struct html_reader *reader, const struct html_tag *tag, const struct h
     struct spam_string *content = html_attributes_get(attributes, "content");
     struct spam_string *url;
 
-    if (equiv != NULL && content != NULL) {
-        if (has_word(spam_string_slice(equiv), "refresh") && html_uri_of_refresh(spam_string_slice(content), &url)) {
-            html_uris_add(reader->uris, tag->name, spam_string_slice(url), &reader->view->results.uri_truncated);
-            spam_string_free(url);
-        }
-        if (has_word(spam_string_slice(equiv), "content-type"))
-            charset_note(&reader->view->results, spam_string_slice(content));
+    if (equiv != NULL && content != NULL && has_word(spam_string_slice(equiv), "refresh") &&
+        html_uri_of_refresh(spam_string_slice(content), &url)) {
+        html_uris_add(reader->uris, tag->name, spam_string_slice(url), &reader->view->results.uri_truncated);
+        spam_string_free(url);
     }
     spam_string_free(equiv);
     spam_string_free(content);

@@ -52,7 +52,6 @@ html_view_free(struct html_view **view)
     g_ptr_array_unref(r->scripts);
     g_ptr_array_unref(r->anchors);
     g_ptr_array_unref(r->uris);
-    spam_string_free(r->charsets);
     g_clear_pointer(view, g_free);
 }
 

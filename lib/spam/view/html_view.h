@@ -35,7 +35,6 @@ struct html_results {
     struct html_inside *inside;        /* how often each tag is open at the end */
     GPtrArray *titles, *comments, *scripts, *anchors; /* struct spam_string *, in order */
     GPtrArray *uris;                                  /* struct html_uri *, in order of first appearance */
-    struct spam_string *charsets; /* from meta, joined by blanks, or NULL; SpamAssassin 4.0.1 notes it where no rule sees it */
     gboolean font_face_bad, font_low_contrast, font_invalid_color, form_action_mailto, embeds;
 };
 
