@@ -128,7 +128,7 @@ eval(const GPtrArray *views, json_t *question)
         return html_eval_title_subject_ratio(views, strlen("hello world"), a);
     if (strcmp(function, "check_iframe_src") == 0)
         return html_eval_iframe_src(views);
-    pattern = g_regex_new(b, G_REGEX_RAW, 0, NULL);
+    pattern = g_regex_new(b, G_REGEX_RAW | G_REGEX_NEWLINE_LF, 0, NULL);
     return (strcmp(function, "html_text_match") == 0 ? html_eval_text_match : html_eval_text_not_match)(views, a, pattern_matches,
                                                                                                        pattern);
 }

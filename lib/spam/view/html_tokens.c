@@ -112,6 +112,10 @@ html_section_open(struct html_tokens *t, enum html_section section)
     g_array_append_val(t->sections, section);
     t->section = section;
     t->is_cdata = section == SECTION_CDATA;
+#ifdef POSTERN_PLANTED_BUGS
+    if (t->sections->len > 4)
+        t->section = g_array_index(t->sections, enum html_section, t->sections->len + 64); /* planted: far past the open ones */
+#endif
 }
 
 static void

@@ -5,7 +5,7 @@
 struct html_uris {
     GHashTable *by_key; /* GBytes (as characters) -> struct html_uri *, in list */
     GPtrArray *list;
-    gsize bytes;
+    gsize bytes; /* of all that were asked for, also again and again: each costs time to resolve */
     struct spam_string *base;
 };
 
@@ -59,6 +59,9 @@ html_uris_at(struct html_uris *uris, struct spam_slice uri)
     g_autoptr(GBytes) key = NULL;
     struct html_uri *found;
 
+    uris->bytes += uri.length;
+    if (uris->bytes > HTML_URIS_MAX_BYTES)
+        return NULL;
     if (uri.is_chars) {
         key = g_bytes_new(uri.data, uri.length);
     } else {
@@ -75,8 +78,7 @@ html_uris_at(struct html_uris *uris, struct spam_slice uri)
             spam_string_to_bytes(found->uri);
         return found;
     }
-    uris->bytes += uri.length;
-    if (uris->list->len >= HTML_URIS_MAX || uris->bytes > HTML_URIS_MAX_BYTES)
+    if (uris->list->len >= HTML_URIS_MAX)
         return NULL;
     found = uri_new(uri);
     g_ptr_array_add(uris->list, found);
@@ -164,11 +166,12 @@ html_uris_add(struct html_uris *uris, const char *element, struct spam_slice uri
     struct html_uri *entry = NULL;
 
     uri = html_uri_clean(uri, truncated);
-    if (uri.length == 0)
+    if (uri.length == 0 || uris->bytes > HTML_URIS_MAX_BYTES)
         return;
     if (is_final(uri)) {
         entry = html_uris_at(uris, uri);
     } else {
+        uris->bytes += uris->base != NULL ? uris->base->text->len : 0;
         target = html_uri_resolve(uris->base != NULL ? spam_string_slice(uris->base) : (struct spam_slice){"", 0, FALSE}, uri);
         if (target->text->len > 0)
             entry = html_uris_at(uris, spam_string_slice(target));

@@ -1,7 +1,8 @@
 /* html_uris.h: the URIs of an HTML document: cleaned, made absolute, each kept once with what it was found in.
  *
- * At most HTML_URIS_MAX URIs and HTML_URIS_MAX_BYTES of them are kept, each of at most HTML_URI_MAX_CHARS before it is made
- * absolute; what comes after is left out. One value per thread. */
+ * At most HTML_URIS_MAX URIs are kept, each of at most HTML_URI_MAX_CHARS before it is made absolute, and no more are looked at
+ * when all that were seen (also those seen before), each with its base, come to HTML_URIS_MAX_BYTES.
+ * One value per thread. */
 #pragma once
 #include "lib/spam/view/html_view.h"
 
