@@ -97,7 +97,10 @@ results(const struct html_results *r)
 static gboolean
 pattern_matches(struct spam_slice text, gpointer pattern)
 {
-    return g_regex_match_full(pattern, text.data, (gssize)text.length, 0, 0, NULL, NULL);
+    gboolean is_utf8 = text.is_chars && g_utf8_validate_len(text.data, text.length, NULL);
+    g_autoptr(GRegex) regex = g_regex_new(pattern, (is_utf8 ? 0 : G_REGEX_RAW) | G_REGEX_NEWLINE_LF, 0, NULL);
+
+    return g_regex_match_full(regex, text.data, (gssize)text.length, 0, 0, NULL, NULL);
 }
 
 /* One of SPAM_EVALS: the function's name, then its arguments. */
@@ -108,7 +111,6 @@ eval(const GPtrArray *views, json_t *question)
     const char *a = json_string_value(json_array_get(question, 1));
     const char *b = json_string_value(json_array_get(question, 2));
     const char *c = json_string_value(json_array_get(question, 3));
-    g_autoptr(GRegex) pattern = NULL;
 
     if (strcmp(function, "html_test") == 0)
         return html_eval_test(views, a);
@@ -128,9 +130,8 @@ eval(const GPtrArray *views, json_t *question)
         return html_eval_title_subject_ratio(views, strlen("hello world"), a);
     if (strcmp(function, "check_iframe_src") == 0)
         return html_eval_iframe_src(views);
-    pattern = g_regex_new(b, G_REGEX_RAW | G_REGEX_NEWLINE_LF, 0, NULL);
     return (strcmp(function, "html_text_match") == 0 ? html_eval_text_match : html_eval_text_not_match)(views, a, pattern_matches,
-                                                                                                       pattern);
+                                                                                                       (gpointer)(guintptr)b);
 }
 
 static json_t *
