@@ -88,7 +88,8 @@ tree_of(const struct spam_tree *tree)
 {
     json_t *out = json_object(), *list = json_array();
     g_autoptr(GPtrArray) parts = tree_parts(tree);
-    g_autofree char *digest = tree_body_digest(tree), *id = tree_message_id(tree), *generated = tree_generated_id(tree);
+    g_autofree char *digest = tree_body_digest(tree), *generated = tree_generated_id(tree);
+    g_autoptr(GString) id = tree_message_id(tree);
 
     for (guint i = 0; i < parts->len; i++)
         json_array_append_new(list, part_of(parts->pdata[i]));
@@ -105,7 +106,7 @@ tree_of(const struct spam_tree *tree)
     json_object_set_new(out, "body", brief_bytes(tree->pristine->str + tree->header_length,
                                                  tree->pristine->len - tree->header_length));
     json_object_set_new(out, "digest", json_text(digest));
-    json_object_set_new(out, "msgid", json_text(id));
+    json_object_set_new(out, "msgid", id != NULL ? json_bytes(id->str, id->len) : json_null());
     json_object_set_new(out, "generated", json_text(generated));
     json_object_set_new(out, "parts", list);
     return out;

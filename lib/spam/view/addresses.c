@@ -268,7 +268,7 @@ is_address(const GString *s)
     struct text t = { s->str, s->len, NULL };
     gsize end = skip_address(&t, 0);
 
-    return end == s->len || (end + 1 == s->len && s->str[end] == '\n');
+    return end != NOWHERE && (end == s->len || (end + 1 == s->len && s->str[end] == '\n'));
 }
 
 static gboolean

@@ -172,15 +172,14 @@ host_name_find_ip(const char *s, gsize length)
 GString *
 host_name_reversed_ip(const GString *ip)
 {
-    const char *text = g_ascii_strncasecmp(ip->str, "IPv6:", 5) == 0 ? ip->str + 5 : ip->str;
     guint8 bytes[16];
     GString *out = g_string_new(NULL);
 
-    if (inet_pton(AF_INET, text, bytes) == 1) {
+    if (inet_pton(AF_INET, ip->str, bytes) == 1) {
         g_string_printf(out, "%u.%u.%u.%u", bytes[3], bytes[2], bytes[1], bytes[0]);
         return out;
     }
-    if (inet_pton(AF_INET6, text, bytes) != 1) {
+    if (inet_pton(AF_INET6, ip->str, bytes) != 1) { /* also "IPv6:..", as SpamAssassin leaves it */
         g_string_free(out, TRUE);
         return NULL;
     }

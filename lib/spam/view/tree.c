@@ -423,14 +423,14 @@ tree_body_digest(const struct spam_tree *tree)
     return sha1_of(text->str, text->len);
 }
 
-char *
+GString *
 tree_message_id(const struct spam_tree *tree)
 {
     const GString *value = part_header(tree->root, "message-id");
 
     if (value == NULL || value->len < 3 || value->str[0] != '<' || value->str[value->len - 1] != '>')
         return NULL;
-    return g_strndup(value->str + 1, value->len - 2);
+    return g_string_new_len(value->str + 1, (gssize)value->len - 2);
 }
 
 static void

@@ -73,8 +73,8 @@ const GString *part_decode(struct spam_part *part);
 
 /* SHA-1 of the body as received with LF line ends, 40 hexadecimal digits (g_free). */
 char *tree_body_digest(const struct spam_tree *tree);
-/* Message-Id without its brackets, or NULL where it has none (g_free). */
-char *tree_message_id(const struct spam_tree *tree);
+/* Message-Id without its brackets, or NULL where it has none. */
+GString *tree_message_id(const struct spam_tree *tree);
 /* "40 hex digits@sa_generated", made of To, Date and the body (g_free). */
 char *tree_generated_id(const struct spam_tree *tree);
 
