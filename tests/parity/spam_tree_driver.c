@@ -36,6 +36,12 @@ json_text(const char *s)
 }
 
 static json_t *
+json_string_or_null(const GString *s)
+{
+    return s != NULL ? json_bytes(s->str, s->len) : json_null();
+}
+
+static json_t *
 brief_bytes(const char *s, gsize length)
 {
     g_autofree char *digest = g_compute_checksum_for_data(G_CHECKSUM_SHA1, (const guchar *)s, length);
@@ -75,8 +81,8 @@ part_of(struct spam_part *part)
     json_object_set_new(out, "type", json_text(part->type));
     json_object_set_new(out, "effective", json_text(part_effective_type(part)));
     json_object_set_new(out, "leaf", json_integer(leaf));
-    json_object_set_new(out, "charset", leaf ? json_text(part->charset) : json_null());
-    json_object_set_new(out, "name", json_text(part->name));
+    json_object_set_new(out, "charset", leaf ? json_string_or_null(part->charset) : json_null());
+    json_object_set_new(out, "name", json_string_or_null(part->name));
     json_object_set_new(out, "fields", fields);
     json_object_set_new(out, "raw", leaf ? brief(part->raw) : json_null());
     json_object_set_new(out, "decoded", leaf ? brief(part_decode(part)) : json_null());

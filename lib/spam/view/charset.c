@@ -133,9 +133,27 @@ decode_as(const char *canonical, const char *text, gsize length, enum charset_ba
     return ok;
 }
 
+/* UTF-7 without any encoded run stays octets with Encode, also those above ASCII. TRUE = that is what it was. */
+static gboolean
+is_plain_utf7(const char *canonical, const char *text, gsize length, GString *out)
+{
+    if (strcmp(canonical, "utf-7") != 0)
+        return FALSE;
+    for (gsize i = 0; i < length; i++) {
+        char next = i + 1 < length ? text[i + 1] : ' ';
+        if (text[i] == '+' && (g_ascii_isalnum(next) || next == '+' || next == '/')) {
+            g_string_truncate(out, 0);
+            return FALSE;
+        }
+        g_string_append_c(out, text[i]);
+        i += text[i] == '+' && next == '-';
+    }
+    return TRUE;
+}
+
 /* The declared charset, if it is one and the text is in it. */
 static gboolean
-decode_declared(const char *declared, const char *text, gsize length, enum charset_mode mode, GString *out)
+decode_declared(const char *declared, const char *text, gsize length, enum charset_mode mode, GString *out, gboolean *decoded)
 {
     static const char *const western[] = { "iso8859-1", "iso-8859-1", "windows-1252", "cp1252", NULL };
     static const char *const utf8[] = { "utf8", "utf-8", NULL };
@@ -148,6 +166,10 @@ decode_declared(const char *declared, const char *text, gsize length, enum chars
     g_autofree char *canonical = charset_canonical(declared);
     if (is_gb18030(declared))
         return decode_as("cp936", text, length, bad, out);
+    if (canonical != NULL && mode == CHARSET_CHARACTERS && is_plain_utf7(canonical, text, length, out)) {
+        *decoded = FALSE;
+        return TRUE;
+    }
     return canonical != NULL && decode_as(canonical, text, length, bad, out);
 }
 
@@ -181,11 +203,13 @@ charset_normalize(const char *text, gsize length, const char *declared, enum cha
     if ((ascii && holds_ascii(declared)) || (!ascii && !insist && charset_is_utf8(text, length)))
         return g_string_new_len(text, (gssize)length);
     out = g_string_sized_new(length + length / 2);
+    *decoded = TRUE;
     if (is_utf16_name(declared))
         done = decode_utf16(text, length, mode, out);
     else if (insist || !is_one_of(declared, us))
-        done = decode_declared(declared, text, length, mode, out);
-    *decoded = done || !ascii;
+        done = decode_declared(declared, text, length, mode, out, decoded);
+    if (!done)
+        *decoded = !ascii;
     if (!done && ascii)
         g_string_append_len(out, text, (gssize)length);
     else if (!done)

@@ -13,7 +13,7 @@ enum charset_mode {
 };
 
 /* New string, always: the text in UTF-8. decoded (may be NULL): whether it was decoded to characters at all; where not, it
- * was ASCII. */
+ * was ASCII, or UTF-7 that encodes nothing (whose octets stay as they are). */
 GString *charset_normalize(const char *text, gsize length, const char *declared, enum charset_mode mode, gboolean *decoded);
 
 gboolean charset_is_ascii(const char *text, gsize length);

@@ -14,11 +14,19 @@ struct charset_run {
     guint32 code, count, unicode;
 };
 
+/* Sequences from code on; text has a character for each. */
+struct charset_row {
+    guint32 code;
+    const char *text;
+};
+
 struct charset_source {
     const char *name;      /* Encode's, lower case */
     const char *converter; /* ICU's */
     const struct charset_run *runs;
     guint n_runs;
+    const struct charset_row *rows;
+    guint n_rows;
 };
 extern const struct charset_source charset_sources[];
 extern const gsize charset_n_sources;

@@ -1,6 +1,6 @@
 /* charset_table.c: charsets whose bytes mean the same wherever they stand, as tables of up to three levels.
  *
- * ICU is asked once for each sequence of bytes; then the runs of charset_differences.c are laid over its answers. Malformed
+ * ICU is asked once for each sequence of bytes; then the runs and rows of charset_differences.c are laid over its answers. Malformed
  * input is treated as Encode does it: the first byte of what does not fit is bad, reading goes on with the next byte. */
 #include <string.h>
 #include <unicode/ucnv.h>
@@ -93,6 +93,17 @@ prune(struct charset_table *table, guint number)
     return any;
 }
 
+static void
+add_row(struct charset_table *table, const struct charset_row *row)
+{
+    guint32 code = row->code;
+
+    for (const char *s = row->text; *s != '\0'; s = g_utf8_next_char(s), code++) {
+        gunichar c = g_utf8_get_char(s);
+        set_code(table, code, c == 0xfffd ? 0 : c);
+    }
+}
+
 static struct charset_table *
 make_table(const struct charset_source *source)
 {
@@ -111,6 +122,8 @@ make_table(const struct charset_source *source)
     for (guint i = 0; i < source->n_runs; i++)
         for (guint32 k = 0; k < source->runs[i].count; k++)
             set_code(table, source->runs[i].code + k, source->runs[i].unicode == 0 ? 0 : source->runs[i].unicode + k);
+    for (guint i = 0; i < source->n_rows; i++)
+        add_row(table, &source->rows[i]);
     prune(table, first);
     return table;
 }

@@ -58,6 +58,55 @@ read_utf8(const guint8 *s, gsize length, gsize *used)
     return c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) || is_noncharacter(c) ? G_MAXUINT32 : c;
 }
 
+static gboolean
+between(guint8 c, guint8 low, guint8 high)
+{
+    return c >= low && c <= high;
+}
+
+/* Whether n bytes continue a character whose first continuation byte must be in low..high, noncharacters excluded: of three
+ * bytes after [high nibble]F BF, of two after BF (B7 has its own gap) none of the last. */
+static gboolean
+continues(const guint8 *s, gsize length, gsize n, guint8 low, guint8 high, gboolean excludes)
+{
+    if (length < n || !between(s[0], low, high))
+        return FALSE;
+    for (gsize i = 1; i < n; i++)
+        if (!between(s[i], 0x80, 0xbf))
+            return FALSE;
+    if (!excludes)
+        return TRUE;
+    if (n == 2)
+        return !(s[0] == 0xb7 && between(s[1], 0x90, 0xaf)) && !(s[0] == 0xbf && s[1] >= 0xbe);
+    return !((s[0] & 0x0f) == 0x0f && s[1] == 0xbf && s[2] >= 0xbe);
+}
+
+/* Perl (5.26 and later) goes astray behind a byte that can start nothing: it takes the next one for the lead byte of another
+ * class, and where that happens to come out, all of it is one malformed character. How many bytes from s on, or 0. */
+static gsize
+astray(const guint8 *s, gsize length)
+{
+    guint8 first = s[0], lead = length > 1 ? s[1] : 0;
+    const guint8 *rest = s + 2;
+    gsize n = length > 2 ? length - 2 : 0;
+
+    if (n == 0 || !(between(first, 0x80, 0xc1) || first == 0xed || first >= 0xf5))
+        return 0;
+    if (lead == 0xc0 || lead == 0xc1 || lead == 0xed || lead >= 0xf5)
+        return continues(rest, n, 1, 0x80, 0xbf, FALSE) ? 3 : 0;
+    if (between(lead, 0xc2, 0xdf))
+        return continues(rest, n, 2, 0x80, 0xbf, FALSE) ? 4 : 0;
+    if (between(lead, 0xe1, 0xee))
+        return continues(rest, n, 2, 0x80, 0xbf, TRUE) ? 4 : 0;
+    if (between(lead, 0xf1, 0xf3))
+        return continues(rest, n, 2, 0xa0, 0xbf, FALSE) ? 4 : 0;
+    if (lead == 0xef)
+        return continues(rest, n, 3, 0x80, 0x8f, TRUE) ? 5 : 0;
+    if (lead == 0xf4)
+        return continues(rest, n, 3, 0x80, 0xbf, TRUE) ? 5 : 0;
+    return lead == 0xe0 && continues(rest, n, 3, 0x90, 0xbf, TRUE) ? 5 : 0;
+}
+
 gboolean
 charset_utf8_decode(const char *text, gsize length, enum charset_bad bad, GString *out)
 {
@@ -70,7 +119,7 @@ charset_utf8_decode(const char *text, gsize length, enum charset_bad bad, GStrin
             charset_append(out, REPLACEMENT);
         else
             g_string_append_len(out, text + i, (gssize)used);
-        i += used;
+        i += c == G_MAXUINT32 ? MAX(used, astray((const guint8 *)text + i, length - i)) : used;
     }
     return TRUE;
 }
@@ -97,8 +146,8 @@ unit_of(const guint8 *s, gboolean big_endian)
     return big_endian ? (guint32)(s[0] << 8 | s[1]) : (guint32)(s[1] << 8 | s[0]);
 }
 
-gboolean
-charset_utf16_decode(const char *text, gsize length, gboolean big_endian, enum charset_bad bad, GString *out)
+static gboolean
+utf16_decode(const char *text, gsize length, gboolean big_endian, gboolean pairs, enum charset_bad bad, GString *out)
 {
     const guint8 *s = (const guint8 *)text;
 
@@ -107,7 +156,7 @@ charset_utf16_decode(const char *text, gsize length, gboolean big_endian, enum c
         gboolean malformed = c >= 0xdc00 && c <= 0xdfff;
         i += 2;
         if (c >= 0xd800 && c <= 0xdbff) {
-            guint32 low = i + 2 <= length ? unit_of(s + i, big_endian) : 0;
+            guint32 low = pairs && i + 2 <= length ? unit_of(s + i, big_endian) : 0;
             malformed = low < 0xdc00 || low > 0xdfff;
             if (!malformed) {
                 c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
@@ -122,6 +171,12 @@ charset_utf16_decode(const char *text, gsize length, gboolean big_endian, enum c
         charset_append(out, c);
     }
     return length % 2 == 0 || bad != CHARSET_BAD_FAILS;
+}
+
+gboolean
+charset_utf16_decode(const char *text, gsize length, gboolean big_endian, enum charset_bad bad, GString *out)
+{
+    return utf16_decode(text, length, big_endian, TRUE, bad, out);
 }
 
 static gboolean
@@ -186,8 +241,9 @@ with_order(const char *canonical, const char *text, gsize length, enum charset_b
         big = memcmp(text, "\xff\xfe", 2) != 0;
         mark = !big || memcmp(text, "\xfe\xff", 2) == 0 ? 2 : 0;
     }
-    return wide ? utf32_decode(text + mark, length - mark, big, bad, out)
-                : charset_utf16_decode(text + mark, length - mark, big, bad, out);
+    if (wide)
+        return utf32_decode(text + mark, length - mark, big, bad, out);
+    return utf16_decode(text + mark, length - mark, big, !g_str_has_prefix(canonical, "ucs"), bad, out);
 }
 
 gboolean

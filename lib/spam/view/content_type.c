@@ -55,16 +55,19 @@ boundary_of(const GString *s)
     return NULL;
 }
 
-/* A value that may stand in quotes of either kind and ends at a semicolon or the end; *end is behind it. */
+/* A value that may stand in quotes of either kind and ends at a semicolon or the end; *end is behind it. NULL where a line
+ * ends first (encoded words can bring line ends). */
 static GString *
 loose_value(const GString *s, gsize at, gsize *end)
 {
-    gsize last = at;
+    gsize last;
 
     if (at < s->len && (s->str[at] == '"' || s->str[at] == '\''))
         at++;
-    for (last = at; last < s->len && s->str[last] != ';'; last++)
+    for (last = at; last < s->len && s->str[last] != ';' && s->str[last] != '\n'; last++)
         ;
+    if (last + 1 < s->len && s->str[last] == '\n')
+        return NULL;
     *end = last < s->len ? last + 1 : last;
     if (last > at && (s->str[last - 1] == '"' || s->str[last - 1] == '\''))
         last--;
@@ -76,8 +79,9 @@ charset_of(const GString *s)
 {
     for (gsize i = find_word(s, 0, "charset"); i != G_MAXSIZE; i = find_word(s, i + 1, "charset")) {
         gsize at = i + strlen("charset"), end;
-        if (skip_equals(s, &at))
-            return loose_value(s, at, &end);
+        GString *value = skip_equals(s, &at) ? loose_value(s, at, &end) : NULL;
+        if (value != NULL)
+            return value;
     }
     return NULL;
 }
@@ -140,7 +144,10 @@ joined_name(const GString *s)
         gsize i = at;
         if (!section_number(s, &i, &number) || !skip_equals(s, &i))
             continue;
-        GString *value = loose_value(s, i, &at);
+        GString *value = loose_value(s, i, &i);
+        if (value == NULL)
+            continue;
+        at = i;
         if (number >= CONTENT_NAME_SECTIONS_MAX) {
             g_string_free(value, TRUE);
             continue;

@@ -125,7 +125,7 @@ ipv4_end(const char *s, gsize length, gsize i)
     return i;
 }
 
-/* Behind the IPv6 address at i, the longest one, or 0. */
+/* Behind the IPv6 address at i, or 0; it must be all of a run of its characters. */
 static gsize
 ipv6_end(const char *s, gsize length, gsize i)
 {
@@ -133,15 +133,13 @@ ipv6_end(const char *s, gsize length, gsize i)
     struct in6_addr address;
     char text[INET6_ADDRSTRLEN];
 
-    while (end < length && end - i < sizeof text - 1 && (g_ascii_isxdigit(s[end]) || s[end] == ':' || s[end] == '.'))
+    while (end < length && end - i < sizeof text && (g_ascii_isxdigit(s[end]) || s[end] == ':' || s[end] == '.'))
         end++;
-    for (; end > i + 1; end--) {
-        memcpy(text, s + i, end - i);
-        text[end - i] = '\0';
-        if (memchr(text, ':', end - i) != NULL && inet_pton(AF_INET6, text, &address) == 1)
-            return end;
-    }
-    return 0;
+    if (end - i >= sizeof text || memchr(s + i, ':', end - i) == NULL)
+        return 0;
+    memcpy(text, s + i, end - i);
+    text[end - i] = '\0';
+    return inet_pton(AF_INET6, text, &address) == 1 ? end : 0;
 }
 
 static gboolean

@@ -47,8 +47,8 @@ part_free(struct spam_part *part)
     g_ptr_array_unref(part->fields);
     g_hash_table_unref(part->by_name);
     g_free(part->type);
-    g_free(part->charset);
-    g_free(part->name);
+    g_clear_pointer(&part->charset, bytes_free);
+    g_clear_pointer(&part->name, bytes_free);
     g_clear_pointer(&part->boundary, bytes_free);
     g_clear_pointer(&part->children, g_ptr_array_unref);
     g_clear_pointer(&part->raw, bytes_free);
@@ -144,12 +144,13 @@ const char *
 part_effective_type(const struct spam_part *part)
 {
     static const char *const ends[] = { ".htm", ".html", ".shtm", ".shtml" };
-    gsize n = part->name != NULL ? strlen(part->name) : 0;
+    const char *name = part->name != NULL ? part->name->str : "";
+    gsize n = part->name != NULL ? part->name->len : 0;
 
-    if (n > 0 && part->name[n - 1] == '\n')
+    if (n > 0 && name[n - 1] == '\n')
         n--;
     for (gsize i = 0; i < G_N_ELEMENTS(ends); i++)
-        if (n >= strlen(ends[i]) && g_ascii_strncasecmp(part->name + n - strlen(ends[i]), ends[i], strlen(ends[i])) == 0)
+        if (n >= strlen(ends[i]) && g_ascii_strncasecmp(name + n - strlen(ends[i]), ends[i], strlen(ends[i])) == 0)
             return "text/html";
     return part->type;
 }

@@ -137,12 +137,21 @@ append_string(struct spam_string *out, const struct spam_string *more, gsize len
     out->is_chars = out->is_chars || more->is_chars;
 }
 
+/* The declared charset; a name with a NUL in it is no charset's. */
+static const char *
+charset_of(const struct spam_part *part)
+{
+    if (part->charset == NULL)
+        return "us-ascii";
+    return strlen(part->charset->str) == part->charset->len ? part->charset->str : "";
+}
+
 /* The part's text, appended to out. */
 static void
 append_rendered(struct spam_string *out, struct spam_part *part, enum texts_kind kind, const struct texts_options *options,
                 texts_render_fn render, gpointer data)
 {
-    const char *type = part_effective_type(part), *charset = part->charset != NULL ? part->charset : "us-ascii";
+    const char *type = part_effective_type(part), *charset = charset_of(part);
     const GString *content;
     struct spam_string text = { NULL, FALSE };
     gboolean html = strcmp(type, "text/html") == 0;
@@ -178,8 +187,7 @@ split_lines(const GString *text)
             g_ptr_array_add(out, g_string_new_len(line, (gssize)n));
             line += n;
         }
-        if (line < next)
-            g_ptr_array_add(out, g_string_new_len(line, next - line));
+        g_ptr_array_add(out, g_string_new_len(line, next - line));
         line = next;
     }
     return out;

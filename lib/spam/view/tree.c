@@ -285,10 +285,10 @@ settle_part(struct tree_job *job)
         part->type = g_str_has_prefix(type.type, "multipart/") && job->boundary == NULL ? g_strdup("text/plain")
                                                                                        : g_strdup(type.type);
     }
-    part->charset = type.charset != NULL ? g_strdup(type.charset->str) : NULL;
+    part->charset = g_steal_pointer(&type.charset);
     if (name == NULL && type.name != NULL && !bytes_is_false(type.name))
         name = g_steal_pointer(&type.name);
-    part->name = name != NULL ? g_string_free(name, FALSE) : NULL;
+    part->name = name;
     part->boundary = g_steal_pointer(&job->boundary);
     part->raw = g_steal_pointer(&job->body);
     content_type_clear(&type);

@@ -29,8 +29,8 @@ struct spam_part {
     GPtrArray *fields;    /* struct spam_field *, in order */
     GHashTable *by_name;  /* GString *, lower case -> GPtrArray * of struct spam_field * (not owned), in order */
     char *type;           /* "text/plain": lower case, never NULL, may be "" */
-    char *charset;        /* as declared, or NULL */
-    char *name;           /* file name, or NULL */
+    GString *charset;     /* as declared, or NULL */
+    GString *name;        /* file name, or NULL */
     GString *boundary;    /* what it was or would be divided by, or NULL */
     GPtrArray *children;  /* struct spam_part *; NULL = a leaf */
     GString *raw;         /* the part's body before transfer decoding; NULL where children stand for it */
