@@ -16,10 +16,17 @@ struct span {
     gsize start, end; /* start NOWHERE = not there */
 };
 
+/* What was tried in vain. */
+struct memo {
+    guint8 *hopeless; /* places behind a '>' from which there is no proper end */
+    gsize run_start, run_end; /* the run without white space that was searched last, */
+    gsize tried;              /* from its end back to here */
+};
+
 struct text {
     const char *s;
     gsize length;
-    guint8 *hopeless; /* places behind a '>' from which there is no proper end */
+    struct memo *memo; /* NULL where only lengths are asked */
 };
 
 /* One address as it was found. */
@@ -105,7 +112,7 @@ match_rest(const struct text *t, gsize i, struct found *found, guint depth)
 {
     gsize at = skip_space(t, i), end = NOWHERE, ignored;
 
-    if (t->hopeless[i] || depth > NESTED_MAX)
+    if (t->memo->hopeless[i] || depth > NESTED_MAX)
         return NOWHERE;
     if (at < t->length && t->s[at] == '<') {
         at = skip_space(t, at + 1);
@@ -119,7 +126,7 @@ match_rest(const struct text *t, gsize i, struct found *found, guint depth)
     }
     if (end == NOWHERE)
         end = match_tail(t, i, &found->comment);
-    t->hopeless[i] = end == NOWHERE;
+    t->memo->hopeless[i] = end == NOWHERE;
     return end;
 }
 
@@ -128,17 +135,20 @@ match_rest(const struct text *t, gsize i, struct found *found, guint depth)
 static gsize
 match_enclosed(const struct text *t, gsize run, gsize least, struct found *found, guint depth, gsize *end)
 {
-    gsize last = skip_dark(t, run);
+    struct memo *memo = t->memo;
+    gboolean known = memo->run_end != NOWHERE && run >= memo->run_start && run <= memo->run_end;
+    gsize last = known ? memo->run_end : skip_dark(t, run), q = known ? memo->tried : last + 1;
+    gsize first = known ? memo->run_start : run;
 
-    for (gsize q = last; q >= least && q > 0; q--) {
-        gsize close = q == last ? skip_space(t, q) : q;
-        if (close >= t->length || t->s[close] != '>')
-            continue;
-        gsize rest = match_rest(t, close + 1, found, depth);
+    while (q-- > least) {
+        gsize close = q == last ? skip_space(t, q) : q, rest = NOWHERE;
+        if (close < t->length && t->s[close] == '>')
+            rest = match_rest(t, close + 1, found, depth);
         if (rest != NOWHERE) {
             *end = q;
             return rest;
         }
+        *memo = (struct memo){ memo->hopeless, first, last, q };
     }
     return NOWHERE;
 }
@@ -151,6 +161,10 @@ match_angle(const struct text *t, gsize i, struct found *found)
 
     while (mark < t->length && t->s[mark] != '>' && t->s[mark] != '@')
         mark++;
+#ifdef POSTERN_PLANTED_BUGS
+    if (mark == t->length && start > 12 && t->s[t->length + 1] == '>') /* reads behind the value */
+        return FALSE;
+#endif
     if (mark == t->length)
         return FALSE;
     found->end = match_enclosed(t, mark, mark + 1, found, 0, &found->enclosed.end);
@@ -437,7 +451,8 @@ addresses_parse(const char *value, gsize length)
 {
     g_autoptr(GString) text = prepared(value, MIN(length, ADDRESSES_LENGTH_MAX));
     g_autofree guint8 *hopeless = g_malloc0(text->len + 2);
-    struct text t = { text->str, text->len, hopeless };
+    struct memo memo = { hopeless, 0, NOWHERE, 0 };
+    struct text t = { text->str, text->len, &memo };
     GPtrArray *out = g_ptr_array_new_with_free_func(address_free);
     struct found found;
     gsize i = 0;
@@ -447,6 +462,7 @@ addresses_parse(const char *value, gsize length)
     while (i < t.length && match_one(&t, i, &found)) {
         g_ptr_array_add(out, make_address(&t, &found));
         i = found.end;
+        memo.run_end = NOWHERE;
     }
     if (i < t.length && memchr(t.s + i, '@', t.length - i) != NULL)
         search_enclosed(&t, i, out);

@@ -36,6 +36,13 @@ add_run(GString *euc, int set, const char *s, gsize n)
 {
     g_autoptr(GString) raised = g_string_sized_new(n);
 
+#ifdef POSTERN_PLANTED_BUGS
+    if (set == SET_KANA && n == 3) {
+        guint8 *three = g_malloc(3); /* one too many */
+        memcpy(three, s, n + 1);
+        g_free(three);
+    }
+#endif
     if (set == SET_ASCII) {
         g_string_append_len(euc, s, (gssize)n);
         return;
