@@ -161,10 +161,6 @@ match_angle(const struct text *t, gsize i, struct found *found)
 
     while (mark < t->length && t->s[mark] != '>' && t->s[mark] != '@')
         mark++;
-#ifdef POSTERN_PLANTED_BUGS
-    if (mark == t->length && start > 12 && t->s[t->length + 1] == '>') /* reads behind the value */
-        return FALSE;
-#endif
     if (mark == t->length)
         return FALSE;
     found->end = match_enclosed(t, mark, mark + 1, found, 0, &found->enclosed.end);

@@ -227,45 +227,58 @@ last_line(const char *s, const char *end)
     return lf != NULL ? lf + 1 : s;
 }
 
-/* Reads a message (the whole one or one inside) into part: its fields, and its body into the queue. */
+/* The body of a message that was read waits to be taken apart, its type known. */
 static void
-read_message(struct spam_tree *tree, struct spam_part *part, GQueue *queue, const char *s, gsize length, int depth,
-             GString *mbox, GString *pristine, gsize *header_length, gboolean is_root)
+queue_body(struct spam_part *part, GQueue *queue, const GString *body, gboolean is_crlf, int depth)
 {
-    const char *end, *body;
-    struct head head = { .tree = tree, .part = part, .field = g_string_new(NULL), .pristine = g_string_new(NULL) };
-    g_autoptr(GString) extra = g_string_new(NULL);
     struct content_type type;
+    GString *text = squeezed(body->str, body->len, is_crlf);
+
+    content_type_parse(&type, part_header(part, "content-type"));
+    g_free(part->type);
+    part->type = g_steal_pointer(&type.type);
+    separate(text, part->type, type.boundary);
+    tree_push(queue, part, g_steal_pointer(&type.boundary), text, depth);
+    content_type_clear(&type);
+}
+
+/* What only the message as a whole keeps. */
+static void
+keep_pristine(struct spam_tree *tree, const struct head *head, const GString *body)
+{
+    tree->crlf = head->crlf;
+    tree->missing_head_body_separator = head->missing_separator;
+    tree->truncated_header = head->truncated;
+    tree->header_length = head->pristine->len;
+    g_string_append_len(tree->pristine, head->pristine->str, (gssize)head->pristine->len);
+    g_string_append_len(tree->pristine, body->str, (gssize)body->len);
+}
+
+/* Reads a message (the tree's root, or one inside) into part: its fields, and its body into the queue. */
+static void
+read_message(struct spam_tree *tree, struct spam_part *part, GQueue *queue, const char *s, gsize length, int depth)
+{
+    struct head head = { .tree = tree, .part = part, .field = g_string_new(NULL), .pristine = g_string_new(NULL) };
+    g_autoptr(GString) body = g_string_new(NULL);
+    const char *end, *next;
 
     if (length == 0) {
         s = "\n";
         length = 1;
     }
     end = s + length;
-    if (is_mbox_line(s, tree_line_end(s, end))) {
-        const char *next = tree_line_end(s, end);
-        if (mbox != NULL)
-            g_string_append_len(mbox, s, (gssize)(next - s));
+    next = tree_line_end(s, end);
+    if (is_mbox_line(s, next)) {
+        if (part == tree->root)
+            tree->mbox_line = g_string_new_len(s, next - s);
         s = next;
     }
     head.crlf = has_crlf(s, tree_line_end(s, end)) || has_crlf(last_line(s, end), end);
-    body = read_head(&head, s, end, extra);
-    g_string_append_len(extra, body, (gssize)(end - body));
-    content_type_parse(&type, part_header(part, "content-type"));
-    g_free(part->type);
-    part->type = g_steal_pointer(&type.type);
-    GString *text = squeezed(extra->str, extra->len, head.crlf);
-    separate(text, part->type, type.boundary);
-    tree_push(queue, part, g_steal_pointer(&type.boundary), text, depth);
-    content_type_clear(&type);
-    if (is_root) {
-        tree->crlf = head.crlf;
-        tree->missing_head_body_separator = head.missing_separator;
-        tree->truncated_header = head.truncated;
-        *header_length = head.pristine->len;
-        g_string_append_len(pristine, head.pristine->str, (gssize)head.pristine->len);
-        g_string_append_len(pristine, extra->str, (gssize)extra->len);
-    }
+    s = read_head(&head, s, end, body);
+    g_string_append_len(body, s, end - s);
+    queue_body(part, queue, body, head.crlf, depth);
+    if (part == tree->root)
+        keep_pristine(tree, &head, body);
     bytes_free(head.pristine);
     bytes_free(head.field);
 }
@@ -308,7 +321,7 @@ open_message(struct spam_tree *tree, GQueue *queue, struct tree_job *job)
         return;
     struct spam_part *inner = part_new(tree);
     part_add_child(part, inner);
-    read_message(tree, inner, queue, content->str, content->len, job->depth - 1, NULL, NULL, NULL, FALSE);
+    read_message(tree, inner, queue, content->str, content->len, job->depth - 1);
     g_clear_pointer(&part->raw, bytes_free);
     g_clear_pointer(&part->decoded, bytes_free);
 }
@@ -333,17 +346,13 @@ struct spam_tree *
 tree_new(const char *message, gsize length)
 {
     struct spam_tree *tree = g_new0(struct spam_tree, 1);
-    g_autoptr(GString) mbox = g_string_new(NULL);
     GQueue queue = G_QUEUE_INIT;
 
     tree->pristine = g_string_sized_new(length + 1);
     tree->boundaries = g_hash_table_new_full((GHashFunc)g_string_hash, (GEqualFunc)g_string_equal, (GDestroyNotify)bytes_free,
                                              NULL);
     tree->root = part_new(tree);
-    read_message(tree, tree->root, &queue, message, length, TREE_DEPTH_MAX, mbox, tree->pristine, &tree->header_length,
-                 TRUE);
-    if (mbox->len > 0)
-        tree->mbox_line = g_steal_pointer(&mbox);
+    read_message(tree, tree->root, &queue, message, length, TREE_DEPTH_MAX);
     work_off(tree, &queue);
     return tree;
 }

@@ -117,6 +117,10 @@ end_part(struct multipart *m)
     content_type_clear(&type);
     tree_push(m->queue, m->part, boundary, m->content != NULL ? m->content : g_string_new(NULL), m->job->depth - 1);
     part_add_child(m->job->part, m->part);
+#ifdef POSTERN_PLANTED_BUGS
+    if (m->n_parts == 2 && m->content == NULL) /* an empty third part: used after it is freed */
+        part_free(m->part);
+#endif
     m->part = NULL;
     m->content = NULL;
     m->n_parts++;
