@@ -67,17 +67,20 @@ without_padding(const GByteArray *digits)
 static void
 pack(const guint8 *d, guint n, GString *out)
 {
-    guint whole = n / 4 * 4;
+    guint whole = n / 4 * 4, rest = n - whole;
+    char *to;
 
+    g_string_set_size(out, whole / 4 * 3 + (rest > 1 ? rest - 1 : 0));
+    to = out->str;
     for (guint i = 0; i < whole; i += 4) {
-        char bytes[3] = { (char)(d[i] << 2 | d[i + 1] >> 4), (char)(d[i + 1] << 4 | d[i + 2] >> 2),
-                          (char)(d[i + 2] << 6 | d[i + 3]) };
-        g_string_append_len(out, bytes, 3);
+        *to++ = (char)(d[i] << 2 | d[i + 1] >> 4);
+        *to++ = (char)(d[i + 1] << 4 | d[i + 2] >> 2);
+        *to++ = (char)(d[i + 2] << 6 | d[i + 3]);
     }
-    if (n - whole >= 2)
-        g_string_append_c(out, (char)(d[whole] << 2 | d[whole + 1] >> 4));
-    if (n - whole == 3)
-        g_string_append_c(out, (char)(d[whole + 1] << 4 | d[whole + 2] >> 2));
+    if (rest >= 2)
+        *to++ = (char)(d[whole] << 2 | d[whole + 1] >> 4);
+    if (rest == 3)
+        *to++ = (char)(d[whole + 1] << 4 | d[whole + 2] >> 2);
 }
 
 GString *

@@ -109,13 +109,14 @@ add_all(struct header_view *view, GPtrArray *values)
     }
 }
 
-/* The header section as received, field by field; lines that continue nothing and an end without a line end are left out. */
+/* The header section as received, field by field, TREE_FIELDS_MAX at most; lines that continue nothing and an end without a
+ * line end are left out. */
 static void
 add_all_raw(struct header_view *view, GPtrArray *values)
 {
     const char *s = view->tree->pristine->str, *end = s + view->tree->header_length, *lf;
 
-    while (s < end) {
+    while (s < end && values->len < TREE_FIELDS_MAX) {
         const char *from = s[0] == ' ' || s[0] == '\t' ? NULL : s;
         const char *search = from != NULL ? s + 1 : s;
         while ((lf = search < end ? memchr(search, '\n', (gsize)(end - search)) : NULL) != NULL && from != NULL && lf + 1 < end &&

@@ -14,7 +14,7 @@
 #define TREE_VALUE_MAX        8192      /* bytes of a field body there */
 #define TREE_LINE_MAX         2048      /* longer body lines of parts are broken */
 /* ours: SpamAssassin has none */
-#define TREE_FIELDS_MAX       (1 << 17) /* header fields of a whole tree; what is above is ignored */
+#define TREE_FIELDS_MAX       (1 << 15) /* header fields of a whole tree; what is above is ignored */
 #define TREE_ALL_PARTS_MAX    (1 << 16) /* parts of a whole tree; further ones are not opened */
 
 /* One header field. */
