@@ -1,0 +1,38 @@
+/* bytes.h: what Perl's classes and tests mean for bytes, for the parts of the view. Pure, thread-safe. */
+#pragma once
+#include <glib.h>
+#include <string.h>
+
+/* \s */
+static inline gboolean
+byte_is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* \w */
+static inline gboolean
+byte_is_word(char c)
+{
+    return g_ascii_isalnum(c) || c == '_';
+}
+
+/* Whether c is one of set's characters (NUL never is). */
+static inline gboolean
+byte_in(char c, const char *set)
+{
+    return c != '\0' && strchr(set, c) != NULL;
+}
+
+/* What Perl takes for false: "" and "0". */
+static inline gboolean
+bytes_is_false(const GString *s)
+{
+    return s->len == 0 || (s->len == 1 && s->str[0] == '0');
+}
+
+static inline void
+bytes_free(GString *s)
+{
+    g_string_free(s, TRUE);
+}

@@ -1,0 +1,29 @@
+/* header.h: what rules get when they ask for a header: fields by name, names for several, and what modifiers cut out of them.
+ *
+ * As SpamAssassin's get() (PerMsgStatus.pm): "From", "To:addr", "Reply-To:addr:domain", "Subject:raw", "ALL", "ToCc",
+ * "MESSAGEID", "EnvelopeFrom". Answers are kept, so asking twice costs once. For one thread at a time. */
+#pragma once
+#include <glib.h>
+#include "lib/spam/view/host_name.h"
+#include "lib/spam/view/tree.h"
+
+/* What others know. Any function may be NULL. */
+struct header_help {
+    gpointer data;
+    host_name_tld_fn is_tld; /* for :host and :domain */
+    /* The registered domain of a valid host name, lower case ("a.b.co.uk" -> "b.co.uk"). New string. */
+    GString *(*domain_of)(gpointer data, const GString *host);
+    /* Names that need the relays (ALL-TRUSTED, X-Spam-Relays-Untrusted, EnvelopeFrom, ..) or are other metadata of the
+     * message. Adds new GStrings to values; TRUE = it knows, even if it knows that there is none. EnvelopeFrom unknown is
+     * looked for in the fields here. Called for pseudo names, and for other names that no field has. */
+    gboolean (*more)(gpointer data, const char *name, gboolean raw, GPtrArray *values);
+};
+
+struct header_view;
+
+/* tree and help must outlive it. */
+struct header_view *header_view_new(struct spam_tree *tree, const struct header_help *help);
+void header_view_free(struct header_view **view); /* NULL-safe */
+
+/* The values (GString *), perhaps none; the array belongs to the view. Decoded values end in LF, as rules expect. */
+const GPtrArray *header_get(struct header_view *view, const char *request);

@@ -1,0 +1,80 @@
+/* tree.h: a message as SpamAssassin takes it apart: its header section, its MIME tree, the decoded contents of its leaves.
+ *
+ * The reading is SpamAssassin's (Message.pm, Message/Node.pm), not the RFCs': which lines end a header section, which
+ * boundaries count, what a broken part becomes. All strings are bytes with a length and may hold NULs. The tree owns all
+ * that it hands out; it is for one thread at a time, different trees for different threads. Linear in the message's length
+ * (times the depth of nested multiparts, at most TREE_DEPTH_MAX). RFC 5322, 2045, 2046, 2047 as far as read at all. */
+#pragma once
+#include <glib.h>
+
+/* SpamAssassin's own limits */
+#define TREE_DEPTH_MAX        20        /* multipart and message/rfc822 levels that are opened */
+#define TREE_PARTS_MAX        1000      /* parts of one multipart */
+#define TREE_KEY_MAX          256       /* bytes of a field name in the message header */
+#define TREE_VALUE_MAX        8192      /* bytes of a field body there */
+#define TREE_LINE_MAX         2048      /* longer body lines of parts are broken */
+/* ours: SpamAssassin has none */
+#define TREE_FIELDS_MAX       (1 << 15) /* header fields of a whole tree; what is above is ignored */
+#define TREE_ALL_PARTS_MAX    (1 << 16) /* parts of a whole tree; further ones are not opened */
+
+/* One header field. */
+struct spam_field {
+    GString *name;    /* as written */
+    GString *raw;     /* as written behind the colon, line ends as LF, folds kept */
+    GString *decoded; /* unfolded, trimmed, RFC 2047 words decoded: UTF-8 */
+    guint index;      /* its place in the part's fields */
+};
+
+struct spam_part {
+    GPtrArray *fields;    /* struct spam_field *, in order */
+    GHashTable *by_name;  /* GString *, lower case -> GPtrArray * of struct spam_field * (not owned), in order */
+    char *type;           /* "text/plain": lower case, never NULL, may be "" */
+    GString *charset;     /* as declared, or NULL */
+    GString *name;        /* file name, or NULL */
+    GString *boundary;    /* what it was or would be divided by, or NULL */
+    GPtrArray *children;  /* struct spam_part *; NULL = a leaf */
+    GString *raw;         /* the part's body before transfer decoding; NULL where children stand for it */
+    GString *decoded;     /* cache of part_decode() */
+};
+
+struct spam_tree {
+    struct spam_part *root;
+    GString *pristine;    /* the message without an mbox line; header and body as received */
+    gsize header_length;  /* of pristine, the empty line included */
+    gboolean crlf;        /* lines end in CRLF (decided by the first and the last one) */
+    GString *mbox_line;   /* "From .." or NULL */
+    gboolean truncated_header, missing_head_body_separator, missing_mime_headers, missing_mime_head_body_separator,
+        mime_epilogue_exists, mimepart_limit_exceeded;
+    GHashTable *boundaries;  /* GString * -> GINT_TO_POINTER(opened and not closed by its end line: 1) */
+    guint n_fields, n_parts; /* against the caps */
+};
+
+/* Reads a message of length bytes (CRLF or LF). Never NULL. */
+struct spam_tree *tree_new(const char *message, gsize length);
+void tree_free(struct spam_tree **tree); /* NULL-safe */
+
+/* The leaves in order, depth first (container: g_ptr_array_unref; parts belong to the tree). Leaves without a type don't
+ * count unless untyped is set. */
+GPtrArray *tree_leaves(const struct spam_tree *tree, gboolean untyped);
+/* All parts, depth first, the root first. */
+GPtrArray *tree_parts(const struct spam_tree *tree);
+
+/* Whether the ends of some multipart are not as its start promised (missing, or without a start). */
+gboolean tree_has_open_boundary(const struct spam_tree *tree);
+
+/* The fields called name (any case; length -1 = NUL-terminated) in order, or NULL. */
+const GPtrArray *part_fields(const struct spam_part *part, const char *name, gssize length);
+/* The last one's decoded value, or NULL. */
+const GString *part_header(const struct spam_part *part, const char *name);
+/* The type that rules go by: text/html for names like x.html, else type. */
+const char *part_effective_type(const struct spam_part *part);
+/* The body after transfer decoding (kept in the part), or NULL where there is none. */
+const GString *part_decode(struct spam_part *part);
+
+/* SHA-1 of the body as received with LF line ends, 40 hexadecimal digits (g_free). */
+char *tree_body_digest(const struct spam_tree *tree);
+/* Message-Id without its brackets, or NULL where it has none. */
+GString *tree_message_id(const struct spam_tree *tree);
+/* "40 hex digits@sa_generated", made of To, Date and the body (g_free). */
+char *tree_generated_id(const struct spam_tree *tree);
+
