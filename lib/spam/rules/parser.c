@@ -10,7 +10,7 @@ rules_line(const struct rules_parser *parser)
     return GPOINTER_TO_UINT(g_hash_table_lookup(parser->lines, parser->file));
 }
 
-static void
+G_GNUC_PRINTF(3, 0) static void
 diagnose(struct rules_parser *parser, gboolean is_error, const char *format, va_list arguments)
 {
     struct spam_ruleset *set = parser->set;
