@@ -127,11 +127,14 @@ is(const char *text, gsize length, const char *word)
     return length == strlen(word) && memcmp(text, word, length) == 0;
 }
 
-/* Whether the last `count` labels, which start at label[0..count-1] and end at end, are given out as one by a registry. */
+/* Whether the last `count` labels, which start at label[0..count-1], are given out as one by a registry. label[count]: where one more
+ * would start. */
 static gboolean
-is_delegated(const struct registry *registry, const char *const *label, guint count, const char *end)
+is_delegated(const struct registry *registry, const char *const *label, guint count)
 {
-#define SIZE(i) ((gsize)((i) + 1 < count ? label[(i) + 1] - 1 - label[i] : end - label[i]))
+#define SIZE(i) ((gsize)(label[(i) + 1] - 1 - label[i]))
+    const char *end = label[count] - 1;
+
     if (count == 2)
         return has(registry->twos, label[0], (gsize)(end - label[0]));
     if (count == 3)
@@ -161,7 +164,7 @@ char *
 registry_trim(const struct registry *registry, const char *host, gsize length)
 {
     g_autoptr(GString) name = squeezed(host, length);
-    const char *end = name->str + name->len, *label[PARTS_MAX + 1];
+    const char *end = name->str + name->len, *label[PARTS_MAX + 2];
     guint count = 0;
 
     for (const char *p = end; p > name->str && count <= PARTS_MAX; p = label[PARTS_MAX + 1 - count] - 1) {
@@ -173,8 +176,9 @@ registry_trim(const struct registry *registry, const char *host, gsize length)
     }
     if (count == 0)
         return g_strdup("");
+    label[PARTS_MAX + 1] = end + 1;
     for (guint first = count > PARTS_MAX ? 1 : PARTS_MAX + 1 - count;; first++) {
-        if (first == PARTS_MAX || is_delegated(registry, label + first, PARTS_MAX + 1 - first, end)) {
+        if (first == PARTS_MAX || is_delegated(registry, label + first, PARTS_MAX + 1 - first)) {
             guint start = first > PARTS_MAX + 1 - count ? first - 1 : first;
             return g_strndup(label[start], (gsize)(end - label[start]));
         }
