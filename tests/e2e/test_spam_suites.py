@@ -20,7 +20,8 @@ def test_no_stage_is_below_its_goal(name):
     if not os.path.isdir(corpus()):
         pytest.skip(f"no corpus at {corpus()} (set POSTERN_CORPUS)")
     stages = importlib.import_module(name).run(BUILD, corpus(), MODULES[name][1])
-    assert stages
+    assert sum(total for _, _, total, _ in stages) > 10
     for stage, same, total, failures in stages:
-        assert total > 0, f"{stage}: no cases"
+        if total == 0:  # a sample of a group can be without HTML
+            continue
         assert 100 * same / total >= goal(stage), f"{stage}: {same} of {total}\n" + "\n".join(failures[:20])
