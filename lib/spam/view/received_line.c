@@ -3,28 +3,8 @@
 #include "lib/spam/view/received_line.h"
 #include <string.h>
 #include "lib/spam/view/ip_text.h"
-#include "lib/spam/view/received_forms.h"
-
-/* All forms, compiled once. */
-struct compiled {
-    struct line_form *form;
-    guint traits;
-    enum received_action action;
-};
-
-struct forms {
-    struct line_form *local, *no_ip, *id, *helo_equals, *helo_word, *by, *envfrom;
-    struct line_form *exim_rdns, *exim_helo, *exim_ip, *exim_by, *xmail_id, *xmail_from, *ip_first, *qmail;
-    struct compiled *before, *after, *general, *ignored, *upper, *bracket, *qmails;
-    struct line_form **before_sign, **after_unless, **after_sign;
-    struct {
-        struct line_form *sign[2];
-        struct compiled *forms;
-    } * families;
-    struct {
-        struct line_form *sign, *form;
-    } * auths;
-};
+#include "lib/spam/view/received_compiled.h"
+#include "lib/spam/view/received_ready.h"
 
 /* A line while it is read. */
 struct reading {
@@ -36,112 +16,6 @@ struct reading {
 
 /* What to do after a form was tried. */
 enum outcome { GO_ON, HOP, IGNORED };
-
-static const struct forms *forms(void);
-
-/* ---- compiling ---- */
-
-static struct line_form *
-sensitive(const char *form)
-{
-    return form != NULL ? line_form_new(form, FALSE) : NULL;
-}
-
-static struct compiled *
-compile(const struct received_form *list, guint n)
-{
-    struct compiled *all = g_new0(struct compiled, n);
-
-    for (guint i = 0; i < n; i++)
-        all[i] = (struct compiled){sensitive(list[i].form), list[i].traits, list[i].action};
-    return all;
-}
-
-static struct compiled *
-compile_guarded(const struct received_guarded *list, guint n, struct line_form ***signs_r,
-                struct line_form ***unless_r)
-{
-    struct compiled *all = g_new0(struct compiled, n);
-
-    *signs_r = g_new0(struct line_form *, n);
-    if (unless_r != NULL)
-        *unless_r = g_new0(struct line_form *, n);
-    for (guint i = 0; i < n; i++) {
-        all[i] = (struct compiled){sensitive(list[i].form.form), list[i].form.traits, list[i].form.action};
-        (*signs_r)[i] = sensitive(list[i].sign);
-        if (unless_r != NULL)
-            (*unless_r)[i] = sensitive(list[i].unless);
-    }
-    return all;
-}
-
-static void
-compile_singles(struct forms *f)
-{
-    f->local = sensitive("{few}{b}with local for{b}");
-    f->no_ip = line_form_new("from {x} by {;:1-}{[} {]};", TRUE);
-    f->id = sensitive("{few} id {[}<{]}{id<}{i:3-}{>id}");
-    f->helo_equals = sensitive("{few}{b}helo={helo<}{h:1-}{>helo}");
-    f->helo_word = sensitive("{few}{b}{HELO|EHLO} {helo<}{h:1-}{>helo}");
-    f->by = sensitive("{few} by {by}");
-    f->envfrom =
-        line_form_new("{few}{return-path: |return-path |envelope-sender |envelope-sender=|envelope-from |"
-                      "envelope-from=}{env}{b}",
-                      TRUE);
-    f->exim_rdns = sensitive("{rdns} ");
-    f->exim_helo = sensitive("{few} ({helo}) ");
-    f->exim_ip = sensitive("{few} [{ip}{[}.{d:1-}{]}] ");
-    f->exim_by = sensitive("{few}by {by} ");
-    f->xmail_id = sensitive("{few} id <{id}>");
-    f->xmail_from = sensitive("{few} from <{env}>");
-    f->ip_first = sensitive("{ip} ");
-    f->qmail = sensitive(received_qmail_sign);
-}
-
-static void
-compile_families(struct forms *f)
-{
-    f->families = g_malloc0_n(received_families_len, sizeof *f->families);
-    for (guint i = 0; i < received_families_len; i++) {
-        f->families[i].sign[0] = sensitive(received_families[i].sign[0]);
-        f->families[i].sign[1] = sensitive(received_families[i].sign[1]);
-        f->families[i].forms = compile(received_families[i].forms, received_families[i].n_forms);
-    }
-}
-
-static struct forms *
-compile_all(void)
-{
-    struct forms *f = g_new0(struct forms, 1);
-
-    compile_singles(f);
-    compile_families(f);
-    f->before =
-        compile_guarded(received_before_families, received_before_families_len, &f->before_sign, NULL);
-    f->after = compile_guarded(received_after_families, received_after_families_len, &f->after_sign,
-                               &f->after_unless);
-    f->general = compile(received_forms, received_forms_len);
-    f->ignored = compile(received_ignored, received_ignored_len);
-    f->upper = compile(received_forms_upper, received_forms_upper_len);
-    f->bracket = compile(received_forms_bracket, received_forms_bracket_len);
-    f->qmails = compile(received_qmail, received_qmail_len);
-    f->auths = g_malloc0_n(received_auths_len, sizeof *f->auths);
-    for (guint i = 0; i < received_auths_len; i++) {
-        f->auths[i].sign = sensitive(received_auths[i].sign);
-        f->auths[i].form = line_form_new(received_auths[i].form, received_auths[i].ignore_case);
-    }
-    return f;
-}
-
-static const struct forms *
-forms(void)
-{
-    static struct forms *all;
-
-    if (g_once_init_enter(&all))
-        g_once_init_leave(&all, compile_all());
-    return all;
-}
 
 /* ---- strings ---- */
 
@@ -191,124 +65,6 @@ starts(const struct reading *r, const char *text)
 
 /* ---- making the line ready ---- */
 
-static gboolean
-is_space(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static GString *
-squeezed(const char *text, gsize len)
-{
-    GString *line = g_string_sized_new(len);
-
-    for (gsize i = 0; i < len; i++) {
-        if (!is_space(text[i]))
-            g_string_append_c(line, text[i]);
-        else if (line->len > 0 && line->str[line->len - 1] != ' ')
-            g_string_append_c(line, ' ');
-    }
-    if (line->len > 0 && line->str[line->len - 1] == ' ')
-        g_string_truncate(line, line->len - 1);
-    while (line->len > 0 && line->str[line->len - 1] == ';')
-        g_string_truncate(line, line->len - (line->len > 1 && line->str[line->len - 2] == ' ' ? 2 : 1));
-    return line;
-}
-
-/* Digits that end at *end: moves it to their start. */
-static gboolean
-back_digits(const GString *line, gsize *end)
-{
-    gsize at = *end;
-
-    while (at > 0 && g_ascii_isdigit(line->str[at - 1]))
-        at--;
-    if (at == *end)
-        return FALSE;
-    *end = at;
-    return TRUE;
-}
-
-static gboolean
-back_text(const GString *line, gsize *end, const char *text)
-{
-    gsize len = strlen(text);
-
-    if (*end < len || memcmp(line->str + *end - len, text, len) != 0)
-        return FALSE;
-    *end -= len;
-    return TRUE;
-}
-
-static gboolean
-back_name(const GString *line, gsize *end, const char *const *names)
-{
-    for (guint i = 0; names[i] != NULL; i++)
-        if (back_text(line, end, names[i]))
-            return TRUE;
-    return FALSE;
-}
-
-/* hh:mm or hh:mm:ss */
-static gboolean
-back_time(const GString *line, gsize *end)
-{
-    gsize at;
-
-    if (!back_digits(line, end) || !back_text(line, end, ":") || !back_digits(line, end))
-        return FALSE;
-    at = *end;
-    if (back_text(line, &at, ":") && back_digits(line, &at))
-        *end = at;
-    return TRUE;
-}
-
-static gboolean
-back_separator(const GString *line, gsize *end)
-{
-    gsize at = *end;
-
-    while (at > 0 && (line->str[at - 1] == ' ' || line->str[at - 1] == ';'))
-        at--;
-    if (at == *end)
-        return FALSE;
-    *end = at;
-    return TRUE;
-}
-
-/* "; Tue, 23 May 2006 13:06:35 -0400" at the end, read from behind */
-static void
-cut_date(GString *line)
-{
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul",
-                                         "Aug", "Sep", "Oct", "Nov", "Dec", NULL};
-    static const char *const days[] = {"Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, ", "Sun, ", NULL};
-    gsize end = line->len, with_day;
-
-    while (end > 0 && line->str[end - 1] != ' ')
-        end--;
-    if (end == line->len || !back_text(line, &end, " ") || !back_time(line, &end) ||
-        !back_text(line, &end, " ") || !back_digits(line, &end) || !back_text(line, &end, " ") ||
-        !back_name(line, &end, months) || !back_text(line, &end, " ") || !back_digits(line, &end))
-        return;
-    with_day = end;
-    if (back_name(line, &with_day, days) && back_separator(line, &with_day))
-        end = with_day;
-    else if (!back_separator(line, &end))
-        return;
-    g_string_truncate(line, end);
-}
-
-/* "])by x": some forget the blank. */
-static void
-mend_by(GString *line)
-{
-    const char *found = memmem(line->str, line->len, ")by ", 4);
-
-    if (found != NULL)
-        g_string_insert_c(line, found - line->str + 1, ' ');
-}
-
 /* Lines that are no handover, or one without an address. */
 static gboolean
 is_of_no_use(const struct reading *r)
@@ -320,9 +76,9 @@ is_of_no_use(const struct reading *r)
     if (g_ascii_strncasecmp(r->line->str, "from ", 5) != 0 &&
         g_ascii_strncasecmp(r->line->str, "(from ", 6) != 0)
         return TRUE;
-    if (matches(r, forms()->local, NULL))
+    if (matches(r, received_compiled()->local, NULL))
         return TRUE;
-    if (!matches(r, forms()->no_ip, &match))
+    if (!matches(r, received_compiled()->no_ip, &match))
         return FALSE;
     name = r->line->str + match.slot[FORM_X].start;
     len = match.slot[FORM_X].end - match.slot[FORM_X].start;
@@ -354,7 +110,7 @@ expand_auth(struct reading *r, const char *name, const struct form_match *match)
 static void
 find_auth(struct reading *r)
 {
-    const struct forms *f = forms();
+    const struct forms *f = received_compiled();
     struct form_match match;
 
     for (guint i = 0; i < received_auths_len; i++) {
@@ -370,7 +126,7 @@ find_auth(struct reading *r)
 static void
 find_common(struct reading *r)
 {
-    const struct forms *f = forms();
+    const struct forms *f = received_compiled();
     struct form_match match;
 
     if (matches(r, f->id, &match))
@@ -449,9 +205,9 @@ take_xmail(struct reading *r, const struct form_match *match)
 
     /* An address in brackets keeps its "IPv6:". */
     r->keep_v6_prefix = match->slot[FORM_IP].start > 0 && r->line->str[match->slot[FORM_IP].start - 1] == '[';
-    if (matches(r, forms()->xmail_id, &more))
+    if (matches(r, received_compiled()->xmail_id, &more))
         take(r, &more, FORM_ID, r->id);
-    if (matches(r, forms()->xmail_from, &more))
+    if (matches(r, received_compiled()->xmail_from, &more))
         take_envfrom(r, &more);
 }
 
@@ -505,7 +261,7 @@ take_hop(struct reading *r, const struct compiled *c, const struct form_match *m
     }
     if (c->traits & RECEIVED_XMAIL)
         take_xmail(r, match);
-    if ((c->traits & RECEIVED_HOTMAIL) && matches(r, forms()->ip_first, &more))
+    if ((c->traits & RECEIVED_HOTMAIL) && matches(r, received_compiled()->ip_first, &more))
         take(r, &more, FORM_IP, r->ip);
     if (c->traits & RECEIVED_SOFT_DNS)
         take_soft_dns(r, match);
@@ -554,7 +310,7 @@ try_forms(struct reading *r, const struct compiled *list, guint n)
 static enum outcome
 try_exim_bits(struct reading *r)
 {
-    const struct forms *f = forms();
+    const struct forms *f = received_compiled();
     struct form_match match;
 
     if (matches(r, f->exim_rdns, &match))
@@ -572,7 +328,7 @@ try_exim_bits(struct reading *r)
 static enum outcome
 try_families(struct reading *r)
 {
-    const struct forms *f = forms();
+    const struct forms *f = received_compiled();
 
     for (guint i = 0; i < received_families_len; i++) {
         enum outcome outcome;
@@ -603,9 +359,9 @@ try_guarded(struct reading *r, const struct compiled *list, guint n, struct line
 static enum outcome
 try_qmail(struct reading *r)
 {
-    if (!matches(r, forms()->qmail, NULL))
+    if (!matches(r, received_compiled()->qmail, NULL))
         return GO_ON;
-    try_forms(r, forms()->qmails, received_qmail_len);
+    try_forms(r, received_compiled()->qmails, received_qmail_len);
     /* The name comes from the daemon that calls qmail: "unknown" when it has none or doesn't ask. */
     if (r->rdns->len == 7 && memcmp(r->rdns->str, "unknown", 7) == 0)
         g_string_truncate(r->rdns, 0);
@@ -636,7 +392,7 @@ guess_helo(struct reading *r)
 static enum outcome
 read_usual(struct reading *r)
 {
-    const struct forms *f = forms();
+    const struct forms *f = received_compiled();
     enum outcome outcome;
     struct form_match match;
 
@@ -685,13 +441,13 @@ find_bracketed_ip(struct reading *r)
 static enum outcome
 read_line(struct reading *r)
 {
-    const struct forms *f = forms();
+    const struct forms *f = received_compiled();
     enum outcome outcome = GO_ON;
 
     if (is_of_no_use(r))
         return IGNORED;
-    cut_date(r->line);
-    mend_by(r->line);
+    received_cut_date(r->line);
+    received_mend_by(r->line);
     find_common(r);
     if (starts(r, "from ")) {
         g_string_erase(r->line, 0, 5);
@@ -825,7 +581,7 @@ spam_relay_free(struct spam_relay *relay)
 enum received_result
 received_line_parse(const char *line, gsize len, struct spam_relay **relay_r, struct received_notes *notes)
 {
-    struct reading r = {.line = squeezed(line, len), .notes = notes};
+    struct reading r = {.line = received_squeezed(line, len), .notes = notes};
     GString **fields[] = {&r.ip, &r.rdns, &r.helo, &r.by, &r.id, &r.ident, &r.auth};
     enum outcome outcome;
 
