@@ -363,24 +363,5 @@ answer(const struct uris_settings *settings, const json_t *item)
 int
 main(int argc, char **argv)
 {
-    g_autofree char *line = NULL;
-    size_t size = 0;
-
-    if (argc != 3)
-        return 2;
-    struct registry *registry = spam_json_registry(argv[1]);
-    struct uri_redirectors *redirectors = spam_json_redirectors(argv[2]);
-    const struct uris_settings settings = {registry, redirectors};
-    while (getline(&line, &size, stdin) > 0) {
-        json_error_t error;
-        json_t *item = json_loads(line, 0, &error);
-
-        if (item == NULL)
-            g_error("%s", error.text);
-        answer(&settings, item);
-        json_decref(item);
-    }
-    uri_redirectors_free(&redirectors);
-    registry_free(&registry);
-    return 0;
+    return spam_json_main(argc, argv, answer);
 }

@@ -17,3 +17,8 @@ struct registry *spam_json_registry(const char *path);
 
 /* Patterns, one a line. Ends the program on errors. */
 struct uri_redirectors *spam_json_redirectors(const char *path);
+
+/* The driver of a stage: its arguments are a rule file of domains and a file of redirector patterns; answer is called for each JSON line of
+ * standard input, and prints. The exit status. */
+typedef void spam_json_answer(const struct uris_settings *settings, const json_t *item);
+int spam_json_main(int argc, char **argv, spam_json_answer *answer);
