@@ -22,7 +22,7 @@ cut(const char **at, const char *end, const char *separator)
 }
 
 /* A part; its bytes are a copy of their own, which joins kept. */
-static struct spam_part
+static struct eval_part
 next_part(const char **at, const char *end, GPtrArray *kept)
 {
     char *line = cut(at, end, "\n");
@@ -31,7 +31,7 @@ next_part(const char **at, const char *end, GPtrArray *kept)
     const char *found = memmem(*at, (gsize)(end - *at), "\n--\n", 4), *stop = found != NULL ? found + 1 : end;
     gsize length = (gsize)(stop - *at);
     char *bytes = g_memdup2(*at, length);
-    struct spam_part part = {.type = count > 0 ? fields[0] : "",
+    struct eval_part part = {.type = count > 0 ? fields[0] : "",
                              .is_leaf = TRUE,
                              .encoding = count > 2 ? fields[2] : "",
                              .disposition = count > 3 ? fields[3] : "",
@@ -52,7 +52,7 @@ next_part(const char **at, const char *end, GPtrArray *kept)
 }
 
 static void
-check(struct spam_parts parts)
+check(struct eval_parts parts)
 {
     static const char *const locales[] = {"en", NULL};
     const struct perl_text *text = &parts.part[0].raw;
@@ -83,20 +83,20 @@ int
 LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
 {
     g_autoptr(GPtrArray) kept = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(GArray) parts = g_array_new(FALSE, FALSE, sizeof(struct spam_part));
+    g_autoptr(GArray) parts = g_array_new(FALSE, FALSE, sizeof(struct eval_part));
     const char *at = (const char *)data, *end = at + size;
 
     while (at < end && parts->len < PARTS_MAX) {
-        struct spam_part part = next_part(&at, end, kept);
+        struct eval_part part = next_part(&at, end, kept);
         g_array_append_val(parts, part);
     }
     if (parts->len == 0)
         return 0;
-    struct spam_part *first = &g_array_index(parts, struct spam_part, 0);
+    struct eval_part *first = &g_array_index(parts, struct eval_part, 0);
     if (g_str_has_prefix(first->type, "multipart/")) {
         first->below = parts->len - 1;
         first->is_leaf = parts->len == 1;
     }
-    check((struct spam_parts){(const struct spam_part *)parts->data, parts->len});
+    check((struct eval_parts){(const struct eval_part *)parts->data, parts->len});
     return 0;
 }

@@ -20,7 +20,7 @@ struct message {
     const struct uris_settings *settings;
     GPtrArray *kept;
     GArray *texts, *raw_texts, *parts_array, *html;
-    struct spam_parts parts;
+    struct eval_parts parts;
     struct uris *uris;
     GPtrArray *all;
     const char *content_type; /* or NULL */
@@ -80,10 +80,10 @@ octets_text(const json_t *value, GPtrArray *kept)
     return (struct perl_text){bytes, length, FALSE};
 }
 
-static struct spam_part
+static struct eval_part
 part_of(const json_t *value, GPtrArray *kept)
 {
-    struct spam_part part = {
+    struct eval_part part = {
         .type = octets(json_object_get(value, "type"), kept),
         .declared_type = octets(json_object_get(value, "declared"), kept),
         .charset = octets(json_object_get(value, "charset"), kept),
@@ -129,13 +129,13 @@ message_new(const struct uris_settings *settings, const json_t *item)
     message->kept = g_ptr_array_new_with_free_func(g_free);
     message->texts = spam_json_texts(json_object_get(item, "texts"), message->kept);
     message->raw_texts = spam_json_texts(json_object_get(item, "rawtexts"), message->kept);
-    message->parts_array = g_array_new(FALSE, FALSE, sizeof(struct spam_part));
+    message->parts_array = g_array_new(FALSE, FALSE, sizeof(struct eval_part));
     json_array_foreach(json_object_get(item, "parts"), i, value)
     {
-        struct spam_part part = part_of(value, message->kept);
+        struct eval_part part = part_of(value, message->kept);
         g_array_append_val(message->parts_array, part);
     }
-    message->parts = (struct spam_parts){(const struct spam_part *)message->parts_array->data, message->parts_array->len};
+    message->parts = (struct eval_parts){(const struct eval_part *)message->parts_array->data, message->parts_array->len};
     message->uris = uris_new();
     uris_add_texts(message->uris, settings, (const struct perl_text *)message->texts->data, message->texts->len);
     read_html(message, json_object_get(item, "html"));

@@ -60,12 +60,12 @@ words_left(GHashTable *html, GHashTable *plain)
 }
 
 static void
-compare_alternatives(const struct spam_part *part, struct body_difference *difference)
+compare_alternatives(const struct eval_part *part, struct body_difference *difference)
 {
     g_autoptr(GHashTable) html = word_counts(), plain = word_counts();
     guint total;
 
-    for (const struct spam_part *text = part; text <= part + part->below; text++) {
+    for (const struct eval_part *text = part; text <= part + part->below; text++) {
         if (!type_starts(text->type, "text") || text->rendered_type == NULL)
             continue;
         if (strcmp(text->rendered_type, "text/html") != 0) {
@@ -86,7 +86,7 @@ compare_alternatives(const struct spam_part *part, struct body_difference *diffe
 
 /* Exchange's meeting requests: HTML and a calendar. */
 static gboolean
-is_meeting_request(struct spam_parts parts)
+is_meeting_request(struct eval_parts parts)
 {
     return parts.count == 3 && parts.part[0].below == 2 && parts.part[1].below == 0 &&
            strcmp(parts.part[0].type, "multipart/alternative") == 0 && strcmp(parts.part[1].type, "text/html") == 0 &&
@@ -94,7 +94,7 @@ is_meeting_request(struct spam_parts parts)
 }
 
 struct body_difference
-body_eval_difference(struct spam_parts parts)
+body_eval_difference(struct eval_parts parts)
 {
     struct body_difference difference = {0};
 
@@ -187,9 +187,9 @@ is_signature_mark(struct perl_text text, gsize at, gsize *end_r)
 }
 
 gboolean
-body_eval_signature(struct spam_parts parts, struct body_signature *signature_r)
+body_eval_signature(struct eval_parts parts, struct body_signature *signature_r)
 {
-    const struct spam_part *part = NULL;
+    const struct eval_part *part = NULL;
 
     for (gsize i = 0; i < parts.count && part == NULL; i++)
         if (g_str_has_prefix(parts.part[i].type, "text/plain"))

@@ -8,7 +8,7 @@ struct body_difference {
     guint html, plain; /* different words, of the last one that has HTML words */
 };
 
-struct body_difference body_eval_difference(struct spam_parts parts);
+struct body_difference body_eval_difference(struct eval_parts parts);
 
 /* multipart_alternative_difference(min, max); max is INFINITY for "undef". */
 gboolean body_eval_differs(const struct body_difference *difference, double min, double max);
@@ -27,7 +27,7 @@ int body_eval_vertical_words(const struct perl_text *texts, gsize count);
 gboolean body_eval_vertical_words_within(int percent, double min, double max);
 
 /* check_stock_info: how many different headings of stock tips the first text/plain part has. */
-guint body_eval_stock_info(struct spam_parts parts);
+guint body_eval_stock_info(struct eval_parts parts);
 
 /* plaintext_body_length and others: the first text/plain part, split by its last signature ("-- "). FALSE, with nothing set,
  * where there is none. ratio is 1000000 without signature. */
@@ -35,4 +35,4 @@ struct body_signature {
     gsize body, signature; /* bytes */
     double ratio;
 };
-gboolean body_eval_signature(struct spam_parts parts, struct body_signature *signature_r);
+gboolean body_eval_signature(struct eval_parts parts, struct body_signature *signature_r);

@@ -100,7 +100,7 @@ kind_of(const char *type, enum image_kind *kind_r)
 }
 
 static void
-read_image(struct image_info *info, const struct spam_part *part, enum image_kind kind)
+read_image(struct image_info *info, const struct eval_part *part, enum image_kind kind)
 {
     static void (*const measure[IMAGE_KINDS])(const guint8 *, gsize, struct image_size *) = {measure_gif, measure_png,
                                                                                              measure_jpeg};
@@ -117,7 +117,7 @@ read_image(struct image_info *info, const struct spam_part *part, enum image_kin
 }
 
 void
-image_info_init(struct image_info *info, struct spam_parts parts)
+image_info_init(struct image_info *info, struct eval_parts parts)
 {
     *info = (struct image_info){.sizes = g_array_new(FALSE, FALSE, sizeof(struct image_size)),
                                 .names = g_ptr_array_new_with_free_func(g_free)};

@@ -16,7 +16,7 @@ struct image_info {
     GPtrArray *names; /* char *: of images with a size */
 };
 
-void image_info_init(struct image_info *info, struct spam_parts parts);
+void image_info_init(struct image_info *info, struct eval_parts parts);
 void image_info_clear(struct image_info *info);
 
 /* kind is "gif", "png", "jpeg" or "all"; any other never hits. NAN stands for an argument that the rule leaves out. */

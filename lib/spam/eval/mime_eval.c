@@ -250,16 +250,16 @@ is_fine_in_alternative(const char *type)
 }
 
 gboolean
-mime_eval_alternative_non_text(struct spam_parts parts)
+mime_eval_alternative_non_text(struct eval_parts parts)
 {
     for (gsize i = 0; i < parts.count; i++) {
-        const struct spam_part *part = &parts.part[i];
+        const struct eval_part *part = &parts.part[i];
 
         if (strcmp(part->type, "multipart/alternative") != 0)
             continue;
         if (part->is_leaf)
             return TRUE;
-        for (const struct spam_part *child = part + 1; child <= part + part->below; child += 1 + child->below)
+        for (const struct eval_part *child = part + 1; child <= part + part->below; child += 1 + child->below)
             if (child->is_leaf && *child->type != '\0' && !is_fine_in_alternative(child->type))
                 return TRUE;
     }
@@ -267,12 +267,12 @@ mime_eval_alternative_non_text(struct spam_parts parts)
 }
 
 gsize
-mime_eval_base64_length(struct spam_parts parts)
+mime_eval_base64_length(struct eval_parts parts)
 {
     gsize longest = 0;
 
     for (gsize i = 0; i < parts.count; i++) {
-        const struct spam_part *part = &parts.part[i];
+        const struct eval_part *part = &parts.part[i];
         gsize start = 0;
 
         if (!part->is_leaf || *part->type == '\0' || strcmp(part->declared_type, "application/ics") == 0 ||

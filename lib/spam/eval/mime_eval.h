@@ -14,7 +14,7 @@ struct mime_facts {
 
 /* locales: ok_locales of the settings and the process' own locale, ending with NULL; NULL stands for "all". has_open_boundary:
  * whether some boundary has no end (the tree knows). */
-void mime_facts_init(struct mime_facts *facts, struct spam_parts parts, const char *const *locales, gboolean has_open_boundary);
+void mime_facts_init(struct mime_facts *facts, struct eval_parts parts, const char *const *locales, gboolean has_open_boundary);
 void mime_facts_clear(struct mime_facts *facts);
 
 /* check_for_mime(name) */
@@ -42,7 +42,7 @@ gboolean mime_eval_faraway_charset(const char *content_type, const struct perl_t
 double mime_eval_uppercase(const struct mime_facts *facts, const char *content_type, const struct perl_text *body, gsize count);
 
 /* check_ma_non_text: multipart/alternative with a part that is no text. */
-gboolean mime_eval_alternative_non_text(struct spam_parts parts);
+gboolean mime_eval_alternative_non_text(struct eval_parts parts);
 
 /* check_base64_length: the longest line of base64 parts, with its line break; 0 where there is none. */
-gsize mime_eval_base64_length(struct spam_parts parts);
+gsize mime_eval_base64_length(struct eval_parts parts);

@@ -247,7 +247,7 @@ note_size(struct counts *counts, const struct fields *fields, struct perl_text r
 }
 
 static void
-read_part(struct counts *counts, const struct spam_part *part, const char *const *locales)
+read_part(struct counts *counts, const struct eval_part *part, const char *const *locales)
 {
     struct fields fields = {.type = part->declared_type,
                             .charset = part->charset != NULL ? g_ascii_strdown(part->charset, -1) : NULL,
@@ -266,7 +266,7 @@ read_part(struct counts *counts, const struct spam_part *part, const char *const
 }
 
 void
-mime_facts_init(struct mime_facts *facts, struct spam_parts parts, const char *const *locales, gboolean has_open_boundary)
+mime_facts_init(struct mime_facts *facts, struct eval_parts parts, const char *const *locales, gboolean has_open_boundary)
 {
     struct counts counts = {.facts = facts, .text_size = -1, .html_size = -1};
 

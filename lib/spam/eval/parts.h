@@ -5,7 +5,7 @@
 #pragma once
 #include "lib/spam/view/perl_text.h"
 
-struct spam_part {
+struct eval_part {
     const char *type;          /* as the tree has it: "text/plain", "multipart/digest" */
     const char *declared_type; /* of the last Content-Type field alone (parse_content_type) */
     const char *charset;       /* of that field; NULL where it has none */
@@ -21,7 +21,7 @@ struct spam_part {
     struct perl_text rendered;
 };
 
-struct spam_parts {
-    const struct spam_part *part;
+struct eval_parts {
+    const struct eval_part *part;
     gsize count;
 };

@@ -121,7 +121,7 @@ piece_end(struct perl_text text, gsize from)
 }
 
 guint
-body_eval_stock_info(struct spam_parts parts)
+body_eval_stock_info(struct eval_parts parts)
 {
     g_autoptr(GHashTable) hits = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 

@@ -21,12 +21,12 @@ text_of(const char *text)
 }
 
 /* A leaf with what most tests need. */
-static struct spam_part
+static struct eval_part
 leaf(const char *type, const char *encoding, const char *raw)
 {
     const gboolean is_text = strcmp(type, "text/plain") == 0 || strcmp(type, "text/html") == 0;
 
-    return (struct spam_part){.type = type,
+    return (struct eval_part){.type = type,
                               .declared_type = type,
                               .encoding = encoding,
                               .disposition = "",
@@ -37,16 +37,16 @@ leaf(const char *type, const char *encoding, const char *raw)
                               .rendered = text_of(raw)};
 }
 
-static struct spam_part
+static struct eval_part
 multipart(const char *type, guint below)
 {
-    return (struct spam_part){.type = type, .declared_type = type, .encoding = "", .disposition = "", .below = below};
+    return (struct eval_part){.type = type, .declared_type = type, .encoding = "", .disposition = "", .below = below};
 }
 
-static struct spam_parts
-parts_of(const struct spam_part *parts, gsize count)
+static struct eval_parts
+parts_of(const struct eval_part *parts, gsize count)
 {
-    return (struct spam_parts){parts, count};
+    return (struct eval_parts){parts, count};
 }
 
 static gboolean
@@ -165,7 +165,7 @@ test_uri_detail(void **state)
 static void
 test_difference(void **state)
 {
-    struct spam_part parts[] = {multipart("multipart/alternative", 2), leaf("text/plain", "", "one two two - *"),
+    struct eval_part parts[] = {multipart("multipart/alternative", 2), leaf("text/plain", "", "one two two - *"),
                                 leaf("text/html", "", "one two two two three!")};
     struct body_difference difference = body_eval_difference(parts_of(parts, 3));
 
@@ -204,7 +204,7 @@ test_texts(void **state)
 static void
 test_stock_info(void **state)
 {
-    struct spam_part parts[] = {
+    struct eval_part parts[] = {
         leaf("text/plain", "", "Sym-bol: ABCD\n\n  Current Price :\n5\nCurrent price: 6\nfoo: x\nMy trade date: 1\n"),
         leaf("text/plain", "", "Target: 5\n")};
 
@@ -216,7 +216,7 @@ test_stock_info(void **state)
 static void
 test_signature(void **state)
 {
-    struct spam_part part = leaf("text/plain", "", "text\n-- \nold\n--\r\nme and you\n-- \nx");
+    struct eval_part part = leaf("text/plain", "", "text\n-- \nold\n--\r\nme and you\n-- \nx");
     struct body_signature signature;
 
     (void)state;
@@ -230,7 +230,7 @@ test_signature(void **state)
 static void
 test_mime_facts(void **state)
 {
-    struct spam_part parts[] = {multipart("multipart/alternative", 2),
+    struct eval_part parts[] = {multipart("multipart/alternative", 2),
                                 leaf("text/plain", "quoted-printable", "=41=3D=42 =20\nplain\rcaf\xc3\xa9\n"),
                                 leaf("text/html", "base64", "AAAA\n")};
     struct mime_facts facts;
@@ -286,7 +286,7 @@ test_charsets(void **state)
 static void
 test_structure(void **state)
 {
-    struct spam_part parts[] = {multipart("multipart/alternative", 3), leaf("text/plain", "", "x"),
+    struct eval_part parts[] = {multipart("multipart/alternative", 3), leaf("text/plain", "", "x"),
                                 multipart("multipart/related", 1), leaf("image/gif", "base64", "AAAAAAAA\nAA\n")};
 
     (void)state;
@@ -299,7 +299,7 @@ test_structure(void **state)
 static void
 assert_size(const char *type, const char *bytes, gsize length, guint height, guint width)
 {
-    struct spam_part part = leaf(type, "BASE64", "");
+    struct eval_part part = leaf(type, "BASE64", "");
     struct image_info info;
 
     part.decoded = (struct perl_text){bytes, length, FALSE};
