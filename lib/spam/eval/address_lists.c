@@ -1,6 +1,7 @@
 /* address_lists.c: lists of addresses, with and without the hosts that they must come from. */
 #include "lib/spam/eval/address_lists.h"
 #include <string.h>
+#include "lib/spam/view/bytes.h"
 
 /* ---- addresses ---- */
 
@@ -24,9 +25,9 @@ address_list_new(const struct spam_ruleset *ruleset, const char *name)
 static gboolean
 has_address(const struct glob_list *list, const GString *address)
 {
-    g_autofree char *low = g_ascii_strdown(address->str, (gssize)address->len);
+    g_autoptr(GString) low = bytes_lower(address->str, address->len);
 
-    return glob_list_has(list, low, address->len);
+    return glob_list_has(list, low->str, low->len);
 }
 
 gboolean
@@ -224,10 +225,10 @@ received_list_check(const struct received_list *list, const struct glob_list *pl
             return 1;
         if (relays->untrusted->len + relays->trusted->len == 0)
             continue;
-        g_autofree char *low = g_ascii_strdown(address->str, (gssize)address->len);
-        if (glob_list_find(list->globs, low, address->len, entry_fits, &check))
+        g_autoptr(GString) low = bytes_lower(address->str, address->len);
+        if (glob_list_find(list->globs, low->str, low->len, entry_fits, &check))
             return 1;
-        if (check.listed && !glob_list_has(allows, low, address->len))
+        if (check.listed && !glob_list_has(allows, low->str, low->len))
             found = -1;
     }
     return found;

@@ -1,6 +1,7 @@
 /* uri_hosts.c: hosts of URIs, and subjects, that lists name. */
 #include <string.h>
 #include "lib/spam/eval/address_lists.h"
+#include "lib/spam/view/bytes.h"
 
 #define DOMAINS_MAX 11 /* of a host: the last ones, down to the top */
 
@@ -19,11 +20,12 @@ is_listed(GHashTable *list, const char *host)
         verdict = g_hash_table_lookup(list, address);
         return verdict != NULL && *verdict == '1';
     }
-    if (length > 0 && host[strspn(host, "0123456789.")] == '\0' && registry_is_ip(host, length))
-        domain = NULL;
     for (const char *dot = host; (dot = strchr(dot, '.')) != NULL; dot++)
         labels++;
-    verdict = domain == NULL ? g_hash_table_lookup(list, host) : NULL;
+    if (labels == 4 && host[strspn(host, "0123456789.")] == '\0') { /* an address has no domains */
+        verdict = g_hash_table_lookup(list, host);
+        domain = NULL;
+    }
     while (domain != NULL && *host != '\0') {
         if (labels-- <= DOMAINS_MAX && (verdict = g_hash_table_lookup(list, domain)) != NULL)
             break;
@@ -63,7 +65,7 @@ line_has(const char *glob, const char *line, gsize length)
 gboolean
 subject_is_listed(GHashTable *subjects, const char *subject, gsize length)
 {
-    g_autofree char *low = g_ascii_strdown(subject, (gssize)length);
+    g_autoptr(GString) low = bytes_lower(subject, length);
     GHashTableIter iter;
     gpointer glob;
 
@@ -72,9 +74,9 @@ subject_is_listed(GHashTable *subjects, const char *subject, gsize length)
     g_hash_table_iter_init(&iter, subjects);
     while (g_hash_table_iter_next(&iter, &glob, NULL))
         for (gsize at = 0, end; at <= length; at = end + 1) {
-            const char *line_end = memchr(low + at, '\n', length - at);
-            end = line_end != NULL ? (gsize)(line_end - low) : length;
-            if (line_has(glob, low + at, end - at))
+            const char *line_end = memchr(low->str + at, '\n', length - at);
+            end = line_end != NULL ? (gsize)(line_end - low->str) : length;
+            if (line_has(glob, low->str + at, end - at))
                 return TRUE;
         }
     return FALSE;

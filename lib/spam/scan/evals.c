@@ -13,9 +13,11 @@ struct eval_bindings {
     const struct view_settings *settings;
     struct binding *by_rule; /* by rule index */
     guint count;
+    struct eval_lists *lists;
 };
 
-static const struct eval_entry *const tables[] = {evals_of_texts, evals_of_parts, evals_of_html, evals_of_uris};
+static const struct eval_entry *const tables[] = {evals_of_texts, evals_of_parts, evals_of_html,
+                                                evals_of_uris,  evals_of_lists, evals_of_freemail, evals_of_plugins};
 
 /* ---- bindings ---- */
 
@@ -38,6 +40,7 @@ eval_bindings_new(const struct view_settings *settings)
     const GPtrArray *rules = settings->ruleset->rules;
 
     self->settings = settings;
+    self->lists = eval_lists_new(settings);
     self->count = rules->len;
     self->by_rule = g_new0(struct binding, rules->len + 1);
     for (guint i = 0; i < rules->len; i++) {
@@ -48,6 +51,8 @@ eval_bindings_new(const struct view_settings *settings)
         binding->entry = g_hash_table_lookup(by_name, rule->function);
         if (binding->entry == NULL && header_eval_find(rule->function) != NULL)
             binding->entry = &eval_of_header_function;
+        if (rule->mimeheader != NULL)
+            binding->entry = &eval_of_mime_header;
         if (binding->entry != NULL && binding->entry->prepare != NULL)
             binding->prepared = binding->entry->prepare(settings, rule);
     }
@@ -65,6 +70,7 @@ eval_bindings_free(struct eval_bindings **bindings)
         if (self->by_rule[i].prepared != NULL && self->by_rule[i].entry->prepared_free != NULL)
             self->by_rule[i].entry->prepared_free(self->by_rule[i].prepared);
     g_free(self->by_rule);
+    eval_lists_free(&self->lists);
     g_free(self);
 }
 
@@ -72,6 +78,12 @@ gboolean
 eval_bindings_has(const struct eval_bindings *bindings, const struct spam_rule *rule)
 {
     return bindings->by_rule[rule->index].entry != NULL;
+}
+
+const struct eval_lists *
+eval_bindings_lists(const struct eval_bindings *bindings)
+{
+    return bindings->lists;
 }
 
 /* ---- arguments ---- */
@@ -112,6 +124,7 @@ void
 eval_context_clear(struct eval_context *context)
 {
     header_eval_free(context->header);
+    eval_list_state_free(context->lists);
     if (context->mime_known)
         mime_facts_clear(&context->mime);
     if (context->images_known)
@@ -144,6 +157,14 @@ eval_context_header(struct eval_context *context)
         context->header = header_eval_new(&context->header_options);
     }
     return context->header;
+}
+
+struct eval_list_state *
+eval_context_lists(struct eval_context *context)
+{
+    if (context->lists == NULL)
+        context->lists = eval_list_state_new(context->bindings->lists, context->view, context->matcher);
+    return context->lists;
 }
 
 const struct mime_facts *

@@ -18,8 +18,10 @@ struct eval_entry {
 
 /* Of all functions that header_eval_find knows. */
 extern const struct eval_entry eval_of_header_function;
+extern const struct eval_entry eval_of_mime_header; /* of all mimeheader rules */
 /* Each ends with a name of NULL. */
-extern const struct eval_entry evals_of_texts[], evals_of_parts[], evals_of_html[], evals_of_uris[];
+extern const struct eval_entry evals_of_texts[], evals_of_parts[], evals_of_html[], evals_of_uris[], evals_of_lists[],
+    evals_of_freemail[], evals_of_plugins[];
 
 /* The n-th argument from 0; NULL, or NAN, when the rule has none. */
 const char *eval_arg(const struct eval_call *call, guint n);
