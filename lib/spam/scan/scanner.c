@@ -217,3 +217,17 @@ scan_result_clear(struct scan_result *result)
     scanner_unref(result->scanner);
     *result = (struct scan_result){0};
 }
+
+GBytes *
+scan_result_why(const struct scan_result *result, const struct spam_rule *rule)
+{
+    struct worker *worker = worker_take(result->scanner);
+    struct eval_context context;
+    GBytes *why;
+
+    eval_context_init(&context, result->scanner->bindings, result->view, worker->matcher, 0);
+    why = engine_why(worker->engine, &source, &context, &result->engine, rule);
+    eval_context_clear(&context);
+    worker_give(result->scanner, worker);
+    return why;
+}
