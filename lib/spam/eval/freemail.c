@@ -147,14 +147,18 @@ add_links(struct addresses *all, const struct freemail *freemail, const struct u
 
 /* FALSE when there are enough. */
 static gboolean
-add_text(struct addresses *all, const struct freemail *freemail, struct perl_text text)
+add_text(struct addresses *all, const struct freemail_message *message, struct perl_text text, gsize index)
 {
+    const struct registry *registry = message->freemail->registry;
     struct mail_found found;
 
-    if (memchr(text.at, '@', text.length) == NULL)
+    if (memchr(text.at, '@', text.length) == NULL && memmem(text.at, text.length, "%40", 3) == NULL)
         return TRUE;
-    g_autoptr(GString) stripped = mail_scan_stripped(freemail->registry, text.at, text.length);
-    struct mail_scan scan = {stripped->str, stripped->len, freemail->registry, 0};
+    g_autoptr(GString) stripped = mail_scan_stripped(registry, text.at, text.length);
+    struct mail_scan scan = {stripped->str, stripped->len, registry, 0};
+    gboolean same = stripped->len == text.length && memcmp(stripped->str, text.at, text.length) == 0;
+    if (!same && message->replace != NULL)
+        message->replace(message->data, index, stripped);
     while (mail_scan_next(&scan, &found)) {
         add_address(all, stripped->str, found);
         if (all->list->len >= FREEMAIL_BODY_MAX)
@@ -199,7 +203,7 @@ read_body(struct freemail_message *message)
     all.seen = g_hash_table_new((GHashFunc)g_string_hash, (GEqualFunc)g_string_equal);
     add_links(&all, message->freemail, message->uris(message->data));
     texts = message->texts(message->data, &count);
-    for (gsize i = 0; i < count && add_text(&all, message->freemail, texts[i]); i++)
+    for (gsize i = 0; i < count && add_text(&all, message, texts[i], i); i++)
         ;
     keep_freemails(message, all.list);
     g_hash_table_unref(all.seen);

@@ -23,6 +23,9 @@ struct freemail_message {
     const struct spam_headers *headers;
     const struct uris *(*uris)(gpointer data);
     const struct perl_text *(*texts)(gpointer data, gsize *count_r); /* the body's paragraphs */
+    /* Told of paragraphs that read otherwise now: SpamAssassin takes addresses that are only quoted out of the body while it looks for
+     * others, and body rules see it so. texts' index may be overwritten. May be NULL. */
+    void (*replace)(gpointer data, gsize index, const GString *text);
     gpointer data;
     struct matcher *matcher; /* of the thread, for the rules' patterns */
     gboolean body_read, body_skipped;

@@ -13,6 +13,9 @@ eval_lists_new(const struct view_settings *settings)
     lists->allows_relays = address_list_new(ruleset, "welcomelist_allows_relays");
     lists->bounce_relays = address_list_new(ruleset, "welcomelist_bounce_relays");
     lists->freemail = freemail_new(ruleset, settings->registry);
+    lists->from_name = from_name_settings_new(ruleset, settings->registry);
+    if (rules_plugin_loaded(ruleset, "Phishing"))
+        lists->phishing = phishing_feeds_new(ruleset, settings->registry);
     return lists;
 }
 
@@ -29,6 +32,8 @@ eval_lists_free(struct eval_lists **lists)
     glob_list_free(self->allows_relays);
     glob_list_free(self->bounce_relays);
     freemail_free(self->freemail);
+    from_name_settings_free(self->from_name);
+    phishing_feeds_free(self->phishing);
     g_free(self);
 }
 
@@ -44,13 +49,20 @@ view_texts(gpointer view, gsize *count_r)
     return message_view_body_texts(view, count_r);
 }
 
+static void
+view_replace(gpointer view, gsize index, const GString *text)
+{
+    message_view_replace_body(view, index, text);
+}
+
 struct eval_list_state *
 eval_list_state_new(const struct eval_lists *lists, struct message_view *view, struct matcher *matcher)
 {
     struct eval_list_state *state = g_new0(struct eval_list_state, 1);
 
     state->freemail = (struct freemail_message){.freemail = lists->freemail, .headers = message_view_headers(view),
-                                                .uris = view_uris, .texts = view_texts, .data = view, .matcher = matcher};
+                                                .uris = view_uris, .texts = view_texts, .replace = view_replace,
+                                                .data = view, .matcher = matcher};
     return state;
 }
 

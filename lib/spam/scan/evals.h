@@ -45,5 +45,7 @@ struct eval_list_state *eval_context_lists(struct eval_context *context);
 const struct mime_facts *eval_context_mime(struct eval_context *context);
 const struct image_info *eval_context_images(struct eval_context *context);
 
+/* Runs those functions of rules of the score set that change what body rules see, as they come before them in SpamAssassin. */
+void evals_before_body(struct eval_context *context, guint score_set);
 /* The rule's value: 0 is no hit. Rules without a function never hit. */
 double evals_run(struct eval_context *context, const struct spam_rule *rule);

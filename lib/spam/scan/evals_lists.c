@@ -21,8 +21,8 @@ from_of(const struct eval_call *call)
     return state->from;
 }
 
-static const GPtrArray *
-to_of(const struct eval_call *call)
+const GPtrArray *
+eval_recipients(const struct eval_call *call)
 {
     struct eval_list_state *state = eval_context_lists(call->context);
 
@@ -76,7 +76,7 @@ from_in(const struct eval_call *call)
 static double
 to_in(const struct eval_call *call)
 {
-    return call->prepared != NULL && address_list_has_any(call->prepared, to_of(call));
+    return call->prepared != NULL && address_list_has_any(call->prepared, eval_recipients(call));
 }
 
 static double
