@@ -3,6 +3,7 @@
 #include "lib/mail/databases.h"
 #include "lib/mail/resolver.h"
 #include "milters/runtime.h"
+#include "milters/spam_scanner.h"
 
 #define SQL_CONNECTIONS_MAX 8u
 
@@ -52,6 +53,16 @@ open_dns(struct runtime *runtime, GError **error)
         runtime->dns = resolver_open(settings, error);
     runtime_unref(former);
     return runtime->dns != NULL;
+}
+
+/* The rules, when someone has messages scanned: clients of spamd's protocol. */
+static gboolean
+open_scanner(struct runtime *runtime, GError **error)
+{
+    if (*runtime->config->spam.spamd_listen == NULL)
+        return TRUE;
+    runtime->scanner = spam_scanner_open(&runtime->config->spam, error);
+    return runtime->scanner != NULL;
 }
 
 static guint
@@ -108,7 +119,8 @@ runtime_new(struct config *config, const char *instance, struct spool *spool, GE
         runtime->archive = archive_client_new(config->archive.connect, (int)config->archive.timeout);
     runtime->needs = needs_of_modules(runtime);
     open_accounts(runtime);
-    if (((runtime->needs & NEED_DNS) != 0 && !open_dns(runtime, error)) || !open_modules(runtime, error)) {
+    if (((runtime->needs & NEED_DNS) != 0 && !open_dns(runtime, error)) || !open_scanner(runtime, error) ||
+        !open_modules(runtime, error)) {
         runtime_unref(runtime);
         return NULL;
     }
@@ -139,6 +151,7 @@ runtime_unref(struct runtime *runtime)
         if (runtime->states[i] != NULL && milter_modules[i]->close != NULL)
             milter_modules[i]->close(runtime->states[i]);
     dns_unref(runtime->dns);
+    scanner_unref(runtime->scanner);
     archive_client_free(&runtime->archive);
     expander_free(&runtime->expander);
     accounts_free(&runtime->accounts);

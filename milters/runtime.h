@@ -4,6 +4,7 @@
 #pragma once
 #include "lib/base/dns.h"
 #include "lib/mail/archive_client.h"
+#include "lib/spam/scan/scanner.h"
 #include "milters/expand.h"
 #include "milters/module.h"
 #include "milters/spool.h"
@@ -20,6 +21,7 @@ struct runtime {
     struct expander *expander;
     struct dns *dns;                    /* NULL when no module needs it */
     struct archive_client *archive;     /* NULL without the archive module */
+    struct scanner *scanner;            /* NULL when nobody asks for scans */
     struct spool *spool;                /* of the process, borrowed; NULL without the archive module */
 };
 

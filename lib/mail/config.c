@@ -261,6 +261,8 @@ const struct settings_section config_sections[] = {
     SECTION(dmarc, dmarc_check,
             "DMARC's aggregate reports: what inbound mail was found to be is counted for reports to the owners of domains, and "
             "the reports that others send about ours are kept."),
+    SECTION(spam, spam_check,
+            "The spam engine, which reads SpamAssassin's rules, and the server of spamd's protocol in the milter."),
     SECTION(archive, NULL,
             "The milter's module archive. It answers the end of a message only when the message is on disk, in the "
             "archive or in the spool."),

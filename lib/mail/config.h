@@ -58,6 +58,11 @@ struct config_dmarc {               /* section "dmarc": aggregate reports, kept,
     char *path, *host, *database, *user, *password, *organisation, *contact, *from, *smtp;
     gint64 port, keep;              /* keep in milliseconds */
 };
+struct config_spam {                /* section "spam": the rules, and the server of spamd's protocol */
+    char *rules, *site_rules, *cache;
+    char **spamd_listen, **spamd_networks;
+    gint64 spamd_socket_mode, spamd_max_size, spamd_max_connections, spamd_timeout;
+};
 struct config_archived {            /* section "archived": the daemon */
     char *listen, *socket_group, *control, *metrics, *user, *dir, *master_key;
     gint64 socket_mode, segment_size, level, attachment_min, max_message, min_free, workers, index_batch,
@@ -75,6 +80,7 @@ struct config {
     struct config_auth auth;
     struct config_sign sign;
     struct config_dmarc dmarc;
+    struct config_spam spam;
     struct config_archive_module archive;
     struct config_envelope envelope;
     struct config_archived archived;
