@@ -1,5 +1,6 @@
 """spamd's protocol at postern-milter: stock spamc with every verb, the same bytes to the real spamd where it is installed, limits,
 networks, reload, restart and stop. The rules are a few of the test's own, so that both sides read the same."""
+import contextlib
 import os
 import pathlib
 import re
@@ -201,9 +202,9 @@ def test_limits(start, milter):
 
 def test_only_allowed_networks(start, milter):
     start(spamd_networks="{192.0.2.0/24}")
-    with pytest.raises(ConnectionResetError):
+    with contextlib.suppress(OSError):  # closed, or reset, as the moment has it
         assert ask(b"PING SPAMC/1.2\r\n") == b""
-        raise ConnectionResetError
+    wait_until(lambda: "is in no network" in milter.log(), what="the line in the log")
     assert "client 127.0.0.1 is in no network of spam.spamd_networks" in milter.log()
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(f"{milter.directory}/run/s/spamd.sock")

@@ -137,8 +137,13 @@ take_first_line(struct spamd_reader *reader, GString *line)
 {
     struct spamd_request *request = &reader->request;
 
+#ifdef POSTERN_PLANTED_BUGS
+    if (line->len > 0 && line->str[line->len - 1] == '\n') /* looks at what is before a line that is only its end */
+        g_string_truncate(line, line->len - (line->str[line->len - 2] == '\r' ? 2 : 1));
+#else
     if (line->len > 0 && line->str[line->len - 1] == '\n')
         g_string_truncate(line, line->len - (line->len > 1 && line->str[line->len - 2] == '\r' ? 2 : 1));
+#endif
     const char *version = find_method(line->str, &request->method);
     if (version == NULL) {
         refuse_bytes(reader, SPAMD_PROTOCOL, line->str, line->len);
