@@ -3,7 +3,6 @@
 #include "lib/mail/databases.h"
 #include "lib/mail/resolver.h"
 #include "milters/runtime.h"
-#include "milters/spam_scanner.h"
 
 #define SQL_CONNECTIONS_MAX 8u
 
@@ -55,14 +54,22 @@ open_dns(struct runtime *runtime, GError **error)
     return runtime->dns != NULL;
 }
 
-/* The rules, when someone has messages scanned: clients of spamd's protocol. */
+/* Rules are read anew at each reload; sessions that are under way end with the ones that they began with. */
 static gboolean
 open_scanner(struct runtime *runtime, GError **error)
 {
-    if (*runtime->config->spam.spamd_listen == NULL)
-        return TRUE;
-    runtime->scanner = spam_scanner_open(&runtime->config->spam, error);
+    struct runtime *former = runtime_current();
+
+    runtime->scanner = spam_rules_open(&runtime->config->spam, former != NULL && former->scanner != NULL, error);
+    runtime_unref(former);
     return runtime->scanner != NULL;
+}
+
+/* For a module, or for clients of spamd's protocol. */
+static gboolean
+needs_scanner(const struct runtime *runtime)
+{
+    return (runtime->needs & NEED_SCANNER) != 0 || *runtime->config->spam.spamd_listen != NULL;
 }
 
 static guint
@@ -119,8 +126,8 @@ runtime_new(struct config *config, const char *instance, struct spool *spool, GE
         runtime->archive = archive_client_new(config->archive.connect, (int)config->archive.timeout);
     runtime->needs = needs_of_modules(runtime);
     open_accounts(runtime);
-    if (((runtime->needs & NEED_DNS) != 0 && !open_dns(runtime, error)) || !open_scanner(runtime, error) ||
-        !open_modules(runtime, error)) {
+    if (((runtime->needs & NEED_DNS) != 0 && !open_dns(runtime, error)) ||
+        (needs_scanner(runtime) && !open_scanner(runtime, error)) || !open_modules(runtime, error)) {
         runtime_unref(runtime);
         return NULL;
     }
@@ -150,8 +157,8 @@ runtime_unref(struct runtime *runtime)
     for (guint i = 0; milter_modules[i] != NULL; i++)
         if (runtime->states[i] != NULL && milter_modules[i]->close != NULL)
             milter_modules[i]->close(runtime->states[i]);
-    dns_unref(runtime->dns);
     scanner_unref(runtime->scanner);
+    dns_unref(runtime->dns);
     archive_client_free(&runtime->archive);
     expander_free(&runtime->expander);
     accounts_free(&runtime->accounts);

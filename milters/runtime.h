@@ -4,9 +4,9 @@
 #pragma once
 #include "lib/base/dns.h"
 #include "lib/mail/archive_client.h"
-#include "lib/spam/scan/scanner.h"
 #include "milters/expand.h"
 #include "milters/module.h"
+#include "milters/spam_rules.h"
 #include "milters/spool.h"
 
 struct runtime {
@@ -20,8 +20,8 @@ struct runtime {
     struct accounts *accounts;
     struct expander *expander;
     struct dns *dns;                    /* NULL when no module needs it */
+    struct scanner *scanner;            /* NULL when neither a module nor a client of spamd's protocol needs it */
     struct archive_client *archive;     /* NULL without the archive module */
-    struct scanner *scanner;            /* NULL when nobody asks for scans */
     struct spool *spool;                /* of the process, borrowed; NULL without the archive module */
 };
 

@@ -7,6 +7,7 @@
 #include "lib/spam/scan/scan_report.h"
 #include "lib/spam/verdict/rewrite.h"
 #include "milters/runtime.h"
+#include "milters/spam_findings.h"
 
 #define LISTEN_BACKLOG 1024
 
@@ -112,13 +113,23 @@ text_for(const struct spamd_request *request, struct report *report)
     }
 }
 
+/* From how many points on it is spam: the same as for mail that comes by the milter. */
+static double
+required_points(const struct runtime *runtime)
+{
+    struct spam_levels levels;
+
+    spam_levels_get(&runtime->config->spam, rules_number(scanner_ruleset(runtime->scanner), "required_score"), NULL, &levels);
+    return (double)levels.tag2 / 1000;
+}
+
 static gboolean
 scan(gpointer data, const struct spamd_client *client, const struct spamd_request *request, struct spamd_verdict *verdict_r,
      const char **why_r)
 {
     struct runtime *runtime = runtime_current();
-    const struct scan_request scan_request = {.message = request->message->str, .length = request->message->len};
-    const struct scan_report_options options = {.client_name = client->name, .client_address = client->address};
+    struct scan_request scan_request = {.message = request->message->str, .length = request->message->len};
+    struct scan_report_options options = {.client_name = client->name, .client_address = client->address};
     struct scan_result result = {0};
 
     (void)data;
@@ -127,9 +138,11 @@ scan(gpointer data, const struct spamd_client *client, const struct spamd_reques
         runtime_unref(runtime);
         return FALSE;
     }
+    options.required = required_points(runtime);
+    scan_request.time_ms = runtime->config->spam.time_limit;
     scanner_scan(runtime->scanner, &scan_request, &result);
     struct scan_report *scanned = scan_report_new(&result, &options);
-    struct report *report = scan_report_of(scanned);
+    struct report *report = scan_report_get(scanned);
     verdict_r->is_spam = report_is_spam(report);
     verdict_r->score = report_score(report);
     verdict_r->required = report_required(report);

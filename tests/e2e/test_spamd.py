@@ -60,7 +60,7 @@ def start(milter, rules):
     """A function that starts the milter with its spamd on a port and a unix socket, and other settings."""
     def begin(**spam):
         milter.archive.start()
-        settings = {"rules": str(rules), "site_rules": str(rules / "none"),
+        settings = {"rules": str(rules), "site": str(rules / "none"), "cache": "",
                     "spamd_listen": f'{{"127.0.0.1:{PORT}", "unix:{milter.directory}/run/s/spamd.sock"}}', **spam}
         milter.start(spam=settings)
         return milter

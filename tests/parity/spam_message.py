@@ -81,7 +81,7 @@ def generated_rules(rng, texts):
         word = rng.choice(words)
         at = rng.randint(1, len(word) - 1)
         form = rng.choice(["{w}", "\\b{w}\\b", "{a}.{{0,3}}{b}", "[{c}]{b}", "(?:{a}|{v}){b}?", "{a}+{b}", "^.{{0,40}}{w}", "{w}\\s+\\w+",
-                           "(?i){w}", "{a}(?!{b})", "(?<={a}){b}", "{w}$", "\\d{{2,}}.{{0,10}}{a}", "[^a-z]{w}", "(?:{w}.*){{2}}"])
+                           "(?i){w}", "{a}(?!{b})", "(?<={a}){b}", "{w}$", "\\d{{2,}}.{{0,10}}{a}", "[^a-z]{w}", "(?:{w}.{{0,20}}){{2}}"])
         return form.format(w=word, a=word[:at], b=word[at:], c=word[0] + word[0].upper(), v=rng.choice(words))
 
     def name(sub):

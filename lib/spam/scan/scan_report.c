@@ -1,23 +1,164 @@
-/* scan_report.c: hits put in order, tags answered from the view. */
+/* scan_report.c: hits and tags for a report. */
 #include "lib/spam/scan/scan_report.h"
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "lib/spam/view/bytes.h"
 #include "lib/spam/view/host_name.h"
 
 struct scan_report {
-    struct scan_result *result;
+    const struct scan_result *result;
     struct scan_report_options options;
-    struct report_help help;
     struct report_hit *hits;
-    GPtrArray *body; /* GString *; made on demand */
+    const struct spam_rule **sub_hits;
+    GPtrArray *body; /* GString * */
+    struct report_help help;
+    struct report_scan scan;
     struct report *report;
 };
 
-/* ---- order ---- */
+/* ---- tags ---- */
 
-/* When rules of a type run, among those of the same priority. */
+static GString *
+text_of(const char *text)
+{
+    return g_string_new(text != NULL ? text : "");
+}
+
+static GString *
+reversed(const char *ip)
+{
+    g_autoptr(GString) address = text_of(ip);
+    GString *out = host_name_reversed_ip(address);
+
+    return out != NULL ? out : g_string_new(NULL);
+}
+
+/* The hop that the names are about, or NULL. */
+static const struct spam_relay *
+hop_of(const struct spam_relays *relays, const char *name)
+{
+    if (g_str_has_prefix(name, "LASTEXTERNAL"))
+        return relays->external->len > 0 ? relays->external->pdata[0] : NULL;
+    return relays->trusted->len > 0 ? relays->trusted->pdata[relays->trusted->len - 1] : NULL;
+}
+
+static GString *
+hop_tag(const struct spam_relays *relays, const char *name)
+{
+    const struct spam_relay *hop = hop_of(relays, name);
+
+    if (hop == NULL)
+        return g_string_new(NULL);
+    if (g_str_has_suffix(name, "REVIP"))
+        return reversed(hop->ip);
+    if (g_str_has_suffix(name, "RDNS"))
+        return text_of(hop->rdns);
+    return text_of(g_str_has_suffix(name, "HELO") ? hop->helo : hop->ip);
+}
+
+static GString *
+header_text(struct scan_report *self, const char *name)
+{
+    g_autoptr(GBytes) value = message_view_header_text(self->result->view, name);
+    gsize length;
+    const char *text = value != NULL ? g_bytes_get_data(value, &length) : NULL;
+
+    return text != NULL ? g_string_new_len(text, (gssize)length) : value != NULL ? g_string_new(NULL) : NULL;
+}
+
+/* What rules captured under the name, each value once, between blanks. */
+static GString *
+captured(const struct scan_report *self, const char *name)
+{
+    const GPtrArray *values = g_hash_table_lookup(self->result->engine.tags, name);
+    GString *out = values != NULL ? g_string_new(NULL) : NULL;
+
+    for (guint i = 0; values != NULL && i < values->len; i++) {
+        gsize length;
+        const char *value = g_bytes_get_data(values->pdata[i], &length);
+        if (i > 0)
+            g_string_append_c(out, ' ');
+        g_string_append_len(out, value, (gssize)length);
+    }
+    return out;
+}
+
+static GString *
+tag(gpointer data, const char *name, const char *argument)
+{
+    static const struct {
+        const char *tag, *header;
+    } headers[] = {{"RELAYSTRUSTED", "X-Spam-Relays-Trusted"}, {"RELAYSUNTRUSTED", "X-Spam-Relays-Untrusted"},
+                   {"RELAYSINTERNAL", "X-Spam-Relays-Internal"}, {"RELAYSEXTERNAL", "X-Spam-Relays-External"},
+                   {"SENDERDOMAIN", "X-SenderDomain"}, {"AUTHORDOMAIN", "X-AuthorDomain"}};
+    struct scan_report *self = data;
+
+    (void)argument;
+    for (guint i = 0; i < G_N_ELEMENTS(headers); i++)
+        if (strcmp(name, headers[i].tag) == 0)
+            return header_text(self, headers[i].header);
+    if (g_str_has_prefix(name, "LASTEXTERNAL") || g_str_has_prefix(name, "FIRSTTRUSTED"))
+        return hop_tag(message_view_relays(self->result->view), name);
+    if (strcmp(name, "REMOTEHOSTNAME") == 0 && self->options.client_name != NULL)
+        return g_string_new(self->options.client_name);
+    if (strcmp(name, "REMOTEHOSTADDR") == 0 && self->options.client_address != NULL)
+        return g_string_new(self->options.client_address);
+    return captured(self, name);
+}
+
+/* Of addresses, names and the like the first value alone, without its line end: as get() answers in scalar context. */
+static gboolean
+is_single(const char *name)
+{
+    static const char *const single[] = {":addr", ":name", ":host", ":domain", ":ip", ":revip"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(single); i++) {
+        const char *found = strstr(name, single[i]);
+        if (found != NULL && !byte_is_word(found[strlen(single[i])]))
+            return TRUE;
+    }
+    return strcmp(name, "EnvelopeFrom") == 0;
+}
+
+/* Values joined as they are, where header rules see line ends between them. */
+static GString *
+header(gpointer data, const char *name)
+{
+    struct scan_report *self = data;
+    const GPtrArray *values = message_view_header(self->result->view, name);
+    guint n = values == NULL ? 0 : is_single(name) ? MIN(values->len, 1) : values->len;
+    GString *out = n > 0 ? g_string_new(NULL) : NULL;
+
+    for (guint i = 0; i < n; i++) {
+        gsize length;
+        const char *value = g_bytes_get_data(values->pdata[i], &length);
+        g_string_append_len(out, value, (gssize)length);
+    }
+    if (n == 1 && is_single(name) && out->len > 0 && out->str[out->len - 1] == '\n')
+        g_string_truncate(out, out->len - 1);
+    return out;
+}
+
+static const GPtrArray *
+body(gpointer data)
+{
+    struct scan_report *self = data;
+    const GPtrArray *texts = message_view_body(self->result->view);
+
+    if (self->body != NULL)
+        return self->body;
+    self->body = g_ptr_array_new_full(texts->len, NULL);
+    for (guint i = 0; i < texts->len; i++) {
+        gsize length;
+        const char *text = g_bytes_get_data(texts->pdata[i], &length);
+        g_ptr_array_add(self->body, g_string_new_len(text, (gssize)length));
+    }
+    return self->body;
+}
+
+/* ---- hits ---- */
+
+/* When rules of a type run in SpamAssassin, among those of the same priority. */
 static guint
 phase(const struct spam_rule *rule)
 {
@@ -31,7 +172,7 @@ phase(const struct spam_rule *rule)
 }
 
 static int
-compare_hits(gconstpointer a, gconstpointer b)
+compare_hits(const void *a, const void *b)
 {
     const struct spam_rule *one = ((const struct report_hit *)a)->rule, *other = ((const struct report_hit *)b)->rule;
 
@@ -42,211 +183,69 @@ compare_hits(gconstpointer a, gconstpointer b)
     return one->index < other->index ? -1 : one->index > other->index;
 }
 
-static struct report_hit *
-hits_of(const struct scan_result *result)
+static void
+fill_hits(struct scan_report *self)
 {
-    const GPtrArray *rules = result->engine.hits;
-    struct report_hit *hits = g_new0(struct report_hit, rules->len + 1);
+    const struct engine_result *engine = &self->result->engine;
 
-    for (guint i = 0; i < rules->len; i++) {
-        hits[i].rule = rules->pdata[i];
-        hits[i].score = hits[i].rule->scores[result->score_set];
+    self->hits = g_new0(struct report_hit, engine->hits->len + 1);
+    self->sub_hits = g_new0(const struct spam_rule *, engine->sub_hits->len + 1);
+    for (guint i = 0; i < engine->hits->len; i++) {
+        const struct spam_rule *rule = engine->hits->pdata[i];
+        self->hits[i] = (struct report_hit){.rule = rule, .score = rule->scores[self->result->score_set]};
     }
-    qsort(hits, rules->len, sizeof *hits, compare_hits);
-    return hits;
+    qsort(self->hits, engine->hits->len, sizeof *self->hits, compare_hits);
+    for (guint i = 0; i < engine->sub_hits->len; i++)
+        self->sub_hits[i] = engine->sub_hits->pdata[i];
 }
-
-/* ---- what the view knows ---- */
-
-static GString *
-string_of(GBytes *bytes)
-{
-    gsize length;
-    const char *data;
-
-    if (bytes == NULL)
-        return NULL;
-    data = g_bytes_get_data(bytes, &length);
-    return g_string_new_len(data, (gssize)length);
-}
-
-/* As get() in scalar context: of addresses, names and the like the first, else all together. */
-static GString *
-help_header(gpointer data, const char *name)
-{
-    static const char *const single[] = {":addr", ":name", ":host", ":domain", ":ip", ":revip"};
-    struct scan_report *report = data;
-    const GPtrArray *values = message_view_header(report->result->view, name);
-    gboolean first_only = strcmp(name, "EnvelopeFrom") == 0;
-    GString *out;
-
-    if (values == NULL || values->len == 0)
-        return NULL;
-    for (guint i = 0; i < G_N_ELEMENTS(single); i++) {
-        const char *found = strstr(name, single[i]);
-        first_only |= found != NULL && !byte_is_word(found[strlen(single[i])]);
-    }
-    out = string_of(values->pdata[0]);
-    if (first_only) {
-        if (out->len > 0 && out->str[out->len - 1] == '\n')
-            g_string_truncate(out, out->len - 1);
-        return out;
-    }
-    for (guint i = 1; i < values->len; i++) {
-        gsize length;
-        const char *value = g_bytes_get_data(values->pdata[i], &length);
-        g_string_append_len(out, value, (gssize)length);
-    }
-    return out;
-}
-
-static const GPtrArray *
-help_body(gpointer data)
-{
-    struct scan_report *report = data;
-    const GPtrArray *body = message_view_body(report->result->view);
-
-    if (report->body != NULL)
-        return report->body;
-    report->body = g_ptr_array_new_with_free_func((GDestroyNotify)bytes_free);
-    for (guint i = 0; body != NULL && i < body->len; i++)
-        g_ptr_array_add(report->body, string_of(body->pdata[i]));
-    return report->body;
-}
-
-/* Distinct hosts of the author addresses. */
-static GString *
-author_domains(struct scan_report *report)
-{
-    const GPtrArray *hosts = message_view_header(report->result->view, "From:addr:host");
-    g_autoptr(GHashTable) seen = g_hash_table_new(g_bytes_hash, g_bytes_equal);
-    GString *out = NULL;
-
-    for (guint i = 0; hosts != NULL && i < hosts->len; i++) {
-        g_autoptr(GString) host = NULL;
-
-        if (!g_hash_table_add(seen, hosts->pdata[i]))
-            continue;
-        host = string_of(hosts->pdata[i]);
-        out = out != NULL ? g_string_append_c(out, ' ') : g_string_new(NULL);
-        g_string_append_len(out, host->str, (gssize)host->len);
-    }
-    return out;
-}
-
-static GString *
-relay_tag(const struct spam_relays *relays, const char *name)
-{
-    const struct spam_relay *last = relays->external->len > 0 ? relays->external->pdata[0] : NULL;
-    const struct spam_relay *first = relays->trusted->len > 0 ? relays->trusted->pdata[relays->trusted->len - 1] : NULL;
-    gboolean is_first = g_str_has_prefix(name, "FIRSTTRUSTED");
-    const struct spam_relay *relay = is_first ? first : last;
-    const char *what = name + strlen(is_first ? "FIRSTTRUSTED" : "LASTEXTERNAL");
-
-    if (relay == NULL)
-        return NULL;
-    if (strcmp(what, "REVIP") == 0) {
-        g_autoptr(GString) ip = g_string_new(relay->ip);
-        return host_name_reversed_ip(ip);
-    }
-    const char *text = strcmp(what, "IP") == 0 ? relay->ip : is_first ? NULL : strcmp(what, "RDNS") == 0 ? relay->rdns
-                     : strcmp(what, "HELO") == 0 ? relay->helo : NULL;
-    return text != NULL ? g_string_new(text) : NULL;
-}
-
-static GString *
-relays_text(const struct spam_relays *relays, const char *name)
-{
-    const struct {
-        const char *name;
-        const GString *text;
-    } texts[] = {{"RELAYSTRUSTED", relays->trusted_text}, {"RELAYSUNTRUSTED", relays->untrusted_text},
-                 {"RELAYSINTERNAL", relays->internal_text}, {"RELAYSEXTERNAL", relays->external_text}};
-
-    for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
-        if (strcmp(texts[i].name, name) == 0)
-            return g_string_new_len(texts[i].text->str, (gssize)texts[i].text->len);
-    return NULL;
-}
-
-static GString *
-help_tag(gpointer data, const char *name, const char *argument)
-{
-    struct scan_report *report = data;
-    const char *remote = strcmp(name, "REMOTEHOSTNAME") == 0 ? report->options.client_name
-                       : strcmp(name, "REMOTEHOSTADDR") == 0 ? report->options.client_address : NULL;
-
-    (void)argument;
-    if (remote != NULL && *remote != '\0')
-        return g_string_new(remote);
-    if (g_str_has_prefix(name, "RELAYS"))
-        return relays_text(message_view_relays(report->result->view), name);
-    if (g_str_has_prefix(name, "FIRSTTRUSTED") || g_str_has_prefix(name, "LASTEXTERNAL"))
-        return relay_tag(message_view_relays(report->result->view), name);
-    if (strcmp(name, "AUTHORDOMAIN") == 0)
-        return author_domains(report);
-    if (strcmp(name, "SENDERDOMAIN") == 0)
-        return help_header(report, "EnvelopeFrom:first:addr:host");
-    return NULL;
-}
-
-/* What _AUTOLEARN_ says when nobody has learnt. */
-static const char *
-not_learnt(const struct spam_ruleset *ruleset)
-{
-    gboolean wanted = rules_number(ruleset, "bayes_auto_learn") != 0 && rules_number(ruleset, "use_bayes") != 0;
-
-    return wanted ? "unavailable" : "disabled";
-}
-
-/* ---- life ---- */
 
 struct scan_report *
-scan_report_new(struct scan_result *result, const struct scan_report_options *options)
+scan_report_new(const struct scan_result *result, const struct scan_report_options *options)
 {
-    struct scan_report *report = g_new0(struct scan_report, 1);
+    struct scan_report *self = g_new0(struct scan_report, 1);
 
-    report->result = result;
-    report->options = *options;
-    report->help = (struct report_help){.data = report, .tag = help_tag, .header = help_header, .body = help_body};
-    report->hits = hits_of(result);
-    const struct report_scan scan = {
-        .ruleset = scanner_ruleset(result->scanner),
-        .tree = options->tree != NULL ? options->tree : message_view_tree(result->view),
-        .hits = report->hits,
-        .n_hits = result->engine.hits->len,
-        .sub_hits = (const struct spam_rule *const *)result->engine.sub_hits->pdata,
-        .n_sub_hits = result->engine.sub_hits->len,
-        .score = result->engine.score,
-        .required = (double)NAN,
-        .autolearn = options->autolearn != NULL ? options->autolearn : not_learnt(scanner_ruleset(result->scanner)),
-        .autolearn_force = options->autolearn_force,
+    self->result = result;
+    self->options = *options;
+    fill_hits(self);
+    self->help = (struct report_help){self, tag, header, body};
+    self->scan = (struct report_scan){
+        .ruleset = scanner_ruleset(result->scanner), .tree = message_view_tree(result->view),
+        .hits = self->hits, .n_hits = result->engine.hits->len,
+        .sub_hits = self->sub_hits, .n_sub_hits = result->engine.sub_hits->len,
+        .score = result->engine.score, .required = options->required,
+        .autolearn = "disabled", /* there is no Bayes to learn */
         .host_name = options->host_name != NULL ? options->host_name : g_get_host_name(),
         .now = options->now > 0 ? options->now : g_get_real_time() / G_USEC_PER_SEC,
-        .random = g_random_int(),
-        .help = &report->help,
-    };
-    report->report = report_new(&scan);
-    return report;
+        .random = g_random_int(), .help = &self->help};
+    self->report = report_new(&self->scan);
+    return self;
+}
+
+static void
+string_free(gpointer string, gpointer unused)
+{
+    (void)unused;
+    g_string_free(string, TRUE);
 }
 
 void
 scan_report_free(struct scan_report **report)
 {
-    struct scan_report *old = *report;
+    struct scan_report *self = g_steal_pointer(report);
 
-    if (old == NULL)
+    if (self == NULL)
         return;
-    report_free(&old->report);
-    if (old->body != NULL)
-        g_ptr_array_unref(old->body);
-    g_free(old->hits);
-    g_free(old);
-    *report = NULL;
+    report_free(&self->report);
+    if (self->body != NULL)
+        g_ptr_array_foreach(self->body, string_free, NULL);
+    g_clear_pointer(&self->body, g_ptr_array_unref);
+    g_free(self->hits);
+    g_free(self->sub_hits);
+    g_free(self);
 }
 
 struct report *
-scan_report_of(struct scan_report *report)
+scan_report_get(struct scan_report *report)
 {
     return report->report;
 }
