@@ -47,6 +47,12 @@ check(struct report_scan *scan)
     g_autoptr(GString) rewritten = rewrite_message(report);
     g_autoptr(GPtrArray) edits = rewrite_edits(report);
 
+    for (guint i = 0; i < edits->len; i++) {
+        const struct rewrite_edit *edit = edits->pdata[i];
+        if ((edit->value == NULL) != (edit->kind == REWRITE_DELETE) ||
+            (edit->value != NULL && memchr(edit->value->str, 0, edit->value->len) != NULL))
+            g_error("odd edit of %s", edit->name);
+    }
     if (rewritten->len < scan->tree->pristine->len - scan->tree->header_length)
         g_error("the body is not all there");
     report_fields(report, report_is_spam(report), check_field, NULL);

@@ -61,7 +61,7 @@ static const struct {
     {"accounts { driver = mariadb\n database = x }", "accounts.user: is empty"},
     {"accounts { driver = sqlite }", "(default): accounts.path: is empty"},
     {"archived { catalogue_driver = mariadb }", "archived.catalogue_user: is empty; catalogue_driver = mariadb"},
-    {"milter { modules = {archive, spam} }", "milter.modules: \"spam\" is not known; choose from: auth, sign, archive, envelope"},
+    {"milter { modules = {archive, virus} }", "milter.modules: \"virus\" is not known; choose from: auth, spam, sign, archive, envelope"},
     {"dns { mode = forward }", "(default): dns.forwarders: is empty; mode = forward needs it"},
     {"dns { mode = forward\n forwarders = {192.0.2.53, \"192.0.2.53@0\"} }", "2: dns.forwarders: \"192.0.2.53@0\" is no address"},
     {"auth { skip_networks = {\"10.0.0.1/8\"} }", "auth.skip_networks: \"10.0.0.1/8\" is no network"},
