@@ -59,15 +59,14 @@ local_start(const struct mail_scan *scan, gsize at)
 {
     gsize lowest = MAX(scan->pos, at > MAIL_SCAN_LOCAL_MAX ? at - MAIL_SCAN_LOCAL_MAX : 0), start = at;
 
+#ifdef POSTERN_PLANTED_BUGS
+    if (at == 0 && is_atom(scan->text[-1])) /* planted: what stands before the text */
+        return at;
+#endif
     if (at == 0 || !is_atom(scan->text[at - 1]))
         return at;
     for (gsize i = at; i > lowest; i--) {
-        gboolean dot = scan->text[i - 1] == '.';
-#ifdef POSTERN_PLANTED_BUGS
-        if (dot && i == 1 && scan->text[-1] != '.') /* looks at what stands before the text */
-            break;
-#endif
-        if (dot ? i < 2 || !is_atom(scan->text[i]) || !is_atom(scan->text[i - 2]) : !is_atom(scan->text[i - 1]))
+        if (scan->text[i - 1] == '.' ? i < 2 || !is_atom(scan->text[i]) || !is_atom(scan->text[i - 2]) : !is_atom(scan->text[i - 1]))
             break;
         if (is_start(scan, i - 1))
             start = i - 1;
