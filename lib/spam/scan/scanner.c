@@ -143,6 +143,7 @@ scanner_ruleset(const struct scanner *scanner)
 static const GPtrArray *
 source_body(gpointer data)
 {
+    evals_before_body(data);
     return message_view_body(((struct eval_context *)data)->view);
 }
 
@@ -235,6 +236,7 @@ scanner_scan(struct scanner *scanner, const struct scan_request *request, struct
         g_string_free(traced, TRUE);
     eval_context_init(&context, scanner->bindings, result_r->view, worker->matcher,
                       request->now > 0 ? request->now : g_get_real_time() / G_USEC_PER_SEC);
+    context.score_set = scanner->score_set;
     engine_run(worker->engine, &source, &context, scanner->score_set, budget(scanner, request->time_ms), &result_r->engine);
     note_over_time(scanner, &result_r->engine);
     eval_context_clear(&context);
@@ -258,6 +260,7 @@ scan_result_why(const struct scan_result *result, const struct spam_rule *rule)
     GBytes *why;
 
     eval_context_init(&context, result->scanner->bindings, result->view, worker->matcher, 0);
+    context.body_is_final = TRUE; /* since the scan */
     why = engine_why(worker->engine, &source, &context, &result->engine, rule);
     eval_context_clear(&context);
     worker_give(result->scanner, worker);
