@@ -40,11 +40,12 @@ body_text(const struct net_check *check, const struct hash_rule *hash)
     return links;
 }
 
-/* Addresses of one source: ALLFROM, body, ALL or a header's name. Kept, whatever options the next rule has: so SpamAssassin does. */
+/* Addresses of one source: ALLFROM, body, ALL or a header's name. Kept for the next rule with the same options for texts. */
 static const GPtrArray *
 emails_of(struct net_check *check, const struct hash_rule *hash, const char *source)
 {
-    GPtrArray *found = g_hash_table_lookup(check->emails, source);
+    g_autofree char *key = g_strdup_printf("%d%d%s", hash->options.no_uri, hash->options.no_quote, source);
+    GPtrArray *found = g_hash_table_lookup(check->emails, key);
 
     if (found != NULL)
         return found;
@@ -64,7 +65,7 @@ emails_of(struct net_check *check, const struct hash_rule *hash, const char *sou
         }
         found = hashbl_emails_in(check, text->str, text->len);
     }
-    g_hash_table_insert(check->emails, g_strdup(source), found);
+    g_hash_table_insert(check->emails, g_steal_pointer(&key), found);
     return found;
 }
 
@@ -119,14 +120,14 @@ has_match(gpointer data, const char *match, gsize length)
     return FALSE;
 }
 
-/* Addresses of the message's own recipients, and those that everybody has. */
+/* Addresses of the message's own recipients (for rules that look at more than ALLFROM), and those that everybody has. */
 static gboolean
-is_welcome(const struct net_check *check, const char *email)
+is_welcome(const struct net_check *check, const struct hash_rule *hash, const char *email)
 {
     static const char *const names[] = {"X-Original-To:addr", "Apparently-To:addr", "Delivered-To:addr", "Envelope-To:addr"};
     gboolean matches = FALSE;
 
-    for (guint n = 0; n < G_N_ELEMENTS(names); n++) {
+    for (guint n = 0; n < G_N_ELEMENTS(names) && strcmp(hash->from, "ALLFROM") != 0; n++) {
         const GPtrArray *values = net_check_values(check, names[n]);
         for (guint i = 0; i < values->len; i++) {
             gsize length;
@@ -176,7 +177,7 @@ hashbl_emails(struct net_check *check, const struct hash_rule *hash)
     for (guint i = 0; i < raw->len; i++) {
         const char *email = g_ptr_array_index(raw, i), *domain;
         g_autofree char *user = NULL, *whole = NULL;
-        if (is_welcome(check, email) || !split(email, &user, &domain) || (hash->acl == NULL && is_skipped(check, domain)))
+        if (is_welcome(check, hash, email) || !split(email, &user, &domain) || (hash->acl == NULL && is_skipped(check, domain)))
             continue;
         strip(user, options);
         if (options->domain)
@@ -309,27 +310,32 @@ hashbl_tag_values(struct net_check *check, const struct hash_rule *hash)
 
 /* ---- attachments ---- */
 
+static gboolean
+is_wanted(const struct net_check *check, const struct hash_options *options, const struct spam_part *part, gsize length)
+{
+    GHashTable *ignored = rules_map(check->rules->ruleset, "hashbl_ignore");
+    g_autofree char *type = g_ascii_strdown(part->type, -1), *name = g_ascii_strdown(part->name != NULL ? part->name->str : "", -1);
+
+    /* SpamAssassin compares with minsize where it means maxsize. */
+    return length > 0 && (ignored == NULL || (!g_hash_table_contains(ignored, type) && !g_hash_table_contains(ignored, name))) &&
+           length >= options->min_size && (options->max_size == 0 || length <= options->min_size);
+}
+
 GPtrArray *
 hashbl_attachments(struct net_check *check, const struct hash_rule *hash)
 {
-    GHashTable *ignored = rules_map(check->rules->ruleset, "hashbl_ignore");
-    const struct eval_parts *parts = &check->message->parts;
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GPtrArray) below = g_ptr_array_new(); /* the next part is the last */
     GPtrArray *out = g_ptr_array_new_with_free_func(g_free);
 
-    for (gsize i = 0; i < parts->count; i++) {
-        const struct eval_part *part = &parts->part[i];
-        gsize length = part->decoded.length;
-        if (!part->is_leaf || length == 0)
-            continue;
-        g_autofree char *type = g_ascii_strdown(part->type != NULL ? part->type : "", -1);
-        g_autofree char *name = g_ascii_strdown(part->name != NULL ? part->name : "", -1);
-        /* SpamAssassin compares with minsize where it means maxsize. */
-        if ((ignored != NULL && (g_hash_table_contains(ignored, type) || g_hash_table_contains(ignored, name))) ||
-            (hash->options.min_size > 0 && length < hash->options.min_size) ||
-            (hash->options.max_size > 0 && length > hash->options.min_size))
-            continue;
-        add_new(out, seen, hashbl_hash(&hash->options, part->decoded.at, length));
+    g_ptr_array_add(below, check->message->tree->root);
+    while (below->len > 0 && out->len < NET_HASHED_MAX) {
+        struct spam_part *part = g_ptr_array_steal_index(below, below->len - 1);
+        for (guint i = part->children != NULL ? part->children->len : 0; i > 0; i--)
+            g_ptr_array_add(below, g_ptr_array_index(part->children, i - 1));
+        const GString *decoded = part->children == NULL ? part_decode(part) : NULL;
+        if (decoded != NULL && is_wanted(check, &hash->options, part, decoded->len))
+            add_new(out, seen, hashbl_hash(&hash->options, decoded->str, decoded->len));
     }
     return out;
 }

@@ -9,10 +9,10 @@
  * are asked one by one; IDNs are asked as they stand (Debian's SpamAssassin has no LibIDN either). */
 #pragma once
 #include "lib/base/dns.h"
-#include "lib/spam/eval/parts.h"
 #include "lib/spam/rules/ruleset.h"
 #include "lib/spam/view/headers.h"
 #include "lib/spam/view/relays.h"
+#include "lib/spam/view/tree.h"
 #include "lib/spam/view/uris.h"
 
 #define NET_ASK_QUERIES_MAX 100u    /* names that the tags of one askdns rule make; SpamAssassin: no bound */
@@ -39,7 +39,7 @@ struct net_message {
     const struct registry *registry;
     const struct perl_text *texts; /* body paragraphs */
     gsize n_texts;
-    struct eval_parts parts;
+    struct spam_tree *tree;
     /* Values (char *) of tags that are not known here, as DKIMDOMAIN; NULL or empty: none. The function may be NULL. */
     const GPtrArray *(*tag)(gpointer data, const char *name);
     gpointer tag_data;

@@ -35,7 +35,10 @@ question_free(gpointer data)
 const struct dnsbl_answer *
 net_question_judge(struct net_question *question, const struct dnsbl *list)
 {
-    if (question->judged == NULL)
+    gboolean has_codes = g_str_has_prefix(question->key, "A/");
+
+    /* Of a text there is nothing to judge but that none came. */
+    if (question->judged == NULL && (has_codes || question->answer->outcome == DNS_FAILED))
         question->judged = dnsbl_judge(list, question->answer);
     return question->judged;
 }

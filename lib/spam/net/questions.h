@@ -35,7 +35,7 @@ struct net_question {
     gint64 started_us;
     double timeout, timeout_min; /* seconds */
 };
-/* What the list says; judged once. */
+/* What the list says; judged once. NULL for a TXT record that came. */
 const struct dnsbl_answer *net_question_judge(struct net_question *question, const struct dnsbl *list);
 
 /* context and subject are those of the asker. */

@@ -3,6 +3,8 @@
 #include "lib/spam/net/net_private.h"
 #include "lib/spam/view/ip_text.h"
 
+#define RELAYS_MAX 9u /* addresses of one message that a list is asked about, as SpamAssassin has it */
+
 /* ---- rules ---- */
 
 static const struct {
@@ -274,7 +276,7 @@ ask_relays(struct net_check *check, const struct rbl_rule *rbl, const struct add
     if (public_untrusted->len + addresses->originating->len == 0)
         return;
     g_autoptr(GPtrArray) ips = addresses_of_set(check, rbl->set, addresses);
-    keep_first(ips, (guint)CLAMP(rules_number(check->rules->ruleset, "num_check_received"), 0, 1000));
+    keep_first(ips, RELAYS_MAX);
     /* Only welcome lists are asked about trusted hosts. */
     while ((rbl->rule->flags & SPAM_TFLAG_NICE) == 0 && ips->len > 0 && is_trusted(check, g_ptr_array_index(ips, 0)))
         g_ptr_array_remove_index(ips, 0);
