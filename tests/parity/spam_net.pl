@@ -11,7 +11,8 @@ use Mail::SpamAssassin::PerMsgStatus;
 
 package TestSignature {
   sub new { my ($class, %own) = @_; bless {%own}, $class }
-  sub result { $_[0]{r} } sub result_detail { $_[0]{r} } sub domain { $_[0]{d} } sub selector { $_[0]{s} // 'sel' }
+  sub result { $_[0]{r} eq 'timed' ? 'invalid' : $_[0]{r} }
+  sub result_detail { $_[0]{r} eq 'timed' ? 'invalid (public key: DNS query timed out)' : $_[0]{r} } sub domain { $_[0]{d} } sub selector { $_[0]{s} // 'sel' }
   sub identity { $_[0]{i} } sub check_expiration { !$_[0]{expired} } sub algorithm { 'rsa-sha256' } sub canonicalization { 'relaxed' }
   sub get_public_key { my $bits = $_[0]{bits} // 2048; TestKey->new($bits) }
 }
@@ -25,6 +26,12 @@ my $sa = Mail::SpamAssassin->new({ rules_filename => "$folder/rules", site_rules
   local_tests_only => 0, userprefs_filename => '/dev/null', debug => 0,
   post_config_text => "use_bayes 0\ndns_available yes\nclear_dns_servers\ndns_server 127.0.0.1:$port\n" });
 $sa->init(0);
+# Mail::DKIM asks for ADSP by a resolver of its own.
+if (eval { require Mail::DKIM::DNS; 1 }) {
+  Mail::DKIM::DNS::resolver(Net::DNS::Resolver->new(nameservers => ['127.0.0.1'], port => $port, recurse => 1));
+}
+# It looks at signatures of a caller only after it has loaded what would verify others.
+foreach my $plugin (@{$sa->{plugins}{plugins}}) { $plugin->_dkim_load_modules if ref($plugin) =~ /::DKIM$/ }
 my %asked;
 {
   no warnings 'redefine';
@@ -78,7 +85,7 @@ while (my $path = <STDIN>) {
   my %hosts;
   my $uris = $pms->get_uri_detail_list();
   foreach my $uri (keys %$uris) { $hosts{$_} = 1 for keys %{$uris->{$uri}{hosts} || {}} }
-  print $json->encode({ path => $path, asked => [sort keys %asked], hits => { map { $_ => $hits->{$_} + 0 } grep { $hits->{$_} } keys %$hits },
+  print $json->encode({ path => $path, asked => [sort keys %asked], hits => { map { $_ => $hits->{$_} + 0 } grep { $hits->{$_} && !exists $sa->{conf}{meta_tests}{$_} } keys %$hits },
     hosts => scalar keys %hosts, authors => [map { "$_" } $pms->all_from_addrs()] }), "\n";
   $pms->finish(); $msg->finish();
 }

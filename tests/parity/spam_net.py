@@ -19,6 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 RULES = "/usr/share/spamassassin"
 MUTANTS = 120
 PLUGINS = ["Check", "DNSEval", "URIDNSBL", "AskDNS", "HashBL", "ASN"]
+AUTH_MESSAGES = 1000
 KINDS = r"""
 header __LIST        eval:check_rbl('all', 'ip.bl.test.')
 header LIST_TWO      eval:check_rbl_sub('all', '127.0.0.2')
@@ -144,7 +145,51 @@ body   HASH_PARTS_5  eval:check_hashbl_attachments('a5.bl.test', 'md5/max=100', 
 dns_query_restriction deny  no.rhs.bl.test com.full.bl.test
 dns_query_restriction allow example.com.full.bl.test
 """
+SPF = "".join(f"header SPF_{name.upper()} eval:check_for_spf_{name}()\n" for who in ("", "helo_") for name in
+              (who + word for word in ("pass", "neutral", "none", "fail", "softfail", "permerror", "temperror")))
+AUTH = SPF + r"""
+header SPF_NOENV     eval:check_spf_skipped_noenvfrom()
+header SPF_WL        eval:check_for_spf_welcomelist_from()
+header SPF_DEF_WL    eval:check_for_def_spf_welcomelist_from()
+full   DKIM_SIGNED   eval:check_dkim_signed()
+full   DKIM_SIGNED_X eval:check_dkim_signed('example.com', '*.example.net')
+full   DKIM_VALID    eval:check_dkim_valid()
+full   DKIM_VALID_X  eval:check_dkim_valid('.example.com', 'other.example')
+full   DKIM_AUTHOR   eval:check_dkim_valid_author_sig()
+full   DKIM_AUTHOR_X eval:check_dkim_valid_author_sig('*.example.com')
+full   DKIM_ENVELOPE eval:check_dkim_valid_envelopefrom()
+full   DKIM_DEPEND   eval:check_dkim_dependable()
+header DKIM_TESTING  eval:check_dkim_testing()
+header ADSP_N        eval:check_dkim_adsp('N')
+header ADSP_A        eval:check_dkim_adsp('A')
+header ADSP_D        eval:check_dkim_adsp('D')
+header ADSP_1        eval:check_dkim_adsp('1')
+header ADSP_ALL      eval:check_dkim_adsp('*')
+header ADSP_X        eval:check_dkim_adsp('*', '.example.com', 'other.example')
+header ADSP_SIGNALL  eval:check_dkim_signall()
+full   ARC_SIGNED    eval:check_arc_signed()
+full   ARC_VALID     eval:check_arc_valid()
+header DKIM_WL       eval:check_for_dkim_welcomelist_from()
+header DKIM_DEF_WL   eval:check_for_def_dkim_welcomelist_from()
+askdns ASK_DKIM      _DKIMDOMAIN_.dk.bl.test A /^127\./
+askdns ASK_SELECTOR  _DKIMSELECTOR_._DKIMDOMAIN_.ds.bl.test A /^127\./
+adsp_override        sub.example.com discardable
+adsp_override        *.example.net custom_low
+adsp_override        other.example
+welcomelist_from_spf     *@sub.example.com a?c@example.com
+def_welcomelist_from_spf bob@* *@*.example.net
+welcomelist_auth         alice@other.example
+def_welcomelist_auth     *@example.org
+welcomelist_from_dkim    bob@example.com
+welcomelist_from_dkim    *@example.net *.example.com
+welcomelist_from_dkim    *@news.example.net signer.example
+def_welcomelist_from_dkim *@*.example.net x@example.net
+def_welcomelist_from_dkim alice@sub.example.com
+trusted_networks         10. 192.168.
+internal_networks        10.
+"""
 SETS = {
+    "auth": AUTH,
     "kinds": KINDS,
     # All rules on addresses in the body have the same options: SpamAssassin keeps what the first rule found, and which is first is
     # a matter of chance. So is, for rules on ALLFROM alone, whether they pass over the recipients.
@@ -161,7 +206,8 @@ def stock():
             texts.append(f.read())
     with open(os.path.join(RULES, "72_active.cf"), encoding="latin-1") as f:
         texts += [line for line in f if re.match(r"\s*askdns\s", line)]
-    return "\n".join(texts) + "\n"
+    # What dns_block_rule remembers, SpamAssassin keeps in files for the next message.
+    return re.sub(r"(?m)^\s*dns_block_rule\s.*$", "", "\n".join(texts)) + "\n"
 
 
 def settings(name, text):
@@ -173,7 +219,8 @@ def settings(name, text):
         os.makedirs(os.path.join(made, "site"))
         shutil.copy(os.path.join(RULES, "20_aux_tlds.cf"), os.path.join(made, "rules"))
         with open(os.path.join(made, "site", "init.pre"), "w", encoding="latin-1") as f:
-            f.writelines(f"loadplugin Mail::SpamAssassin::Plugin::{plugin}\n" for plugin in PLUGINS)
+            plugins = PLUGINS + (["SPF", "DKIM"] if name == "auth" else [])
+            f.writelines(f"loadplugin Mail::SpamAssassin::Plugin::{plugin}\n" for plugin in plugins)
         with open(os.path.join(made, "rules", "50_net.cf"), "w", encoding="latin-1") as f:
             f.write(text)
         os.rename(made, folder)
@@ -252,15 +299,76 @@ def mutants(corpus, every):
     return written(os.path.join(CACHE, "net-mutants"), out)
 
 
+DOMAINS = ["example.com", "sub.example.com", "example.net", "news.example.net", "a.example.net", "other.example", "example.org", "x.test", "signer.example"]
+USERS = ["alice", "bob", "abc", "Alice", "news"]
+RESULTS = ["pass", "fail", "softfail", "neutral", "none", "temperror", "permerror"]
+
+
+def trusted_field(rng):
+    """A field of an internal host on SPF, or something like one."""
+    word, who = rng.choice(RESULTS + ["hardfail", "unknown", "Pass"]), rng.choice(["mfrom", "mailfrom", "helo", "pra", "HELO"])
+    return rng.choice([
+        f"Received-SPF: {word} (x.example: domain of a@b.example) client-ip=1.2.3.4; identity={who}; helo=x",
+        f"Received-SPF: {word} (x.example: 1.2.3.4 is authorized) identity={who}",
+        f"Received-SPF: {word}",
+        f"received-spf:   {word} identity={who};",
+        f"Authentication-Results: mx.example; spf={word} smtp.{who}=a@b.example",
+        f"Authentication-Results: mx.example; dkim=pass header.d=x.example; SPF = {word} (comment) smtp.{who}=b.example; dmarc=none",
+        f"Authentication-Results: mx.example; spf={word}",
+        f"ARC-Authentication-Results: i=1; mx.example; spf={word} smtp.{who} = b.example",
+        f"Authentication-Results: mx.example; spf={word} smtp.remote-ip=1.2.3.4 smtp.{who}=x",
+        "Received-SPF: ", "Authentication-Results: mx.example; none"])
+
+
+def auth_message(rng):
+    address = f"{rng.choice(USERS)}@{rng.choice(DOMAINS)}"
+    sender = rng.choice([address, address, f"{rng.choice(USERS)}@{rng.choice(DOMAINS)}"])
+    lines, known = [], rng.random() < 0.3  # SPF by the caller: then no fields, and a sender
+    if rng.random() < 0.8:
+        lines.append(f"Return-Path: <{sender}>")
+    if rng.random() < 0.3 and not known:
+        lines += [trusted_field(rng) for _ in range(rng.randint(1, 3))]
+    envelope = f" (envelope-from <{sender}>)" if known or rng.random() < 0.5 else ""
+    internal = "Received: from mx.inside.example (mx.inside.example [10.0.0.5]) by mail.inside.example (Postfix) with ESMTP id 1; Fri, 1 Jan 2021 00:00:00 +0000"
+    if rng.random() < 0.4:
+        lines.append(internal)
+    if rng.random() < 0.2 and not known:
+        lines.append(trusted_field(rng))
+    lines.append(f"Received: from helo.{rng.choice(DOMAINS)} (host.example.com [198.51.100.{rng.randint(1, 250)}]){envelope} by mx.inside.example (Postfix) with ESMTP id 2; "
+                 "Fri, 1 Jan 2021 00:00:00 +0000")
+    if rng.random() < 0.2:
+        lines.append(trusted_field(rng))
+    if known:
+        lines.append(f"X-Test-SPF: {rng.choice(RESULTS)}")
+        lines.append(f"X-Test-SPF-Helo: {rng.choice(RESULTS)}")
+    # Without results of a caller SpamAssassin would verify on its own.
+    for _ in range(rng.choice([1, 1, 1, 2, 3])):
+        domain = rng.choice(DOMAINS + [address.partition("@")[2]] * 6)
+        identity = rng.choice([f"@{domain}", f"@{domain}", f"x@sub.{domain}", f"x@{rng.choice(DOMAINS)}"])
+        lines.append(f"X-Test-DKIM: d={domain} i={identity} s={rng.choice(['sel', 's2', 'x.y'])} r={rng.choice(['pass', 'pass', 'pass', 'fail', 'timedout', 'invalid'])} "
+                     f"bits={rng.choice([512, 1024, 2048])}".replace("r=timedout", "r=timed") + rng.choice(["", "", "", " expired=1"]))
+    if rng.random() < 0.2:
+        lines.append(f"X-Test-ARC: d={rng.choice(DOMAINS)} i=@x s=a r={rng.choice(['pass', 'fail'])}")
+    second = f", <bob@{rng.choice(DOMAINS)}>" if rng.random() < 0.1 else ""
+    lines.append(f"From: Some One <{address}>{second}")
+    return ("\n".join(lines + ["To: me@inside.example", "Subject: x", "", "text", ""])).encode()
+
+
+def auth_messages(every):
+    rng = seeded(32)
+    return written(os.path.join(CACHE, "net-auth"), [auth_message(rng) for _ in range(AUTH_MESSAGES // min(every, 10))])
+
+
 def run(build, corpus, every=1):
     """[(stage, same, total, differing files)]; [] where there is no SpamAssassin or no corpus."""
     if not os.path.isdir(RULES) or not os.path.isdir(corpus):
         return []
     os.makedirs(CACHE, mode=0o700, exist_ok=True)
     results = []
-    for rules in (*SETS, "stock"):
+    for rules in ("kinds", "trusted", "stock"):
         results += [compared(build, group, rules, files_of(corpus, group, every)) for group in GROUPS]
     results.append(compared(build, "mutants", "kinds", mutants(corpus, every)))
+    results.append(compared(build, "generated", "auth", auth_messages(every)))
     return results
 
 

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "lib/base/dns_rdata.h"
+#include "lib/spam/net/auth_eval.h"
 #include "lib/spam/net/net.h"
 #include "lib/spam/scan/message_view.h"
 
@@ -62,6 +63,97 @@ add_hit(gpointer data, const struct spam_rule *rule, guint times)
     json_object_set_new(data, rule->name, json_integer(times));
 }
 
+/* ---- results of X-Test- fields ---- */
+
+static enum auth_result
+result_named(const char *word)
+{
+    static const struct {
+        const char *word;
+        enum auth_result result;
+    } words[] = {{"pass", AUTH_PASS}, {"fail", AUTH_FAIL}, {"softfail", AUTH_SOFTFAIL}, {"neutral", AUTH_NEUTRAL},
+                 {"temperror", AUTH_TEMPERROR}, {"timed", AUTH_TEMPERROR}, {"permerror", AUTH_PERMERROR}};
+
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++)
+        if (g_str_has_prefix(word, words[i].word))
+            return words[i].result;
+    return AUTH_NONE;
+}
+
+/* "d=x.example i=@x.example r=pass bits=1024"; what it points to is kept. */
+static struct auth_signature
+signature_of(const char *line, GPtrArray *kept)
+{
+    struct auth_signature signature = {.selector = "sel", .key_bits = 2048};
+    char **words = g_strsplit(line, " ", -1);
+
+    for (char **word = words; *word != NULL; word++) {
+        char *value = strchr(*word, '=');
+        if (value == NULL)
+            continue;
+        *value++ = '\0';
+        if (strcmp(*word, "d") == 0)
+            signature.domain = value;
+        else if (strcmp(*word, "i") == 0)
+            signature.identity = value;
+        else if (strcmp(*word, "s") == 0)
+            signature.selector = value;
+        else if (strcmp(*word, "r") == 0)
+            signature.result = result_named(value);
+        else if (strcmp(*word, "bits") == 0)
+            signature.key_bits = (guint)atoi(value);
+        else if (strcmp(*word, "expired") == 0 && signature.result == AUTH_PASS)
+            signature.result = AUTH_FAIL;
+    }
+    g_ptr_array_add(kept, words);
+    return signature;
+}
+
+static void
+read_known(const char *message, struct auth_known *known, GArray *signatures, GPtrArray *kept)
+{
+    char **lines = g_strsplit(message, "\n", -1);
+
+    for (char **line = lines; *line != NULL && **line != '\0'; line++) {
+        if (g_str_has_prefix(*line, "X-Test-SPF: ")) {
+            known->has_spf = TRUE;
+            known->spf = result_named(*line + 12);
+        } else if (g_str_has_prefix(*line, "X-Test-SPF-Helo: ")) {
+            known->has_spf_helo = TRUE;
+            known->spf_helo = result_named(*line + 17);
+        } else if (g_str_has_prefix(*line, "X-Test-DKIM: ")) {
+            struct auth_signature signature = signature_of(*line + 13, kept);
+            known->has_dkim = TRUE;
+            g_array_append_val(signatures, signature);
+        } else if (g_str_has_prefix(*line, "X-Test-ARC: ")) {
+            known->arc_signed = TRUE;
+            known->arc_valid = known->arc_valid || strstr(*line, "r=pass") != NULL;
+        }
+    }
+    known->signatures = (const struct auth_signature *)signatures->data;
+    known->n_signatures = signatures->len;
+    g_ptr_array_add(kept, lines);
+}
+
+static const GPtrArray *
+tag_of(gpointer data, const char *name)
+{
+    return auth_eval_tag(data, name);
+}
+
+/* Adds the rules on authentication that hit. */
+static void
+run_auth(struct auth_eval *eval, const struct spam_ruleset *ruleset, json_t *hits)
+{
+    for (guint i = 0; i < ruleset->rules->len; i++) {
+        const struct spam_rule *rule = g_ptr_array_index(ruleset->rules, i);
+        auth_eval_function function = rule->function != NULL ? auth_eval_find(rule->function) : NULL;
+        if (function != NULL && rule->function_known && rule->scores[1] != 0 &&
+            function(eval, (const char *const *)rule->arguments->pdata, rule->arguments->len))
+            json_object_set_new(hits, rule->name, json_integer(1));
+    }
+}
+
 static void
 answer(struct net_rules *rules, const struct view_settings *settings, struct client *client, struct dns *dns, const char *path)
 {
@@ -77,6 +169,17 @@ answer(struct net_rules *rules, const struct view_settings *settings, struct cli
     message.texts = message_view_body_texts(view, &n_texts);
     message.n_texts = n_texts;
     message.tree = message_view_tree(view);
+    struct auth_known known = {0};
+    g_autoptr(GArray) signatures = g_array_new(FALSE, FALSE, sizeof(struct auth_signature));
+    g_autoptr(GPtrArray) kept = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
+    read_known(bytes, &known, signatures, kept);
+    struct auth_eval_options options = {.ruleset = settings->ruleset, .headers = message.headers, .relays = message.relays,
+                                        .known = &known, .dns = dns, .deadline_us = G_MAXINT64};
+    struct auth_eval *eval = auth_eval_new(&options);
+    message.tag = tag_of;
+    message.tag_data = eval;
+    g_ptr_array_set_size(client->asked, 0); /* ADSP's are asked otherwise by SpamAssassin */
+    run_auth(eval, settings->ruleset, hits);
     struct net_check *check = net_check_start(rules, 1, &message, dns, g_get_monotonic_time() + 60 * G_USEC_PER_SEC);
     net_check_finish(check);
     net_check_each_hit(check, add_hit, hits);
@@ -88,6 +191,7 @@ answer(struct net_rules *rules, const struct view_settings *settings, struct cli
     putchar('\n');
     json_decref(line);
     net_check_free(&check);
+    auth_eval_free(&eval);
     message_view_free(&view);
 }
 

@@ -1,5 +1,5 @@
 """A DNS server on loopback for spam_net.py, which has an answer to every question: made of the name's hash, so that it is the same each
-time and on each side. Names below .bl.test are lists."""
+time and on each side. Names below .bl.test and below the zones of Debian's rules are lists."""
 import hashlib
 import socket
 import struct
@@ -12,6 +12,10 @@ TEXTS = [["listed"], ["2"], ["spamcop: see https://x.example/"], ["two", "string
 NUMBERS = [["1103", "192.88.99.0", "24"], ["559 1103 1239 | 192.88.99.0/24 | US | iana | 2001-06-01"], ["as1103"], ["AS15169"],
            ["192.88.99.0/24 | AS1103 | SURFnet | 2002-10-15 | EU"], ["15169 | 2a00:1450::/32 | IE"], ["no numbers"], ["0 | 1.0.0.0/0"]]
 SERVERS = ["ns1.hoster.example.com", "ns2.hoster.co.uk", "a.ns.provider.net", "ns.bulk.ru", "dns.example.org"]
+
+
+LISTS = (".bl.test", ".spamhaus.org", ".uribl.com", ".surbl.org", ".dnswl.org", ".mailspike.net", ".isipp.com", ".bondedsender.org",
+         ".habeas.com", ".senderscore.com", ".spamcop.net", ".fmb.la", ".dkimwl.org")
 
 
 def wire(name):
@@ -45,6 +49,10 @@ def listed(name, kind, h):
 
 
 def ordinary(name, kind, h):
+    if name.startswith("_adsp."):
+        texts = [None, ["dkim=all"], ["dkim=discardable"], ["dkim=unknown; t=s"]]
+        text = texts[h[0] % len(texts)] if kind == "TXT" else None
+        return (0, [strings(text)]) if text else (3, [])
     if kind == "SOA":
         apex, data = soa(name)
         return 0, [data] if apex == name else []
@@ -94,7 +102,7 @@ class Server:
         name, number = ".".join(labels).lower(), struct.unpack("!H", packet[at + 1 : at + 3])[0]
         kind = TYPES.get(number, "")
         h = hashlib.sha256(f"{kind}/{name}".encode("latin-1")).digest()
-        code, values = (listed if name.endswith(".bl.test") else ordinary)(name, kind, h)
+        code, values = (listed if name.endswith(LISTS) else ordinary)(name, kind, h)
         out = packet[12 : at + 5]
         for data in values:
             out += b"\xc0\x0c" + struct.pack("!HHIH", number, 1, 60, len(data)) + data

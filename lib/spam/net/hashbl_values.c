@@ -211,6 +211,15 @@ is_asked(const struct net_check *check, const struct uri_detail *detail)
     return TRUE;
 }
 
+/* Of a text of characters all letters, of bytes those of ASCII. */
+static char *
+lower(const struct uri_text *uri)
+{
+    if (uri->is_chars && g_utf8_validate_len(uri->bytes, uri->length, NULL))
+        return g_utf8_strdown(uri->bytes, (gssize)uri->length);
+    return g_ascii_strdown(uri->bytes, (gssize)uri->length);
+}
+
 GPtrArray *
 hashbl_uris(struct net_check *check, const struct hash_rule *hash)
 {
@@ -224,8 +233,7 @@ hashbl_uris(struct net_check *check, const struct hash_rule *hash)
             continue;
         for (guint j = 0; j < detail->cleaned->len; j++) {
             const struct uri_text *uri = g_ptr_array_index(detail->cleaned, j);
-            add_new(out, seen, hash->options.as_is ? g_strndup(uri->bytes, uri->length)
-                                                   : g_ascii_strdown(uri->bytes, (gssize)uri->length));
+            add_new(out, seen, hash->options.as_is ? g_strndup(uri->bytes, uri->length) : lower(uri));
         }
     }
     return out;
