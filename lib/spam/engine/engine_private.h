@@ -34,3 +34,6 @@ struct engine_worker {
     GArray *begins;        /* gsize */
     guint32 *candidates, *ends;
 };
+
+/* The pattern of a rule with templates, with the tags' values in it; NULL when a tag has none: the rule is not run. Caller frees. */
+struct pattern *engine_fill_templates(GHashTable *tags, const struct spam_rule *rule);

@@ -16,6 +16,7 @@ struct scanner {
     struct view_settings *settings;
     struct eval_bindings *bindings;
     guint score_set;
+    struct spam_rule over_time; /* what hits where not all rules could run, unless the set has a rule of that name */
     GMutex lock;
     GCond freed;
     GPtrArray *idle;   /* struct worker * */
@@ -66,6 +67,20 @@ worker_give(struct scanner *scanner, struct worker *worker)
 
 /* ---- the scanner ---- */
 
+#define OVER_TIME "TIME_LIMIT_EXCEEDED"
+#define OVER_TIME_SCORE 0.001 /* SpamAssassin's, unless the rules have a score for it */
+
+static void
+make_over_time(struct scanner *scanner)
+{
+    struct spam_rule *rule = &scanner->over_time;
+
+    *rule = (struct spam_rule){.name = (char *)(guintptr)OVER_TIME, .index = scanner->ruleset->rules->len, .type = SPAM_RULE_EMPTY,
+                               .describe = (char *)(guintptr)"Exceeded time limit / deadline"};
+    for (guint i = 0; i < SPAM_SCORE_SETS; i++)
+        rule->scores[i] = OVER_TIME_SCORE;
+}
+
 struct scanner *
 scanner_of(struct spam_ruleset *ruleset, const char *cache, GError **error)
 {
@@ -81,6 +96,7 @@ scanner_of(struct spam_ruleset *ruleset, const char *cache, GError **error)
         scanner_unref(scanner);
         return NULL;
     }
+    make_over_time(scanner);
     scanner->settings = view_settings_new(ruleset);
     scanner->bindings = eval_bindings_new(scanner->settings);
     return scanner;
@@ -190,6 +206,20 @@ budget(const struct scanner *scanner, gint64 asked)
     return MIN(asked, ENGINE_TIME_MS);
 }
 
+/* That not all rules ran is a hit of its own: it counts, and everybody sees it. */
+static void
+note_over_time(const struct scanner *scanner, struct engine_result *result)
+{
+    const struct spam_rule *known = rules_find(scanner->ruleset, OVER_TIME);
+    const struct spam_rule *rule = known != NULL ? known : &scanner->over_time;
+
+    if (!result->over_time || result->values[rule->index] != 0)
+        return;
+    result->values[rule->index] = 1;
+    g_ptr_array_add(result->hits, (gpointer)rule);
+    result->score += rule->scores[scanner->score_set];
+}
+
 void
 scanner_scan(struct scanner *scanner, const struct scan_request *request, struct scan_result *result_r)
 {
@@ -205,6 +235,7 @@ scanner_scan(struct scanner *scanner, const struct scan_request *request, struct
     eval_context_init(&context, scanner->bindings, result_r->view, worker->matcher,
                       request->now > 0 ? request->now : g_get_real_time() / G_USEC_PER_SEC);
     engine_run(worker->engine, &source, &context, scanner->score_set, budget(scanner, request->time_ms), &result_r->engine);
+    note_over_time(scanner, &result_r->engine);
     eval_context_clear(&context);
     worker_give(scanner, worker);
 }
@@ -216,4 +247,18 @@ scan_result_clear(struct scan_result *result)
     message_view_free(&result->view);
     scanner_unref(result->scanner);
     *result = (struct scan_result){0};
+}
+
+GBytes *
+scan_result_why(const struct scan_result *result, const struct spam_rule *rule)
+{
+    struct worker *worker = worker_take(result->scanner);
+    struct eval_context context;
+    GBytes *why;
+
+    eval_context_init(&context, result->scanner->bindings, result->view, worker->matcher, 0);
+    why = engine_why(worker->engine, &source, &context, &result->engine, rule);
+    eval_context_clear(&context);
+    worker_give(result->scanner, worker);
+    return why;
 }

@@ -42,3 +42,6 @@ struct scan_result {
 /* Fills result_r; clear it with scan_result_clear. Never fails: what could not be done in time is over_time. Thread-safe. */
 void scanner_scan(struct scanner *scanner, const struct scan_request *request, struct scan_result *result_r);
 void scan_result_clear(struct scan_result *result); /* also of one that is all zero */
+
+/* What a rule that hit has matched, as engine_why. Caller unrefs; good as long as the result. */
+GBytes *scan_result_why(const struct scan_result *result, const struct spam_rule *rule);
