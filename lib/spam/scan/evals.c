@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 #include "lib/spam/eval/html_eval.h"
+#include "lib/spam/net/auth_eval.h"
 
 struct binding {
     const struct eval_entry *entry;
@@ -48,6 +49,8 @@ eval_bindings_new(const struct view_settings *settings)
         binding->entry = g_hash_table_lookup(by_name, rule->function);
         if (binding->entry == NULL && header_eval_find(rule->function) != NULL)
             binding->entry = &eval_of_header_function;
+        if (binding->entry == NULL && auth_eval_find(rule->function) != NULL)
+            binding->entry = &eval_of_auth_function;
         if (binding->entry != NULL && binding->entry->prepare != NULL)
             binding->prepared = binding->entry->prepare(settings, rule);
     }

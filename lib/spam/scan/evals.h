@@ -17,12 +17,13 @@ void eval_bindings_free(struct eval_bindings **bindings); /* NULL-safe */
 /* Whether there is a function for the rule. */
 gboolean eval_bindings_has(const struct eval_bindings *bindings, const struct spam_rule *rule);
 
-/* What the functions share of one message; each member but the first four is made by the function beside it. */
+/* What the functions share of one message; each member but the first five is made by the function beside it. */
 struct eval_context {
     const struct eval_bindings *bindings;
     struct message_view *view;
     struct matcher *matcher; /* of the thread */
     gint64 now;              /* seconds since 1970 */
+    struct scan_net *net;    /* the network side (scan_net.h), or NULL */
 
     struct header_eval *header;     /* eval_context_header */
     struct header_eval_options header_options;
