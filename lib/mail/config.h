@@ -51,6 +51,7 @@ struct config_spam {                /* section "spam": the milter module that ju
     int own_mail, kill_action;
     gint64 tag_level, tag2_level, kill_level; /* thousandths of a point */
     gint64 max_size, time_limit;
+    gboolean network;               /* ask DNS lists, and use what the module auth has found */
 };
 enum config_sign_source { CONFIG_SIGN_DIRECTORY, CONFIG_SIGN_OPENDKIM, CONFIG_SIGN_SQL };
 struct config_sign {                /* section "sign": the milter module that signs our users' mail */
