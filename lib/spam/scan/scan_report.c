@@ -3,11 +3,13 @@
 #include <string.h>
 #include "lib/spam/view/host_name.h"
 
+#define REPORTED_MAX 1000u /* times that one rule is named */
+
 struct scan_report {
     const struct scan_result *result;
     struct scan_report_options options;
-    struct report_hit *hits;
-    const struct spam_rule **sub_hits;
+    GArray *hits;        /* struct report_hit */
+    GPtrArray *sub_hits; /* const struct spam_rule * */
     GPtrArray *body; /* GString * */
     struct report_help help;
     struct report_scan scan;
@@ -134,14 +136,19 @@ fill_hits(struct scan_report *self)
 {
     const struct engine_result *engine = &self->result->engine;
 
-    self->hits = g_new0(struct report_hit, engine->hits->len + 1);
-    self->sub_hits = g_new0(const struct spam_rule *, engine->sub_hits->len + 1);
+    self->hits = g_array_new(FALSE, FALSE, sizeof(struct report_hit));
+    self->sub_hits = g_ptr_array_new();
     for (guint i = 0; i < engine->hits->len; i++) {
         const struct spam_rule *rule = engine->hits->pdata[i];
-        self->hits[i] = (struct report_hit){.rule = rule, .score = rule->scores[self->result->score_set]};
+        const struct report_hit hit = {.rule = rule, .score = rule->scores[self->result->score_set]};
+        for (guint n = 0; n < MIN(engine->times[rule->index], REPORTED_MAX); n++)
+            g_array_append_val(self->hits, hit);
     }
-    for (guint i = 0; i < engine->sub_hits->len; i++)
-        self->sub_hits[i] = engine->sub_hits->pdata[i];
+    for (guint i = 0; i < engine->sub_hits->len; i++) {
+        const struct spam_rule *rule = engine->sub_hits->pdata[i];
+        for (guint n = 0; n < MIN(engine->times[rule->index], REPORTED_MAX); n++)
+            g_ptr_array_add(self->sub_hits, (gpointer)rule);
+    }
 }
 
 struct scan_report *
@@ -155,8 +162,8 @@ scan_report_new(const struct scan_result *result, const struct scan_report_optio
     self->help = (struct report_help){self, tag, header, body};
     self->scan = (struct report_scan){
         .ruleset = scanner_ruleset(result->scanner), .tree = message_view_tree(result->view),
-        .hits = self->hits, .n_hits = result->engine.hits->len,
-        .sub_hits = self->sub_hits, .n_sub_hits = result->engine.sub_hits->len,
+        .hits = (const struct report_hit *)(gconstpointer)self->hits->data, .n_hits = self->hits->len,
+        .sub_hits = (const struct spam_rule *const *)self->sub_hits->pdata, .n_sub_hits = self->sub_hits->len,
         .score = result->engine.score, .required = options->required,
         .autolearn = "disabled", /* there is no Bayes to learn */
         .host_name = options->host_name != NULL ? options->host_name : g_get_host_name(),
@@ -184,8 +191,8 @@ scan_report_free(struct scan_report **report)
     if (self->body != NULL)
         g_ptr_array_foreach(self->body, string_free, NULL);
     g_clear_pointer(&self->body, g_ptr_array_unref);
-    g_free(self->hits);
-    g_free(self->sub_hits);
+    g_array_unref(self->hits);
+    g_ptr_array_unref(self->sub_hits);
     g_free(self);
 }
 

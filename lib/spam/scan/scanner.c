@@ -231,6 +231,7 @@ note_over_time(const struct scanner *scanner, guint set, struct engine_result *r
     if (!result->over_time || result->values[rule->index] != 0)
         return;
     result->values[rule->index] = 1;
+    result->times[rule->index] = 1;
     g_ptr_array_add(result->hits, (gpointer)rule);
     result->score += rule->scores[set];
 }
