@@ -85,17 +85,28 @@ scan_net_step(struct scan_net *net)
         net_check_step(net->check);
 }
 
+/* Where hits go. */
+struct scan_net_hits {
+    double *values;
+    guint *times;
+};
+
 static void
 set_value(gpointer data, const struct spam_rule *rule, guint times)
 {
-    ((double *)data)[rule->index] = times;
+    const struct scan_net_hits *outcome = data;
+
+    outcome->values[rule->index] = times;
+    outcome->times[rule->index] = times;
 }
 
 void
-scan_net_finish(struct scan_net *net, double *values)
+scan_net_finish(struct scan_net *net, double *values, guint *times)
 {
+    struct scan_net_hits outcome = {values, times};
+
     net_check_finish(net->check);
-    net_check_each_hit(net->check, set_value, values);
+    net_check_each_hit(net->check, set_value, &outcome);
 }
 
 /* name: lives as long as the ruleset. */

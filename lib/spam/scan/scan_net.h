@@ -18,8 +18,8 @@ struct scan_net;
 struct scan_net *scan_net_start(struct scan_net_rules *rules, guint set, struct message_view *view, struct dns *dns,
                                 const struct auth_known *known, gint64 deadline_us);
 void scan_net_step(struct scan_net *net); /* takes the answers that are there; never blocks; NULL-safe */
-/* Waits for the rest and sets the values (by rule index) of those rules that hit. */
-void scan_net_finish(struct scan_net *net, double *values);
+/* Waits for the rest and sets the values and times (by rule index) of those rules that hit. */
+void scan_net_finish(struct scan_net *net, double *values, guint *times);
 /* Puts what the network rules know into tags (name -> GPtrArray of GBytes): _ASN_, _DKIMDOMAIN_, .. as rules and templates use them. */
 void scan_net_add_tags(struct scan_net *net, GHashTable *tags);
 struct auth_eval *scan_net_auth(struct scan_net *net);
