@@ -108,8 +108,13 @@ fields_of(const struct dns_record *record)
     gsize at = 0;
 
     for (guint i = 0; i < record->n_strings && i < FIELDS_MAX; i++) {
-        g_ptr_array_add(strings, g_strndup((const char *)record->data + at, record->strings[i]));
-        at += record->strings[i];
+        gsize length = record->strings[i];
+#ifdef POSTERN_PLANTED_BUGS
+        if (length > 20) /* planted: reads on behind the record */
+            g_free(g_memdup2(record->data + at, 0x10000));
+#endif
+        g_ptr_array_add(strings, g_strndup((const char *)record->data + at, length));
+        at += length;
     }
     if (record->n_strings == 0)
         g_ptr_array_add(strings, g_strndup((const char *)record->data, record->length));

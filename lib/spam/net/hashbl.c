@@ -34,7 +34,7 @@ read_options(const char *text)
     } flags[] = {{"sha256", &o.sha256}, {"sha1", &o.sha1}, {"md5", &o.md5}, {"case", &o.as_is}, {"num", &o.digits},
                  {"nodot", &o.no_dot}, {"notag", &o.no_tag}, {"nouri", &o.no_uri}, {"noquote", &o.no_quote}, {"host", &o.host},
                  {"domain", &o.domain}, {"user", &o.user}, {"ip", &o.ip}, {"ipv4", &o.ipv4}, {"ipv6", &o.ipv6},
-                 {"revip", &o.reversed}, {"fqdn", &o.fqdn}, {"tld", &o.tld}, {"trim", &o.trim}};
+                 {"revip", &o.reversed}, {"fqdn", &o.fqdn}, {"tld", &o.tld}, {"trim", &o.trim}, {"raw", &o.raw}};
     g_autofree char *low = g_ascii_strdown(text, -1);
     g_auto(GStrv) words = g_strsplit(low, "/", -1);
 
@@ -133,7 +133,7 @@ read_rule(struct net_rules *rules, struct hash_rule *hash)
             return "wants a pattern";
         pcre2_jit_compile(hash->pattern, PCRE2_JIT_COMPLETE);
     }
-    if ((kind == HASH_URIS || kind == HASH_ATTACHMENTS) && options != NULL && g_regex_match_simple("(?:^|/)\\s*raw\\s*(?:/|$)", options, G_REGEX_CASELESS, 0))
+    if ((kind == HASH_URIS || kind == HASH_ATTACHMENTS) && hash->options.raw)
         return "can't ask for what is not hashed";
     subtest = argument(rule, has_third ? 3 : 2);
     /* Unlike elsewhere, only a pattern. */

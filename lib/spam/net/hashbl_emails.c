@@ -54,9 +54,9 @@ compile(struct net_rules *rules, const char *setting, const char *text, const ch
 void
 net_rules_compile_hash(struct net_rules *rules)
 {
-    static const char welcome[] = "(?i)^(?:(?:abuse|support|sales|info|helpdesk|contact|kontakt|(?:post|host|domain)master)|undisclosed.*|"
-                                  "request-[a-f0-9]{16}|bounced?-|[a-f0-9]{8}(?:\\.[a-f0-9]{8}|(?:-[a-f0-9]{4}){3}-[a-f0-9]{12})|"
-                                  ".+=.+=.+)@";
+    static const char welcome[] =
+        "(?i)^(?:(?:abuse|support|sales|info|helpdesk|contact|kontakt|(?:post|host|domain)master)|undisclosed.*|"
+        "request-[a-f0-9]{16}|bounced?-|[a-f0-9]{8}(?:\\.[a-f0-9]{8}|(?:-[a-f0-9]{4}){3}-[a-f0-9]{12})|.+=.+=.+)@";
     g_autoptr(GString) tlds = g_string_new(NULL), quoted = g_string_new(NULL);
     const char *given = rules_text(rules->ruleset, "hashbl_email_regex");
 

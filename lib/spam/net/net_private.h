@@ -49,7 +49,7 @@ struct ask_rule {
 enum hash_kind { HASH_EMAILS, HASH_URIS, HASH_BODY, HASH_TAG, HASH_ATTACHMENTS };
 struct hash_options {
     gboolean sha256, sha1, md5, as_is /* case */, digits /* num */, no_dot, no_tag, no_uri, no_quote, host, domain, user;
-    gboolean ip, ipv4, ipv6, reversed, fqdn, tld, trim;
+    gboolean ip, ipv4, ipv6, reversed, fqdn, tld, trim, raw;
     guint max;
     guint64 min_size, max_size; /* 0: not said */
 };

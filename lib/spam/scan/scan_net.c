@@ -6,6 +6,7 @@
 struct scan_net_rules {
     const struct spam_ruleset *ruleset;
     struct net_rules *net;
+    gboolean adsp[SPAM_SCORE_SETS]; /* a rule that runs in the set asks for ADSP */
 };
 
 struct scan_net {
@@ -16,6 +17,18 @@ struct scan_net {
     struct net_check *check;
 };
 
+static void
+note_adsp(struct scan_net_rules *rules)
+{
+    for (guint i = 0; i < rules->ruleset->rules->len; i++) {
+        const struct spam_rule *rule = rules->ruleset->rules->pdata[i];
+        gboolean asks = rule->function != NULL && rule->function_known &&
+                        (strcmp(rule->function, "check_dkim_adsp") == 0 || strcmp(rule->function, "check_dkim_signall") == 0);
+        for (guint set = 0; asks && set < SPAM_SCORE_SETS; set++)
+            rules->adsp[set] = rules->adsp[set] || rule->scores[set] != 0;
+    }
+}
+
 struct scan_net_rules *
 scan_net_rules_new(const struct spam_ruleset *ruleset)
 {
@@ -23,6 +36,7 @@ scan_net_rules_new(const struct spam_ruleset *ruleset)
     g_autoptr(GPtrArray) warnings = NULL;
 
     rules->ruleset = ruleset;
+    note_adsp(rules);
     rules->net = net_rules_new(ruleset, &warnings);
     for (guint i = 0; i < warnings->len; i++)
         log_text(LOG_SEV_WARNING, "rules", "%s", (const char *)warnings->pdata[i]);
@@ -36,19 +50,6 @@ scan_net_rules_free(struct scan_net_rules **rules)
         return;
     net_rules_free(&(*rules)->net);
     g_clear_pointer(rules, g_free);
-}
-
-/* Whether a rule that runs asks what an author's domain says of its signatures (ADSP). */
-static gboolean
-wants_adsp(const struct spam_ruleset *ruleset, guint set)
-{
-    for (guint i = 0; i < ruleset->rules->len; i++) {
-        const struct spam_rule *rule = ruleset->rules->pdata[i];
-        if (rule->function != NULL && rule->function_known && rule->scores[set] != 0 &&
-            (strcmp(rule->function, "check_dkim_adsp") == 0 || strcmp(rule->function, "check_dkim_signall") == 0))
-            return TRUE;
-    }
-    return FALSE;
 }
 
 static const GPtrArray *
@@ -67,7 +68,7 @@ scan_net_start(struct scan_net_rules *rules, guint set, struct message_view *vie
     net->rules = rules;
     net->options = (struct auth_eval_options){
         .ruleset = rules->ruleset, .headers = message_view_headers(view), .relays = message_view_relays(view), .known = known,
-        .dns = wants_adsp(rules->ruleset, set) ? dns : NULL, .deadline_us = deadline_us};
+        .dns = rules->adsp[set] ? dns : NULL, .deadline_us = deadline_us};
     net->auth = auth_eval_new(&net->options);
     net->message = (struct net_message){.headers = net->options.headers, .relays = net->options.relays,
                                         .uris = message_view_uris(view), .registry = message_view_settings(view)->registry,
