@@ -291,7 +291,8 @@ test_scan(void **state)
     assert_in_range((int)(10 * result.engine.score), 54, 56); /* 2 + 3 + 0.5 + 1 - 1 */
     const GPtrArray *asn = g_hash_table_lookup(result.engine.tags, "ASN");
     assert_non_null(asn);
-    assert_string_equal(g_bytes_get_data(asn->pdata[0], NULL), "AS64500");
+    assert_int_equal(g_bytes_get_size(asn->pdata[0]), 7);
+    assert_memory_equal(g_bytes_get_data(asn->pdata[0], NULL), "AS64500", 7);
     scan_result_clear(&result);
     request.dns = NULL;
     scanner_scan(scanner, &request, &result);
