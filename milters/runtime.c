@@ -65,6 +65,19 @@ open_scanner(struct runtime *runtime, GError **error)
     return runtime->scanner != NULL;
 }
 
+/* For a module, or for clients of spamd's protocol. */
+static gboolean
+needs_scanner(const struct runtime *runtime)
+{
+    return (runtime->needs & NEED_SCANNER) != 0 || *runtime->config->spam.spamd_listen != NULL;
+}
+
+static gboolean
+needs_dns(const struct runtime *runtime)
+{
+    return (runtime->needs & NEED_DNS) != 0 || (needs_scanner(runtime) && runtime->config->spam.network);
+}
+
 static guint
 needs_of_modules(const struct runtime *runtime)
 {
@@ -119,8 +132,8 @@ runtime_new(struct config *config, const char *instance, struct spool *spool, GE
         runtime->archive = archive_client_new(config->archive.connect, (int)config->archive.timeout);
     runtime->needs = needs_of_modules(runtime);
     open_accounts(runtime);
-    if (((runtime->needs & NEED_DNS) != 0 && !open_dns(runtime, error)) ||
-        ((runtime->needs & NEED_SCANNER) != 0 && !open_scanner(runtime, error)) || !open_modules(runtime, error)) {
+    if ((needs_dns(runtime) && !open_dns(runtime, error)) ||
+        (needs_scanner(runtime) && !open_scanner(runtime, error)) || !open_modules(runtime, error)) {
         runtime_unref(runtime);
         return NULL;
     }

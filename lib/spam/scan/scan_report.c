@@ -1,6 +1,7 @@
 /* scan_report.c: hits and tags for a report. */
 #include "lib/spam/scan/scan_report.h"
 #include <string.h>
+#include "lib/spam/view/bytes.h"
 #include "lib/spam/view/host_name.h"
 
 #define REPORTED_MAX 1000u /* times that one rule is named */
@@ -106,10 +107,37 @@ tag(gpointer data, const char *name, const char *argument)
     return captured(self, name);
 }
 
+/* Of addresses, names and the like the first value alone, without its line end: as get() answers in scalar context. */
+static gboolean
+is_single(const char *name)
+{
+    static const char *const single[] = {":addr", ":name", ":host", ":domain", ":ip", ":revip"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(single); i++) {
+        const char *found = strstr(name, single[i]);
+        if (found != NULL && !byte_is_word(found[strlen(single[i])]))
+            return TRUE;
+    }
+    return strcmp(name, "EnvelopeFrom") == 0;
+}
+
+/* Values joined as they are, where header rules see line ends between them. */
 static GString *
 header(gpointer data, const char *name)
 {
-    return header_text(data, name);
+    struct scan_report *self = data;
+    const GPtrArray *values = message_view_header(self->result->view, name);
+    guint n = values == NULL ? 0 : is_single(name) ? MIN(values->len, 1) : values->len;
+    GString *out = n > 0 ? g_string_new(NULL) : NULL;
+
+    for (guint i = 0; i < n; i++) {
+        gsize length;
+        const char *value = g_bytes_get_data(values->pdata[i], &length);
+        g_string_append_len(out, value, (gssize)length);
+    }
+    if (n == 1 && is_single(name) && out->len > 0 && out->str[out->len - 1] == '\n')
+        g_string_truncate(out, out->len - 1);
+    return out;
 }
 
 static const GPtrArray *
@@ -131,6 +159,31 @@ body(gpointer data)
 
 /* ---- hits ---- */
 
+/* When rules of a type run in SpamAssassin, among those of the same priority. */
+static guint
+phase(const struct spam_rule *rule)
+{
+    static const guint8 phases[] = {
+        [SPAM_RULE_HEADER] = 1, [SPAM_RULE_HEADER_EVAL] = 2, [SPAM_RULE_BODY] = 3, [SPAM_RULE_URI] = 4, [SPAM_RULE_BODY_EVAL] = 5,
+        [SPAM_RULE_RAWBODY] = 6, [SPAM_RULE_RAWBODY_EVAL] = 7, [SPAM_RULE_FULL] = 8, [SPAM_RULE_FULL_EVAL] = 9,
+        [SPAM_RULE_META] = 10, [SPAM_RULE_RBL_EVAL] = 11, [SPAM_RULE_EMPTY] = 11, [SPAM_RULE_NONE] = 11,
+    };
+
+    return phases[rule->type];
+}
+
+static int
+compare_hits(gconstpointer a, gconstpointer b)
+{
+    const struct spam_rule *one = ((const struct report_hit *)a)->rule, *other = ((const struct report_hit *)b)->rule;
+
+    if (one->priority != other->priority)
+        return one->priority < other->priority ? -1 : 1;
+    if (phase(one) != phase(other))
+        return phase(one) < phase(other) ? -1 : 1;
+    return one->index < other->index ? -1 : one->index > other->index;
+}
+
 static void
 fill_hits(struct scan_report *self)
 {
@@ -149,6 +202,7 @@ fill_hits(struct scan_report *self)
         for (guint n = 0; n < MIN(engine->times[rule->index], REPORTED_MAX); n++)
             g_ptr_array_add(self->sub_hits, (gpointer)rule);
     }
+    g_array_sort(self->hits, compare_hits);
 }
 
 struct scan_report *
