@@ -4,6 +4,7 @@
 #include <string.h>
 #include "lib/base/log.h"
 #include "lib/spam/eval/html_eval.h"
+#include "lib/spam/net/auth_eval.h"
 #include "lib/spam/rules/pattern.h"
 
 struct binding {
@@ -67,6 +68,8 @@ eval_bindings_new(const struct view_settings *settings)
         binding->entry = g_hash_table_lookup(by_name, rule->function);
         if (binding->entry == NULL && header_eval_find(rule->function) != NULL)
             binding->entry = &eval_of_header_function;
+        if (binding->entry == NULL && auth_eval_find(rule->function) != NULL)
+            binding->entry = &eval_of_auth_function;
         if (rule->mimeheader != NULL)
             binding->entry = &eval_of_mime_header;
         if (binding->entry != NULL && binding->entry->prepare != NULL)

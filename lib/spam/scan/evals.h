@@ -19,7 +19,7 @@ void eval_bindings_free(struct eval_bindings **bindings); /* NULL-safe */
 gboolean eval_bindings_has(const struct eval_bindings *bindings, const struct spam_rule *rule);
 const struct eval_lists *eval_bindings_lists(const struct eval_bindings *bindings);
 
-/* What the functions share of one message; each member but the first six is made by the function beside it. */
+/* What the functions share of one message; each member but the first seven is made by the function beside it. */
 struct eval_context {
     const struct eval_bindings *bindings;
     struct message_view *view;
@@ -27,6 +27,7 @@ struct eval_context {
     gint64 now;              /* seconds since 1970 */
     guint score_set;         /* of evals_before_body; 0 at first */
     gboolean body_is_final;  /* it has run, or is not to */
+    struct scan_net *net;    /* the network side (scan_net.h), or NULL */
 
     struct header_eval *header;     /* eval_context_header */
     struct header_eval_options header_options;

@@ -18,6 +18,8 @@ struct eval_entry {
 
 /* Of all functions that header_eval_find knows. */
 extern const struct eval_entry eval_of_header_function;
+/* Of all that auth_eval_find knows. */
+extern const struct eval_entry eval_of_auth_function;
 extern const struct eval_entry eval_of_mime_header; /* of all mimeheader rules */
 /* Each ends with a name of NULL. */
 extern const struct eval_entry evals_of_texts[], evals_of_parts[], evals_of_html[], evals_of_uris[], evals_of_lists[],
