@@ -234,6 +234,11 @@ mimeheader MH_CD Content-Disposition =~ /filename="?[^"]+\.(?:pdf|gif|jpg|doc)/i
 mimeheader MH_ID Content-ID:raw =~ /^ <.+>\n?$/
 mimeheader MH_NAME content-transfer-encoding =~ /^base64$/
 mimeheader MH_EMPTY Content-Type =~ /^$/
+header MARKED X-Spam-Status =~ /Yes/
+header MARKED_ALL ALL =~ /^X-Spam-/m
+header MARKED_RAW ALL:raw =~ /^X-Spam-Flag:/m
+header MARKED_THERE exists:X-Spam-Flag
+header MARKED_OTHER X-Spam =~ /./
 mimeheader MH_EMPTY_RAW Content-Type:raw =~ /^$/
 uri_detail UD_RAW raw =~ /^https?:\/\/[^\/]+\/$/
 uri_detail UD_TWO text =~ /click/i cleaned =~ /\.com/
@@ -443,6 +448,8 @@ def message(rng):
                                ("Resent-Sender", 0.1, mailbox), ("X-Rcpt-To", 0.1, mailbox), ("Apparently-To", 0.1, mailbox)):
         if rng.random() < chance:
             fields.append((name, make(rng)))
+    if rng.random() < 0.1:
+        fields += [(name, "Yes") for name in ("X-Spam-Status", "x-spam-flag", "X-Spam-", "X-Spam", "X-Spam-Flag")]
     if rng.random() < 0.1: # a name that is another's address, to which replies go
         other = address(rng)
         fields = [field for field in fields if field[0] not in ("From", "Reply-To")] + [("From", f'"{other}" <{address(rng)}>'), ("Reply-To", other)]

@@ -326,6 +326,7 @@ message_view_new(const struct view_settings *settings, const char *message, gsiz
 
     view->settings = settings;
     view->tree = tree_new(message, length);
+    part_drop_fields(view->tree->root, "X-Spam-"); /* what another said of it is no part of the message: SpamAssassin does so, too */
     view->help = (struct header_help){view, is_tld, domain_of, header_more};
     view->header = header_view_new(view->tree, &view->help);
     view->headers = (struct spam_headers){get_header, view};

@@ -134,6 +134,39 @@ part_fields(const struct spam_part *part, const char *name, gssize length)
     return g_hash_table_lookup(part->by_name, key);
 }
 
+static gboolean
+has_prefix(const GString *name, const char *prefix)
+{
+    return g_ascii_strncasecmp(name->str, prefix, strlen(prefix)) == 0;
+}
+
+static gboolean
+key_has_prefix(gpointer key, gpointer same, gpointer prefix)
+{
+    (void)same;
+    return has_prefix(key, prefix);
+}
+
+void
+part_drop_fields(struct spam_part *part, const char *prefix)
+{
+    GPtrArray *kept = g_ptr_array_new_with_free_func(field_free);
+
+    g_hash_table_foreach_remove(part->by_name, key_has_prefix, (gpointer)prefix);
+    for (guint i = 0; i < part->fields->len; i++) {
+        struct spam_field *field = part->fields->pdata[i];
+        if (has_prefix(field->name, prefix)) {
+            field_free(field);
+            continue;
+        }
+        field->index = kept->len;
+        g_ptr_array_add(kept, field);
+    }
+    g_ptr_array_set_free_func(part->fields, NULL);
+    g_ptr_array_unref(part->fields);
+    part->fields = kept;
+}
+
 const GString *
 part_header(const struct spam_part *part, const char *name)
 {

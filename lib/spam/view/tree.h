@@ -66,6 +66,8 @@ gboolean tree_has_open_boundary(const struct spam_tree *tree);
 
 /* The fields called name (any case; length -1 = NUL-terminated) in order, or NULL. */
 const GPtrArray *part_fields(const struct spam_part *part, const char *name, gssize length);
+/* Takes out the fields whose names begin with prefix (any case). The message as received keeps them. */
+void part_drop_fields(struct spam_part *part, const char *prefix);
 /* The last one's decoded value, or NULL. */
 const GString *part_header(const struct spam_part *part, const char *name);
 /* The type that rules go by: text/html for names like x.html, else type. */

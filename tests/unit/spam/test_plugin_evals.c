@@ -28,6 +28,20 @@ test_mime_headers(void **state)
     assert_true(scanned("mimeheader X Content-Type =~ /mixed.*html/s", TWO_PARTS) == 0);
 }
 
+/* What another scanner wrote is no part of the message, for rules that ask for fields. */
+static void
+test_marks_of_others(void **state)
+{
+    const char *message = "X-Spam-Flag: YES\nSubject: s\nx-spam-: a\nX-Spam: b\n\nb\n";
+
+    (void)state;
+    assert_true(scanned("header X exists:X-Spam-Flag", message) == 0);
+    assert_true(scanned("header X ALL =~ /flag|x-spam-:/i", message) == 0);
+    assert_true(scanned("header X ALL =~ /^Subject: s\\nX-Spam: b\\n\\z/", message) == 1);
+    assert_true(scanned("header X ALL:raw =~ /^X-Spam-Flag/", message) == 1);
+    assert_true(scanned("mimeheader X X-Spam-Flag =~ /./", message) == 0);
+}
+
 static void
 test_uri_details(void **state)
 {
@@ -191,7 +205,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mime_headers),  cmocka_unit_test(test_uri_details),  cmocka_unit_test(test_suspect_files),
+        cmocka_unit_test(test_mime_headers),  cmocka_unit_test(test_marks_of_others), cmocka_unit_test(test_uri_details),  cmocka_unit_test(test_suspect_files),
         cmocka_unit_test(test_from_names),    cmocka_unit_test(test_phishing),     cmocka_unit_test(test_pdfs),
         cmocka_unit_test(test_long_pdf_line), cmocka_unit_test(test_plugin_table), cmocka_unit_test(test_unsupported_plugin)};
 
