@@ -146,6 +146,7 @@ scanner_ruleset(const struct scanner *scanner)
 static const GPtrArray *
 source_body(gpointer data)
 {
+    evals_before_body(data);
     return message_view_body(((struct eval_context *)data)->view);
 }
 
@@ -252,6 +253,7 @@ scanner_scan(struct scanner *scanner, const struct scan_request *request, struct
         g_string_free(traced, TRUE);
     eval_context_init(&context, scanner->bindings, result_r->view, worker->matcher,
                       request->now > 0 ? request->now : g_get_real_time() / G_USEC_PER_SEC);
+    context.score_set = set;
     if (request->dns != NULL)
         context.net = scan_net_start(scanner->net, set, result_r->view, request->dns, request->known, deadline);
     engine_run(worker->engine, &source, &context, set, time_ms, &result_r->engine);
@@ -280,6 +282,7 @@ scan_result_why(const struct scan_result *result, const struct spam_rule *rule)
     GBytes *why;
 
     eval_context_init(&context, result->scanner->bindings, result->view, worker->matcher, 0);
+    context.body_is_final = TRUE; /* since the scan */
     why = engine_why(worker->engine, &source, &context, &result->engine, rule);
     eval_context_clear(&context);
     worker_give(result->scanner, worker);
