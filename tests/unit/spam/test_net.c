@@ -294,6 +294,13 @@ test_scan(void **state)
     assert_int_equal(g_bytes_get_size(asn->pdata[0]), 7);
     assert_memory_equal(g_bytes_get_data(asn->pdata[0], NULL), "AS64500", 7);
     scan_result_clear(&result);
+    dns_table_silence(table, "9.2.0.192.bl.test");
+    request.dns_ms = 200;
+    gint64 began = g_get_monotonic_time();
+    scanner_scan(scanner, &request, &result);
+    assert_in_range(g_get_monotonic_time() - began, 200000, 2000000);
+    assert_int_equal(result.engine.hits->len, 3); /* without what is not known in time, and the meta on it */
+    scan_result_clear(&result);
     request.dns = NULL;
     scanner_scan(scanner, &request, &result);
     assert_int_equal(result.engine.hits->len, 1);
