@@ -257,7 +257,7 @@ test_hashes(void **state)
     add(&c, "5500c4097732fca17ecf8522373d4f04.three.test", "127.0.0.2");
     add(&c, "user@author.com.four.test", "127.0.0.2");
     add(&c, "123456.five.test", "127.0.0.2");
-    const char *hits = net_case_run(&c, NET_MESSAGE "call 123 456\n");
+    const char *hits = net_case_run(&c, NET_MESSAGE "call 123 456 or 123 456, 123 456 a@b.com a@b.com a@b.com\n");
     assert_string_equal(hits, "SHA1 SHA256 MD5 PLAIN NUM");
     net_case_clear(&c);
 }
