@@ -276,7 +276,7 @@ try_form(struct reading *r, const struct compiled *c)
 {
     struct form_match match;
 
-    if (!matches(r, c->form, &match))
+    if (!matches(r, c->form, &match) || (c->sign != NULL && !matches(r, c->sign, NULL)))
         return GO_ON;
     switch (c->action) {
     case RECEIVED_TAKE:
