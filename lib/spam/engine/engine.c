@@ -92,16 +92,31 @@ make_screens(struct engine_group *group)
     }
 }
 
+/* What the pattern matches whatever the tags of its templates hold. Caller frees. */
+static char *
+any_template(const struct spam_rule *rule)
+{
+    GString *text = g_string_new(rule->pattern.text != NULL ? rule->pattern.text : "");
+
+    for (guint i = 0; rule->templates != NULL && i < rule->templates->len; i++) {
+        g_autofree char *template = g_strdup_printf("%%\\{%s\\}", (const char *)g_ptr_array_index(rule->templates, i));
+        g_string_replace(text, template, "(?s:.+)", 0);
+    }
+    return g_string_free(text, FALSE);
+}
+
 static gboolean
 make_prefilter(struct engine_group *group, enum prefilter_kind kind, const char *cache, GError **error)
 {
     struct prefilter_rule *input = g_new0(struct prefilter_rule, group->rules->len + 1);
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
 
     for (guint i = 0; i < group->rules->len; i++) {
         const struct spam_rule *rule = g_ptr_array_index(group->rules, i);
-        /* A template's pattern is not known yet: one that nothing can leave out. */
-        input[i].text = rule->templates != NULL || rule->pattern.text == NULL ? "" : rule->pattern.text;
-        input[i].length = strlen(input[i].text);
+        char *text = any_template(rule);
+
+        g_ptr_array_add(texts, text);
+        input[i] = (struct prefilter_rule){.text = text, .length = strlen(text)};
     }
     group->prefilter = prefilter_new(input, group->rules->len, kind, cache, NULL, error);
     g_free(input);
