@@ -140,40 +140,10 @@ make_prefilters(struct spam_engine *engine, const char *cache, GError **error)
     return TRUE;
 }
 
-/* ---- metas ---- */
-
-/* Puts each meta behind those that it names. Those in circles, and those that name a meta that is not run, are left out: they
- * never get ready in SpamAssassin either. */
-static void
-sort_metas(struct spam_engine *engine)
-{
-    const GPtrArray *rules = engine->ruleset->rules;
-    g_autoptr(GPtrArray) waiting = g_steal_pointer(&engine->metas);
-    g_autofree gboolean *is_done = g_new0(gboolean, rules->len + 1);
-    gboolean progress = TRUE;
-
-    engine->metas = g_ptr_array_new();
-    for (guint i = 0; i < rules->len; i++)
-        is_done[i] = ((const struct spam_rule *)g_ptr_array_index(rules, i))->type != SPAM_RULE_META;
-    while (progress) {
-        progress = FALSE;
-        for (guint i = 0; i < waiting->len; i++) {
-            const struct spam_rule *rule = g_ptr_array_index(waiting, i);
-            gboolean ready = !is_done[rule->index];
-            for (guint d = 0; ready && d < rule->meta->dependencies->len; d++)
-                ready = is_done[g_array_index(rule->meta->dependencies, guint, d)];
-            if (ready) {
-                g_ptr_array_add(engine->metas, (gpointer)rule);
-                is_done[rule->index] = progress = TRUE;
-            }
-        }
-    }
-}
-
 /* ---- the whole ---- */
 
 static void
-sort_rule(struct spam_engine *engine, GHashTable *headers, const struct spam_rule *rule)
+sort_rule(struct spam_engine *engine, GHashTable *headers, GPtrArray *metas, const struct spam_rule *rule)
 {
     if (!can_score(rule))
         return;
@@ -183,7 +153,7 @@ sort_rule(struct spam_engine *engine, GHashTable *headers, const struct spam_rul
         if (rule->type == kind_types[kind] && compile_rule(engine, rule))
             g_ptr_array_add(engine->groups[kind].rules, (gpointer)rule);
     if (rule->type == SPAM_RULE_META)
-        g_ptr_array_add(engine->metas, (gpointer)rule);
+        g_ptr_array_add(metas, (gpointer)rule);
     if (rule->function != NULL && rule->function_known)
         g_ptr_array_add(engine->evals, (gpointer)rule);
 }
@@ -193,17 +163,17 @@ engine_new(const struct spam_ruleset *ruleset, const char *cache, GError **error
 {
     struct spam_engine *engine = g_new0(struct spam_engine, 1);
     g_autoptr(GHashTable) headers = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GPtrArray) metas = g_ptr_array_new();
 
     engine->ruleset = ruleset;
     engine->patterns = g_new0(struct pattern *, ruleset->rules->len + 1);
     engine->headers = g_ptr_array_new_with_free_func(group_free);
     engine->evals = g_ptr_array_new();
-    engine->metas = g_ptr_array_new();
     for (guint kind = 0; kind < ENGINE_KINDS; kind++)
         engine->groups[kind].rules = g_ptr_array_new();
     for (guint i = 0; i < ruleset->rules->len; i++)
-        sort_rule(engine, headers, g_ptr_array_index(ruleset->rules, i));
-    sort_metas(engine);
+        sort_rule(engine, headers, metas, g_ptr_array_index(ruleset->rules, i));
+    engine->metas = meta_order_new(ruleset, metas);
     if (make_prefilters(engine, cache, error))
         return engine;
     engine_free(engine);
@@ -222,7 +192,7 @@ engine_free(struct spam_engine *engine)
     g_free(engine->patterns);
     g_ptr_array_unref(engine->headers);
     g_ptr_array_unref(engine->evals);
-    g_ptr_array_unref(engine->metas);
+    meta_order_free(engine->metas);
     g_free(engine);
 }
 
@@ -259,6 +229,8 @@ engine_worker_new(const struct spam_engine *engine)
         if (group->prefilter != NULL)
             prefilter_scratch_fit(worker->scratch, group->prefilter);
     }
+    worker->hits = g_array_new(FALSE, FALSE, sizeof(guint));
+    worker->marks = g_new0(guint64, META_ORDER_WORDS(engine->metas));
     worker->candidates = g_new0(guint32, PREFILTER_WORDS(most) + 1);
     worker->ends = g_new0(guint32, most + 1);
     return worker;
@@ -273,6 +245,8 @@ engine_worker_free(struct engine_worker *worker)
     prefilter_scratch_free(worker->scratch);
     g_byte_array_unref(worker->joined);
     g_array_unref(worker->begins);
+    g_array_unref(worker->hits);
+    g_free(worker->marks);
     g_free(worker->candidates);
     g_free(worker->ends);
     g_free(worker);

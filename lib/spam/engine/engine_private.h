@@ -1,6 +1,7 @@
 /* engine_private.h: what engine.c makes and run.c uses. */
 #pragma once
 #include "lib/spam/engine/engine.h"
+#include "lib/spam/engine/meta_order.h"
 #include "lib/spam/engine/pattern.h"
 #include "lib/spam/engine/prefilter.h"
 
@@ -22,7 +23,7 @@ struct spam_engine {
     struct engine_group groups[ENGINE_KINDS];
     GPtrArray *headers;        /* struct engine_group * */
     GPtrArray *evals;          /* const struct spam_rule * */
-    GPtrArray *metas;          /* likewise: each after those that it names; without those that never get ready */
+    struct meta_order *metas;
     guint left_out;
 };
 
@@ -33,4 +34,6 @@ struct engine_worker {
     GByteArray *joined;    /* the texts of a list with line ends between them, and where each begins */
     GArray *begins;        /* gsize */
     guint32 *candidates, *ends;
+    GArray *hits;          /* guint: indices of the rules that have hit in this run */
+    guint64 *marks;        /* of the metas */
 };

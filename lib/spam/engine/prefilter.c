@@ -16,11 +16,13 @@
 
 G_DEFINE_QUARK(postern-prefilter-error, prefilter_error)
 
-/* Rough expressions have states for every byte, where others wait for literals: mixed, compiling takes twice as long. */
+/* Patterns as they are, and rough forms of others, are compiled into databases of so many each: all in one takes twice as long to
+ * compile, and is no faster. Mixed it is slower, for rough expressions have states for every byte where others wait for literals. */
 enum part { PART_EXACT, PART_ROUGH, PARTS };
+static const guint batches[PARTS] = {64, 12};
 
 struct prefilter {
-    hs_database_t *databases[PARTS]; /* NULL: no rule was taken so */
+    GPtrArray *databases; /* hs_database_t * */
     guint n_rules, n_untaken;
     guint32 *always; /* bits of the rules that were not taken */
 };
@@ -234,29 +236,40 @@ cache_path(const struct prefilter_rule *rules, guint n_rules, enum prefilter_kin
     return g_build_filename(cache, name, NULL);
 }
 
-/* The file: "PHS2", how many rules are not in it, their numbers; for each part the bytes of its database (0: none), and it. Numbers are guint32
+/* The file: "PHS2", how many rules are in no database, their numbers; then for each database its length in bytes, and it. Numbers are guint32
  * in host order, as the databases themselves are of this machine. */
 static gboolean
-read_file(struct prefilter *prefilter, const char *path)
+read_databases(struct prefilter *prefilter, const char *at, const char *end)
+{
+    guint32 size;
+
+    for (; end - at >= 4; at += size) {
+        hs_database_t *database = NULL;
+
+        memcpy(&size, at, sizeof size);
+        at += 4;
+        if ((gsize)(end - at) < size || hs_deserialize_database(at, size, &database) != HS_SUCCESS)
+            break;
+        g_ptr_array_add(prefilter->databases, database);
+    }
+    if (at == end)
+        return TRUE;
+    g_ptr_array_set_size(prefilter->databases, 0);
+    return FALSE;
+}
+
+static gboolean
+read_back(struct prefilter *prefilter, const char *path)
 {
     g_autofree char *bytes = NULL;
-    gsize length = 0, at = 8;
-    guint32 n = 0, rule, size;
+    gsize length = 0;
+    guint32 n = 0, rule;
 
     if (!g_file_get_contents(path, &bytes, &length, NULL) || length < 8 || memcmp(bytes, "PHS2", 4) != 0)
         return FALSE;
     memcpy(&n, bytes + 4, sizeof n);
-    if (n > PREFILTER_RULES_MAX || (length - at) / 4 < n)
+    if (n > PREFILTER_RULES_MAX || (length - 8) / 4 < n || !read_databases(prefilter, bytes + 8 + (gsize)n * 4, bytes + length))
         return FALSE;
-    at += (gsize)n * 4;
-    for (guint part = 0; part < PARTS; part++, at += size) {
-        if (length - at < 4)
-            return FALSE;
-        memcpy(&size, bytes + at, sizeof size);
-        at += 4;
-        if (length - at < size || (size > 0 && hs_deserialize_database(bytes + at, size, &prefilter->databases[part]) != HS_SUCCESS))
-            return FALSE;
-    }
     for (guint32 i = 0; i < n; i++) {
         memcpy(&rule, bytes + 8 + 4 * i, sizeof rule);
         if (rule < prefilter->n_rules)
@@ -266,30 +279,17 @@ read_file(struct prefilter *prefilter, const char *path)
 }
 
 static gboolean
-read_back(struct prefilter *prefilter, const char *path)
-{
-    if (read_file(prefilter, path))
-        return TRUE;
-    for (guint part = 0; part < PARTS; part++) {
-        hs_free_database(prefilter->databases[part]);
-        prefilter->databases[part] = NULL;
-    }
-    return FALSE;
-}
-
-static gboolean
 append_database(GByteArray *out, const hs_database_t *database)
 {
     char *bytes = NULL;
     size_t length = 0;
     guint32 size;
 
-    if (database != NULL && hs_serialize_database(database, &bytes, &length) != HS_SUCCESS)
+    if (hs_serialize_database(database, &bytes, &length) != HS_SUCCESS)
         return FALSE;
     size = (guint32)length;
     g_byte_array_append(out, (const guint8 *)&size, sizeof size);
-    if (size > 0)
-        g_byte_array_append(out, (const guint8 *)bytes, size);
+    g_byte_array_append(out, (const guint8 *)bytes, size);
     free(bytes);
     return length == size;
 }
@@ -306,62 +306,83 @@ write_back(const struct prefilter *prefilter, const char *path)
     for (guint32 rule = 0; rule < prefilter->n_rules; rule++)
         if (prefilter_is_untaken(prefilter, rule))
             g_byte_array_append(out, (const guint8 *)&rule, sizeof rule);
-    for (guint part = 0; part < PARTS; part++)
-        if (!append_database(out, prefilter->databases[part]))
+    for (guint i = 0; i < prefilter->databases->len; i++)
+        if (!append_database(out, g_ptr_array_index(prefilter->databases, i)))
             return;
     g_file_set_contents_full(path, (const char *)out->data, (gssize)out->len, G_FILE_SET_CONTENTS_CONSISTENT, 0644, NULL);
 }
 
 /* ---- making ---- */
 
-/* Some patterns turn out to be too large only here: they are left out, one after the other. */
-static hs_database_t *
+static void
+leave_out_at(struct prefilter *prefilter, struct input *input, guint at)
+{
+    leave_out(prefilter, g_array_index(input->ids, unsigned, at));
+    g_ptr_array_remove_index(input->expressions, at);
+    g_array_remove_index(input->flags, at);
+    g_array_remove_index(input->ids, at);
+}
+
+/* Makes a database of the expressions, and empties the list. Some may turn out to be too large only here: they are left out, one after the
+ * other. */
+static gboolean
 compile(struct prefilter *prefilter, struct input *input, GError **error)
 {
     hs_database_t *database = NULL;
-    hs_compile_error_t *failure = NULL;
 
-    while (input->expressions->len > 0) {
-        gint at;
+    while (input->expressions->len > 0 && database == NULL) {
+        hs_compile_error_t *failure = NULL;
+
         if (hs_compile_multi((const char *const *)input->expressions->pdata, (const unsigned *)(gpointer)input->flags->data,
                              (const unsigned *)(gpointer)input->ids->data, input->expressions->len, HS_MODE_BLOCK, NULL, &database,
                              &failure) == HS_SUCCESS)
-            return database;
-        at = failure->expression;
-        if (at < 0)
+            break;
+        gint at = failure->expression;
+        if (at >= 0)
+            leave_out_at(prefilter, input, (guint)at);
+        else
             g_set_error(error, PREFILTER_ERROR, PREFILTER_ERROR_COMPILE, "%s", failure->message);
         hs_free_compile_error(failure);
         if (at < 0)
-            return NULL;
-        leave_out(prefilter, g_array_index(input->ids, unsigned, at));
-        g_ptr_array_remove_index(input->expressions, (guint)at);
-        g_array_remove_index(input->flags, (guint)at);
-        g_array_remove_index(input->ids, (guint)at);
+            return FALSE;
     }
-    return NULL;
+    if (database != NULL)
+        g_ptr_array_add(prefilter->databases, database);
+    g_ptr_array_set_size(input->expressions, 0);
+    g_array_set_size(input->flags, 0);
+    g_array_set_size(input->ids, 0);
+    return TRUE;
 }
 
 static gboolean
 make_databases(struct prefilter *prefilter, const struct prefilter_rule *rules, enum prefilter_kind kind, GError **error)
 {
     struct input inputs[PARTS];
-    gboolean made = TRUE;
+    gboolean good = TRUE;
 
     for (guint part = 0; part < PARTS; part++)
         inputs[part] = (struct input){.expressions = g_ptr_array_new_with_free_func(g_free),
                                       .flags = g_array_new(FALSE, FALSE, sizeof(unsigned)), .ids = g_array_new(FALSE, FALSE, sizeof(unsigned))};
-    for (guint i = 0; i < prefilter->n_rules; i++)
+    for (guint i = 0; i < prefilter->n_rules && good; i++) {
         if (i >= PREFILTER_RULES_MAX || !take(inputs, &rules[i], kind, i))
             leave_out(prefilter, i);
+        for (guint part = 0; part < PARTS && good; part++)
+            if (inputs[part].expressions->len == batches[part])
+                good = compile(prefilter, &inputs[part], error);
+    }
     for (guint part = 0; part < PARTS; part++) {
-        if (made)
-            prefilter->databases[part] = compile(prefilter, &inputs[part], error);
-        made = made && (prefilter->databases[part] != NULL || inputs[part].expressions->len == 0);
+        good = good && compile(prefilter, &inputs[part], error);
         g_ptr_array_unref(inputs[part].expressions);
         g_array_unref(inputs[part].flags);
         g_array_unref(inputs[part].ids);
     }
-    return made;
+    return good;
+}
+
+static void
+free_database(gpointer database)
+{
+    hs_free_database(database);
 }
 
 struct prefilter *
@@ -373,6 +394,7 @@ prefilter_new(const struct prefilter_rule *rules, guint n_rules, enum prefilter_
     gboolean was_cached;
 
     prefilter->n_rules = n_rules;
+    prefilter->databases = g_ptr_array_new_with_free_func(free_database);
     prefilter->always = g_new0(guint32, PREFILTER_WORDS(n_rules) + 1);
     was_cached = path != NULL && read_back(prefilter, path);
     if (was_cached_r != NULL)
@@ -391,8 +413,7 @@ prefilter_free(struct prefilter *prefilter)
 {
     if (prefilter == NULL)
         return;
-    for (guint part = 0; part < PARTS; part++)
-        hs_free_database(prefilter->databases[part]);
+    g_ptr_array_unref(prefilter->databases);
     g_free(prefilter->always);
     g_free(prefilter);
 }
@@ -414,10 +435,9 @@ prefilter_bytes(const struct prefilter *prefilter)
 {
     size_t all = 0;
 
-    for (guint part = 0; part < PARTS; part++) {
+    for (guint i = 0; i < prefilter->databases->len; i++) {
         size_t size = 0;
-        if (prefilter->databases[part] != NULL)
-            hs_database_size(prefilter->databases[part], &size);
+        hs_database_size(g_ptr_array_index(prefilter->databases, i), &size);
         all += size;
     }
     return all;
@@ -434,8 +454,8 @@ prefilter_scratch_new(void)
 void
 prefilter_scratch_fit(struct prefilter_scratch *scratch, const struct prefilter *prefilter)
 {
-    for (guint part = 0; part < PARTS; part++)
-        if (prefilter->databases[part] != NULL && hs_alloc_scratch(prefilter->databases[part], &scratch->scratch) != HS_SUCCESS)
+    for (guint i = 0; i < prefilter->databases->len; i++)
+        if (hs_alloc_scratch(g_ptr_array_index(prefilter->databases, i), &scratch->scratch) != HS_SUCCESS)
             scratch->failed = TRUE;
 }
 
@@ -479,10 +499,9 @@ prefilter_scan(const struct prefilter *prefilter, struct prefilter_scratch *scra
             ends_r[i] = 0;
     for (guint i = 0; i < PREFILTER_WORDS(prefilter->n_rules); i++)
         candidates[i] |= prefilter->always[i];
-    for (guint part = 0; part < PARTS; part++)
-        if (prefilter->databases[part] != NULL &&
-            (scratch->failed || length > G_MAXINT32 ||
-             hs_scan(prefilter->databases[part], text != NULL ? text : "", (unsigned)length, 0, scratch->scratch, on_match, &found) !=
-                 HS_SUCCESS))
+    for (guint i = 0; i < prefilter->databases->len; i++)
+        if (scratch->failed || length > G_MAXINT32 ||
+            hs_scan(g_ptr_array_index(prefilter->databases, i), text != NULL ? text : "", (unsigned)length, 0, scratch->scratch, on_match,
+                    &found) != HS_SUCCESS)
             take_all(prefilter, candidates, ends_r); /* not known: all of them */
 }

@@ -33,6 +33,8 @@ hit(struct run *run, const struct spam_rule *rule, double value)
 
     if (*known != 0 && (rule->flags & SPAM_TFLAG_MULTIPLE) == 0)
         return;
+    if (*known == 0)
+        g_array_append_val(run->worker->hits, rule->index);
     *known += value > 0 ? value : 1;
 }
 
@@ -320,28 +322,24 @@ run_evals(struct run *run)
     }
 }
 
-static void
-run_metas(struct run *run)
+static gint
+by_index(gconstpointer a, gconstpointer b)
 {
-    for (guint i = 0; i < run->engine->metas->len; i++) {
-        const struct spam_rule *rule = g_ptr_array_index(run->engine->metas, i);
-        double value = is_on(run, rule) ? spam_meta_value(rule->meta, run->result->values, (run->set & 1) == 0) : 0;
-        if (value != 0)
-            hit(run, rule, value);
-    }
+    guint x = *(const guint *)a, y = *(const guint *)b;
+
+    return (x > y) - (x < y);
 }
 
 static void
 sum_up(struct run *run)
 {
-    const GPtrArray *rules = run->engine->ruleset->rules;
+    GArray *hits = run->worker->hits;
 
-    for (guint i = 0; i < rules->len; i++) {
-        const struct spam_rule *rule = g_ptr_array_index(rules, i);
+    g_array_sort(hits, by_index);
+    for (guint i = 0; i < hits->len; i++) {
+        const struct spam_rule *rule = g_ptr_array_index(run->engine->ruleset->rules, g_array_index(hits, guint, i));
         gboolean is_sub = g_str_has_prefix(rule->name, "__");
 
-        if (run->result->values[i] == 0)
-            continue;
         g_ptr_array_add(is_sub ? run->result->sub_hits : run->result->hits, (gpointer)rule);
         run->result->score += is_sub ? 0 : rule->scores[run->set];
     }
@@ -357,6 +355,7 @@ engine_run(struct engine_worker *worker, const struct engine_source *source, gpo
                       .deadline_us = g_get_monotonic_time() + time_ms * 1000};
 
     *result_r = (struct engine_result){.hits = g_ptr_array_new(), .sub_hits = g_ptr_array_new(), .values = g_new0(double, n + 1)};
+    g_array_set_size(worker->hits, 0);
     run.tags = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
     run_headers(&run);
     run_list(&run, ENGINE_BODY, source->body(data));
@@ -364,7 +363,7 @@ engine_run(struct engine_worker *worker, const struct engine_source *source, gpo
     run_list(&run, ENGINE_RAWBODY, source->rawbody(data));
     run_full(&run);
     run_evals(&run);
-    run_metas(&run);
+    meta_order_run(engine->metas, score_set, worker->hits, result_r->values, worker->marks);
     sum_up(&run);
     g_hash_table_unref(run.tags);
 }
