@@ -1,28 +1,24 @@
 /* rules.c: `postern rules`: SpamAssassin's rule files as Postern reads them.
  *
  * Exit status of check: 0 no errors; 1 errors, or nothing could be read; 2 called wrongly. Of show: 1 when a name is unknown. */
-#include "lib/spam/rules/ruleset.h"
 #include <stdio.h>
 #include <string.h>
 #include "cli/cli.h"
+#include "cli/rules.h"
 #include "lib/base/log.h"
 
 #define SHOWN_MAX 4000u /* characters of one value: patterns can have 200 KB */
 
-static char *default_rules, *site_rules;
-static gboolean local_only;
+char *cli_rules_default, *cli_rules_site;
+gboolean cli_rules_local;
 
-static const GOptionEntry options[] = {
-    {"rules", 'r', 0, G_OPTION_ARG_FILENAME, &default_rules, "The default rules: a directory or a file", "PATH"},
-    {"site", 's', 0, G_OPTION_ARG_FILENAME, &site_rules, "The site's files: a directory or a file", "PATH"},
-    {"local", 'l', 0, G_OPTION_ARG_NONE, &local_only, "As with network tests off", NULL},
-    G_OPTION_ENTRY_NULL};
+static const GOptionEntry options[] = {RULES_OPTIONS, G_OPTION_ENTRY_NULL};
 
-static struct spam_ruleset *
-load(const char *const *more, gboolean lint)
+struct spam_ruleset *
+cli_rules_load(const char *const *more, gboolean lint)
 {
-    struct rules_options choice = {.default_rules = default_rules, .site_rules = site_rules, .more = more, .lint = lint,
-                                   .local_tests_only = local_only};
+    struct rules_options choice = {.default_rules = cli_rules_default, .site_rules = cli_rules_site, .more = more, .lint = lint,
+                                   .local_tests_only = cli_rules_local};
     g_autoptr(GError) error = NULL;
     struct spam_ruleset *set = rules_load(&choice, &error);
 
@@ -81,7 +77,7 @@ rules_check(int argc, char **argv, const char *config_path)
     if (code >= 0)
         return code;
     const char *const *files = (const char *const *)argv + 1;
-    struct spam_ruleset *set = load(files, TRUE);
+    struct spam_ruleset *set = cli_rules_load(files, TRUE);
     if (set == NULL)
         return CLI_FAILED;
     for (const char *const *file = files; *file != NULL; file++)
@@ -203,7 +199,7 @@ rules_show(int argc, char **argv, const char *config_path)
     (void)config_path;
     if (code >= 0)
         return code;
-    struct spam_ruleset *set = load(NULL, FALSE);
+    struct spam_ruleset *set = cli_rules_load(NULL, FALSE);
     if (set == NULL)
         return CLI_FAILED;
     code = CLI_OK;
@@ -223,4 +219,5 @@ rules_show(int argc, char **argv, const char *config_path)
 const struct cli_command cli_rules_commands[] = {
     {"check", "tell what is wrong with rule files", rules_check, NULL},
     {"show", "explain rules", rules_show, NULL},
+    {"test", "tell which rules hit in a message, and why", cli_rules_test, NULL},
     {NULL, NULL, NULL, NULL}};

@@ -246,6 +246,8 @@ log_message(const struct eom *eom)
     log_line_str(line, "reason", eom->trouble != NULL ? eom->trouble : eom->decision.reason);
     if (tx->auth != NULL)
         auth_findings_log(tx->auth, line);
+    if (tx->spam != NULL)
+        spam_findings_log(tx->spam, line);
     log_line_str(line, "signed", tx->signed_by);
     log_line_str(line, "unsigned", tx->unsigned_why);
     log_line_str(line, "recoded", tx->recoded);

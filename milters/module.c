@@ -2,8 +2,8 @@
  * configuration: a signature made before a tag would be broken, so order is not a matter of taste. */
 #include "milters/module.h"
 
-const struct milter_module *const milter_modules[] = {&auth_module, &sign_module, &archive_module,
-                                                     &envelope_module, NULL};
+const struct milter_module *const milter_modules[] = {&auth_module, &spam_module, &sign_module,
+                                                     &archive_module, &envelope_module, NULL};
 
 G_DEFINE_QUARK(postern-milter-error-quark, milter_error)
 

@@ -32,6 +32,7 @@ enum milter_need {
     MAY_REMOVE = 1 << 8,      /* may delete recipients, or quarantine the message */
     NEED_DNS = 1 << 9,        /* runtime->dns */
     MAY_REPLACE_BODY = 1 << 10,
+    NEED_SCANNER = 1 << 11,   /* runtime->scanner */
 };
 
 struct milter_module {
@@ -56,7 +57,7 @@ struct milter_module {
 /* In the order in which they run; closed by NULL. */
 extern const struct milter_module *const milter_modules[];
 
-extern const struct milter_module auth_module, sign_module, archive_module, envelope_module;
+extern const struct milter_module auth_module, spam_module, sign_module, archive_module, envelope_module;
 
 /* Set of indexes (bits) into milter_modules for the names, in whatever order they are given; unknown names
  * are an error that lists the known ones. */

@@ -54,6 +54,17 @@ open_dns(struct runtime *runtime, GError **error)
     return runtime->dns != NULL;
 }
 
+/* Rules are read anew at each reload; sessions that are under way end with the ones that they began with. */
+static gboolean
+open_scanner(struct runtime *runtime, GError **error)
+{
+    struct runtime *former = runtime_current();
+
+    runtime->scanner = spam_rules_open(&runtime->config->spam, former != NULL && former->scanner != NULL, error);
+    runtime_unref(former);
+    return runtime->scanner != NULL;
+}
+
 static guint
 needs_of_modules(const struct runtime *runtime)
 {
@@ -108,7 +119,8 @@ runtime_new(struct config *config, const char *instance, struct spool *spool, GE
         runtime->archive = archive_client_new(config->archive.connect, (int)config->archive.timeout);
     runtime->needs = needs_of_modules(runtime);
     open_accounts(runtime);
-    if (((runtime->needs & NEED_DNS) != 0 && !open_dns(runtime, error)) || !open_modules(runtime, error)) {
+    if (((runtime->needs & NEED_DNS) != 0 && !open_dns(runtime, error)) ||
+        ((runtime->needs & NEED_SCANNER) != 0 && !open_scanner(runtime, error)) || !open_modules(runtime, error)) {
         runtime_unref(runtime);
         return NULL;
     }
@@ -138,6 +150,7 @@ runtime_unref(struct runtime *runtime)
     for (guint i = 0; milter_modules[i] != NULL; i++)
         if (runtime->states[i] != NULL && milter_modules[i]->close != NULL)
             milter_modules[i]->close(runtime->states[i]);
+    scanner_unref(runtime->scanner);
     dns_unref(runtime->dns);
     archive_client_free(&runtime->archive);
     expander_free(&runtime->expander);

@@ -6,6 +6,7 @@
 #include "lib/mail/archive_client.h"
 #include "milters/expand.h"
 #include "milters/module.h"
+#include "milters/spam_rules.h"
 #include "milters/spool.h"
 
 struct runtime {
@@ -19,6 +20,7 @@ struct runtime {
     struct accounts *accounts;
     struct expander *expander;
     struct dns *dns;                    /* NULL when no module needs it */
+    struct scanner *scanner;            /* NULL when no module needs it */
     struct archive_client *archive;     /* NULL without the archive module */
     struct spool *spool;                /* of the process, borrowed; NULL without the archive module */
 };

@@ -55,5 +55,10 @@ stats_init(void)
                                     results);
     stats.results_waiting = metrics_gauge("postern_milter_dmarc_results_waiting",
                                           "Kinds of messages for DMARC reports that are not in the database yet.", NULL, NULL);
+    stats.spam = metrics_counter("postern_milter_spam_total", "Messages judged by the spam rules, by what they came to.", "result",
+                                 spam_level_names);
+    stats.spam_over_time = metrics_counter("postern_milter_spam_over_time_total",
+                                           "Judged messages where not all rules ran in spam.time_limit.", NULL, NULL);
+    stats.spam_time = metrics_histogram("postern_milter_spam_seconds", "Time for judging a message by the spam rules.");
     stats.reloads = metrics_counter("postern_milter_reloads_total", "Reloads of the configuration.", "result", reloads);
 }

@@ -17,6 +17,9 @@ struct milter_stats {
     struct metric *auth;          /* label result, index: enum stats_method * 8 + enum auth_result; mail from outside */
     struct metric *results;       /* label result, index: enum stats_results; messages that DMARC reports count */
     struct metric *results_waiting; /* kinds of such messages in memory */
+    struct metric *spam;          /* label result, index: enum spam_level; messages that were judged */
+    struct metric *spam_over_time; /* of them those where not all rules ran */
+    struct metric *spam_time;     /* seconds for one */
     struct metric *reloads;       /* label result, 0 ok, 1 refused */
 };
 extern struct milter_stats stats;

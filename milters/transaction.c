@@ -34,6 +34,7 @@ transaction_free(struct transaction **tx)
     if (*tx == NULL)
         return;
     auth_findings_free(&(*tx)->auth);
+    spam_findings_free(&(*tx)->spam);
     message_free(&(*tx)->message);
     capture_free(&(*tx)->capture);
     g_ptr_array_unref((*tx)->rcpt_arguments);

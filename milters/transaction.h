@@ -4,6 +4,7 @@
  * which cap it was, so that the end of the message can say so in the reply. Belongs to one thread at a time. */
 #pragma once
 #include "milters/auth_findings.h"
+#include "milters/spam_findings.h"
 #include "lib/mail/capture.h"
 #include "lib/mail/message.h"
 
@@ -30,6 +31,7 @@ struct transaction {
     char archive_id[32], archive_event[32];
     gboolean archive_known, archive_repeat;
     struct auth_findings *auth; /* of the module auth: owned, NULL when nothing was checked */
+    struct spam_findings *spam; /* of the module spam: likewise */
     char *signed_by;           /* of the module sign: "example.test/sel2026,.."; NULL when it has not signed */
     const char *unsigned_why;  /* why mail of ours is not signed; NULL otherwise. Static. */
     const char *recoded;       /* of the module sign: "yes", "partly" (something is left that a transport may change). Static. */

@@ -25,6 +25,7 @@ enum setting_type {
     SETTING_TIME,   /* gint64, milliseconds */
     SETTING_ENUM,   /* int; index into choices */
     SETTING_LIST,   /* char ** (NULL-terminated, never NULL) */
+    SETTING_POINTS, /* gint64, thousandths: a decimal number, as 6.31 or -0.5 */
     SETTING_MODE    /* gint64; file mode in octal digits, as 0660 */
 };
 
@@ -35,7 +36,7 @@ struct setting {
     enum setting_type type;
     gsize offset;               /* of the target in the section's struct (G_STRUCT_OFFSET) */
     const char *dflt;           /* default as written in a file; lists as "a, b" */
-    gint64 min, max;            /* bounds for INT, SIZE, TIME, MODE (inclusive); both 0 = unbounded. STRING,
+    gint64 min, max;            /* bounds for INT, SIZE, TIME, POINTS, MODE (inclusive); both 0 = unbounded. STRING,
                                    PATH, SOCKET: bytes; LIST: items (max 0 = 4096) */
     const char *const *choices; /* ENUM and, if not NULL, LIST: NULL-terminated names */
     const char *doc;            /* one line, ends with a full stop */

@@ -1,7 +1,8 @@
 /* settings_value.c: one setting's value: from text, to text, bounds, and the words that describe them.
  *
  * Numbers are plain decimals with an optional unit: 64K, 1G (powers of 1024); 500ms, 20s, 5m, 2h, 30d. A
- * time other than 0 must have its unit, so that nobody has to guess. A mode is octal digits (0660). */
+ * time other than 0 must have its unit, so that nobody has to guess. Points have up to three digits behind the dot. A mode is
+ * octal digits (0660). */
 #include "lib/base/settings_private.h"
 #include "lib/base/net.h"
 #include <string.h>
@@ -62,6 +63,40 @@ value_parse_units(const char *text, const struct unit *units, const char *form, 
     return g_strdup_printf("\"%s\" is not %s", text, form);
 }
 
+/* value_parse_points - a decimal number as thousandths */
+static char *
+value_parse_points(const char *text, gint64 *value_r)
+{
+    gboolean negative = text[0] == '-';
+    gint64 whole, part = 0;
+    const char *end = text;
+    if (!value_parse_number(text + (negative ? 1 : 0), 10, &whole, &end) || whole > G_MAXINT32)
+        return g_strdup_printf("\"%s\" is not a number of points; write it as 6.31", text);
+    if (*end == '.') {
+        const char *digits = end + 1;
+        if (!value_parse_number(digits, 10, &part, &end) || end - digits > 3)
+            return g_strdup_printf("\"%s\" is not a number of points; at most three digits behind the dot", text);
+        for (gint64 n = end - digits; n < 3; n++)
+            part *= 10;
+    }
+    if (*end != '\0')
+        return g_strdup_printf("\"%s\" is not a number of points; write it as 6.31", text);
+    *value_r = (whole * 1000 + part) * (negative ? -1 : 1);
+    return NULL;
+}
+
+/* value_append_points - without zeros at the end */
+static void
+value_append_points(gint64 value, GString *out)
+{
+    g_string_append_printf(out, "%s%" G_GINT64_FORMAT, value < 0 ? "-" : "", ABS(value) / 1000);
+    if (value % 1000 == 0)
+        return;
+    g_string_append_printf(out, ".%03d", (int)(ABS(value) % 1000));
+    while (out->str[out->len - 1] == '0')
+        g_string_truncate(out, out->len - 1);
+}
+
 /* value_parse - a number of the setting's type, without bounds */
 static char *
 value_parse(const struct setting *setting, const char *text, gint64 *value_r)
@@ -73,6 +108,8 @@ value_parse(const struct setting *setting, const char *text, gint64 *value_r)
         return value_parse_units(text, size_units, "a size; write a number with K, M, G or T, as 64M", value_r);
     case SETTING_TIME:
         return value_parse_units(text, time_units, "a time; write a number with ms, s, m, h or d, as 20s", value_r);
+    case SETTING_POINTS:
+        return value_parse_points(text, value_r);
     case SETTING_MODE:
         if (!value_parse_number(text, 8, value_r, &end) || *end != '\0')
             return g_strdup_printf("\"%s\" is not a file mode; write octal digits, as 0660", text);
@@ -91,7 +128,9 @@ static void
 value_append_number(const struct setting *setting, gint64 value, GString *out)
 {
     const struct unit *u = setting->type == SETTING_TIME ? time_units : size_units;
-    if (setting->type == SETTING_MODE) {
+    if (setting->type == SETTING_POINTS) {
+        value_append_points(value, out);
+    } else if (setting->type == SETTING_MODE) {
         g_string_append_printf(out, "%04" G_GINT64_MODIFIER "o", (guint64)value);
     } else if (setting->type == SETTING_INT || value == 0) {
         g_string_append_printf(out, "%" G_GINT64_FORMAT, value);
@@ -211,6 +250,7 @@ settings_value_set(const struct setting *setting, gpointer section, const char *
     case SETTING_INT:
     case SETTING_SIZE:
     case SETTING_TIME:
+    case SETTING_POINTS:
     case SETTING_MODE:
         return value_set_number(setting, section, text);
     case SETTING_BOOL:
@@ -282,6 +322,7 @@ settings_value_clear(const struct setting *setting, gpointer section)
     case SETTING_INT:
     case SETTING_SIZE:
     case SETTING_TIME:
+    case SETTING_POINTS:
     case SETTING_MODE:
         *(gint64 *)target = 0;
         break;
@@ -328,6 +369,7 @@ settings_value_append(const struct setting *setting, gconstpointer section, GStr
     case SETTING_INT:
     case SETTING_SIZE:
     case SETTING_TIME:
+    case SETTING_POINTS:
     case SETTING_MODE:
         value_append_number(setting, *(const gint64 *)target, out);
         break;
@@ -341,9 +383,9 @@ settings_value_describe(const struct setting *setting, GString *out)
         [SETTING_STRING] = "text", [SETTING_PATH] = "path", [SETTING_SOCKET] = "socket address",
         [SETTING_BOOL] = "yes or no", [SETTING_INT] = "number", [SETTING_SIZE] = "size",
         [SETTING_TIME] = "time", [SETTING_ENUM] = "one of", [SETTING_LIST] = "list",
-        [SETTING_MODE] = "octal mode"};
+        [SETTING_POINTS] = "points", [SETTING_MODE] = "octal mode"};
     gboolean number = setting->type == SETTING_INT || setting->type == SETTING_SIZE ||
-                      setting->type == SETTING_TIME || setting->type == SETTING_MODE;
+                      setting->type == SETTING_TIME || setting->type == SETTING_POINTS || setting->type == SETTING_MODE;
     g_string_append(out, names[setting->type]);
     if (setting->choices) {
         g_autofree char *all = g_strjoinv(", ", (char **)(guintptr)setting->choices);

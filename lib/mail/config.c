@@ -1,7 +1,7 @@
 /* config.c: the tables of postern.conf: every section, setting, default, bound and line of documentation.
  *
  * The manual page postern.conf(5), the sample file, `postern config show` and the checks all come from
- * here. A new setting is one line below (or in config_auth.c) and one field in config.h. */
+ * here. A new setting is one line below (or in a config_NAME.c) and one field in config.h. */
 #include "lib/mail/config_private.h"
 #include <string.h>
 
@@ -10,7 +10,7 @@ static const char *const log_formats[] = {"text", "json", NULL};                
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};  /* enum log_severity */
 static const char *const accounts_drivers[] = {"none", "sqlite", "mariadb", NULL};
 static const char *const catalogue_drivers[] = {"sqlite", "mariadb", NULL};
-static const char *const milter_modules[] = {"auth", "sign", "archive", "envelope", NULL};
+static const char *const milter_modules[] = {"auth", "spam", "sign", "archive", "envelope", NULL};
 
 #define K (G_GINT64_CONSTANT(1) << 10)
 #define M (G_GINT64_CONSTANT(1) << 20)
@@ -256,6 +256,9 @@ const struct settings_section config_sections[] = {
     SECTION(auth, auth_check,
             "The milter's module auth: SPF, DKIM, DMARC and ARC of mail from outside, told in one "
             "Authentication-Results field."),
+    SECTION(spam, spam_check,
+            "The milter's module spam: mail from outside is judged by SpamAssassin's rule files, read unchanged, and told so in "
+            "X-Spam fields. Points are as SpamAssassin counts them; the levels are those that Amavis has."),
     SECTION(sign, sign_check,
             "The milter's module sign: DKIM signatures on mail of our users and of our own machines, and ARC seals."),
     SECTION(dmarc, dmarc_check,

@@ -43,6 +43,15 @@ struct config_auth {                /* section "auth": the milter module that ch
     gint64 signatures, threads;
     gboolean spf_reject, dmarc_reject, dmarc_junk;
 };
+enum config_spam_own { CONFIG_SPAM_OWN_SKIP, CONFIG_SPAM_OWN_SCORE, CONFIG_SPAM_OWN_TAG };
+enum config_spam_kill { CONFIG_SPAM_REJECT, CONFIG_SPAM_QUARANTINE, CONFIG_SPAM_DISCARD };
+struct config_spam {                /* section "spam": the milter module that judges by SpamAssassin's rules */
+    char *rules, *site, *cache, *subject_tag;
+    char **skip_networks;
+    int own_mail, kill_action;
+    gint64 tag_level, tag2_level, kill_level; /* thousandths of a point */
+    gint64 max_size, time_limit;
+};
 enum config_sign_source { CONFIG_SIGN_DIRECTORY, CONFIG_SIGN_OPENDKIM, CONFIG_SIGN_SQL };
 struct config_sign {                /* section "sign": the milter module that signs our users' mail */
     int source, canonicalization;   /* canonicalization: 0 relaxed/relaxed, 1 relaxed/simple, 2 simple/relaxed, 3 simple/simple */
@@ -73,6 +82,7 @@ struct config {
     struct config_milter milter;
     struct config_dns dns;
     struct config_auth auth;
+    struct config_spam spam;
     struct config_sign sign;
     struct config_dmarc dmarc;
     struct config_archive_module archive;

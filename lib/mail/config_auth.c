@@ -98,8 +98,8 @@ const struct setting sign_settings[] = {
         .doc = "The domain that seals; its key is taken from the same source."),
     {.name = NULL}};
 
-static void
-check_networks(struct settings_report *report, const char *section, const char *name, char **list)
+void
+config_check_networks(struct settings_report *report, const char *section, const char *name, char **list)
 {
     g_autoptr(GError) error = NULL;
     struct networks *networks = networks_new(list, &error);
@@ -163,8 +163,8 @@ auth_check(const void *section, struct settings_report *report)
     const struct config_auth *auth = section;
     const char *const *checks = (const char *const *)auth->checks;
 
-    check_networks(report, "auth", "skip_networks", auth->skip_networks);
-    check_networks(report, "auth", "forwarders", auth->forwarders);
+    config_check_networks(report, "auth", "skip_networks", auth->skip_networks);
+    config_check_networks(report, "auth", "forwarders", auth->forwarders);
     check_domains(report, "auth", "arc_trusted", auth->arc_trusted);
     if (*auth->authserv_id != '\0' && !dns_name_is_valid(auth->authserv_id))
         settings_complain(report, TRUE, "auth", "authserv_id", "is no domain name");
@@ -198,7 +198,7 @@ sign_check(const void *section, struct settings_report *report)
 {
     const struct config_sign *sign = section;
 
-    check_networks(report, "sign", "networks", sign->networks);
+    config_check_networks(report, "sign", "networks", sign->networks);
     check_field_names(report, "headers", sign->headers);
     check_field_names(report, "oversign", sign->oversign);
     if (sign->source == CONFIG_SIGN_OPENDKIM && *sign->key_table == '\0')

@@ -42,7 +42,8 @@ struct engine_result {
     double score;         /* the sum, not rounded */
     GPtrArray *hits;      /* const struct spam_rule *: with a score of their own; in order of the ruleset */
     GPtrArray *sub_hits;  /* likewise: names that begin with __ */
-    double *values;       /* by rule index: the value of its hits, as metas see it; 0 = no hit */
+    GHashTable *tags;     /* char * -> GPtrArray * of GBytes *: what named groups captured */
+    double *values;       /* by rule index: the value of its hits, as metas see it; 0 = no hit; one more, for the caller's use */
     gboolean over_time;   /* not all rules ran */
     guint gave_up;        /* matches that came to their limit */
 };
@@ -51,3 +52,8 @@ struct engine_result {
 void engine_run(struct engine_worker *worker, const struct engine_source *source, gpointer data, guint score_set, gint64 time_ms,
                 struct engine_result *result_r);
 void engine_result_clear(struct engine_result *result);
+
+/* What the rule, which hit in that run, has matched first: part of a text; of a header that must only be there, or not match, its whole
+ * value. NULL for rules without a pattern, and where nothing is found. The source must be that of the run. Caller unrefs. */
+GBytes *engine_why(struct engine_worker *worker, const struct engine_source *source, gpointer data,
+                   const struct engine_result *result, const struct spam_rule *rule);

@@ -37,3 +37,6 @@ struct engine_worker {
     GArray *hits;          /* guint: indices of the rules that have hit in this run */
     guint64 *marks;        /* of the metas */
 };
+
+/* The pattern of a rule with templates, with the tags' values in it; NULL when a tag has none: the rule is not run. Caller frees. */
+struct pattern *engine_fill_templates(GHashTable *tags, const struct spam_rule *rule);

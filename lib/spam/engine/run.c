@@ -12,7 +12,6 @@ struct run {
     guint set;
     gint64 deadline_us;
     struct engine_result *result;
-    GHashTable *tags;       /* what rules captured, for templates: name -> GPtrArray of GBytes */
     const char *whole;      /* of the list that is run: all its texts, with line ends between them */
     gsize whole_length;
     guint checks;           /* of the time */
@@ -46,7 +45,7 @@ is_over_time(struct run *run)
     return run->result->over_time;
 }
 
-/* ---- captures and templates ---- */
+/* ---- captures ---- */
 
 static void
 take_captures(struct run *run, const struct pattern *pattern, const char *text)
@@ -55,57 +54,16 @@ take_captures(struct run *run, const struct pattern *pattern, const char *text)
 
     for (guint i = 0; names != NULL && names[i] != NULL; i++) {
         GBytes *value = pattern_capture(pattern, run->worker->matcher, text, names[i]);
-        GPtrArray *values = g_hash_table_lookup(run->tags, names[i]);
+        GPtrArray *values = g_hash_table_lookup(run->result->tags, names[i]);
 
         if (value == NULL)
             continue;
         if (values == NULL) {
             values = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
-            g_hash_table_insert(run->tags, (gpointer)names[i], values);
+            g_hash_table_insert(run->result->tags, (gpointer)names[i], values);
         }
         g_ptr_array_add(values, value);
     }
-}
-
-/* The text with backslashes before all that is no letter, digit or underscore, as quotemeta has it. */
-static void
-append_quoted(GString *out, GBytes *value)
-{
-    gsize length;
-    const char *text = g_bytes_get_data(value, &length);
-
-    for (gsize i = 0; i < length; i++) {
-        if (!g_ascii_isalnum(text[i]) && text[i] != '_' && (guchar)text[i] < 128)
-            g_string_append_c(out, '\\');
-        g_string_append_c(out, text[i]);
-    }
-}
-
-/* The pattern of a rule with templates; NULL when a tag has no value: the rule is not run. Caller frees. */
-static struct pattern *
-fill_templates(struct run *run, const struct spam_rule *rule)
-{
-    g_autoptr(GString) text = g_string_new(rule->pattern.text);
-
-    for (guint i = 0; i < rule->templates->len; i++) {
-        const char *name = g_ptr_array_index(rule->templates, i);
-        const GPtrArray *values = g_hash_table_lookup(run->tags, name);
-        g_autoptr(GString) any = g_string_new("(?:");
-        g_autofree char *template = g_strdup_printf("%%\\{%s\\}", name);
-
-        for (guint v = 0; values != NULL && v < values->len; v++) {
-            if (g_bytes_get_size(values->pdata[v]) == 0)
-                continue;
-            if (any->len > 3)
-                g_string_append_c(any, '|');
-            append_quoted(any, values->pdata[v]);
-        }
-        if (any->len == 3)
-            return NULL;
-        g_string_append_c(any, ')');
-        g_string_replace(text, template, any->str, 0);
-    }
-    return pattern_new(text->str, text->len, NULL, NULL);
 }
 
 /* ---- one text ---- */
@@ -157,7 +115,7 @@ filter(struct run *run, const struct engine_group *group, const char *text, gsiz
 static void
 run_rule_on_list(struct run *run, const struct spam_rule *rule, const GPtrArray *texts, guint n_texts, guint first)
 {
-    struct pattern *filled = rule->templates != NULL ? fill_templates(run, rule) : NULL;
+    struct pattern *filled = rule->templates != NULL ? engine_fill_templates(run->result->tags, rule) : NULL;
     const struct pattern *pattern = rule->templates != NULL ? filled : run->engine->patterns[rule->index];
     gboolean several = (rule->flags & SPAM_TFLAG_MULTIPLE) != 0;
 
@@ -256,7 +214,7 @@ run_list(struct run *run, enum engine_kind kind, const GPtrArray *texts)
 static void
 run_header_rule(struct run *run, const struct spam_rule *rule, GBytes *value)
 {
-    struct pattern *filled = rule->templates != NULL ? fill_templates(run, rule) : NULL;
+    struct pattern *filled = rule->templates != NULL ? engine_fill_templates(run->result->tags, rule) : NULL;
     const struct pattern *pattern = rule->templates != NULL ? filled : run->engine->patterns[rule->index];
     gsize length = 0;
     const char *text = value != NULL ? g_bytes_get_data(value, &length) : rule->if_unset;
@@ -356,7 +314,7 @@ engine_run(struct engine_worker *worker, const struct engine_source *source, gpo
 
     *result_r = (struct engine_result){.hits = g_ptr_array_new(), .sub_hits = g_ptr_array_new(), .values = g_new0(double, n + 1)};
     g_array_set_size(worker->hits, 0);
-    run.tags = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
+    result_r->tags = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
     run_headers(&run);
     run_list(&run, ENGINE_BODY, source->body(data));
     run_list(&run, ENGINE_URI, source->uris(data));
@@ -365,7 +323,6 @@ engine_run(struct engine_worker *worker, const struct engine_source *source, gpo
     run_evals(&run);
     meta_order_run(engine->metas, score_set, worker->hits, result_r->values, worker->marks);
     sum_up(&run);
-    g_hash_table_unref(run.tags);
 }
 
 void
@@ -374,4 +331,5 @@ engine_result_clear(struct engine_result *result)
     g_clear_pointer(&result->hits, g_ptr_array_unref);
     g_clear_pointer(&result->sub_hits, g_ptr_array_unref);
     g_clear_pointer(&result->values, g_free);
+    g_clear_pointer(&result->tags, g_hash_table_unref);
 }

@@ -202,7 +202,10 @@ rules_load(const struct rules_options *options, GError **error)
     rules_read_all(&parser);
     struct spam_ruleset *set = parser_end(&parser);
     if (set->n_files == 0) {
-        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "no rule file could be read");
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
+                    "no rule file could be read from %s and %s (Debian's are in the package spamassassin)",
+                    options->default_rules != NULL ? options->default_rules : "the default folders",
+                    options->site_rules != NULL ? options->site_rules : "/etc/spamassassin");
         rules_free(&set);
     }
     return set;

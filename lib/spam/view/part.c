@@ -1,6 +1,7 @@
 /* part.c: one node of the tree: its fields and its content. */
 #include <string.h>
 #include "lib/spam/view/bytes.h"
+#include "lib/spam/view/charset.h"
 #include "lib/spam/view/decode.h"
 #include "lib/spam/view/header_words.h"
 #include "lib/spam/view/tree_private.h"
@@ -53,6 +54,7 @@ part_free(struct spam_part *part)
     g_clear_pointer(&part->children, g_ptr_array_unref);
     g_clear_pointer(&part->raw, bytes_free);
     g_clear_pointer(&part->decoded, bytes_free);
+    spam_string_free(part->text);
     g_free(part);
 }
 
@@ -183,4 +185,25 @@ part_decode(struct spam_part *part)
         part->decoded = g_string_new_len(part->raw->str, (gssize)part->raw->len);
     }
     return part->decoded;
+}
+
+/* The declared charset; a name with a NUL in it is no charset's. */
+static const char *
+charset_of(const struct spam_part *part)
+{
+    if (part->charset == NULL)
+        return "us-ascii";
+    return strlen(part->charset->str) == part->charset->len ? part->charset->str : "";
+}
+
+const struct spam_string *
+part_text(struct spam_part *part)
+{
+    const GString *content = part->text == NULL ? part_decode(part) : NULL;
+
+    if (content != NULL) {
+        part->text = g_new0(struct spam_string, 1);
+        part->text->text = charset_normalize(content->str, content->len, charset_of(part), CHARSET_CHARACTERS, &part->text->is_chars);
+    }
+    return part->text;
 }

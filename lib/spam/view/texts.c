@@ -5,7 +5,6 @@
 #include "lib/spam/view/texts.h"
 #include <string.h>
 #include "lib/spam/view/bytes.h"
-#include "lib/spam/view/charset.h"
 #include "lib/spam/view/html_view.h"
 
 #define ELEMENT_MAX 2048 /* bytes of a body element; rawbody chunks have one to two times as much */
@@ -137,39 +136,25 @@ append_string(struct spam_string *out, const struct spam_string *more, gsize len
     out->is_chars = out->is_chars || more->is_chars;
 }
 
-/* The declared charset; a name with a NUL in it is no charset's. */
-static const char *
-charset_of(const struct spam_part *part)
-{
-    if (part->charset == NULL)
-        return "us-ascii";
-    return strlen(part->charset->str) == part->charset->len ? part->charset->str : "";
-}
-
 /* The part's text, appended to out. */
 static void
 append_rendered(struct spam_string *out, struct spam_part *part, enum texts_kind kind, const struct texts_options *options,
                 texts_render_fn render, gpointer data)
 {
-    const char *type = part_effective_type(part), *charset = charset_of(part);
-    const GString *content;
-    struct spam_string text = { NULL, FALSE };
+    const char *type = part_effective_type(part);
     gboolean html = strcmp(type, "text/html") == 0;
+    const struct spam_string *text = html || strcmp(type, "text/plain") == 0 ? part_text(part) : NULL;
+    gsize source_length = text != NULL ? part_decode(part)->len : 0;
 
-    if (!html && strcmp(type, "text/plain") != 0)
+    if (text == NULL || (kind == TEXTS_INVISIBLE && (!html || source_length == 0)))
         return;
-    content = part_decode(part);
-    if (content == NULL || (kind == TEXTS_INVISIBLE && (!html || content->len == 0)))
-        return;
-    g_autoptr(GString) normal = charset_normalize(content->str, content->len, charset, CHARSET_CHARACTERS, &text.is_chars);
-    text.text = normal;
-    if (html && content->len > 0) {
-        const struct html_view *view = render(data, part, normal, text.is_chars, content->len);
+    if (html && source_length > 0) {
+        const struct html_view *view = render(data, part, text->text, text->is_chars, source_length);
         if (view == NULL)
             return;
-        text = kind == TEXTS_BODY ? view->rendered : kind == TEXTS_VISIBLE ? view->visible : view->invisible;
+        text = kind == TEXTS_BODY ? &view->rendered : kind == TEXTS_VISIBLE ? &view->visible : &view->invisible;
     }
-    append_string(out, &text, cut_characters(&text, options->body_part_scan_size));
+    append_string(out, text, cut_characters(text, options->body_part_scan_size));
 }
 
 static GPtrArray *

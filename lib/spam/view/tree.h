@@ -6,6 +6,7 @@
  * (times the depth of nested multiparts, at most TREE_DEPTH_MAX). RFC 5322, 2045, 2046, 2047 as far as read at all. */
 #pragma once
 #include <glib.h>
+#include "lib/spam/view/spam_string.h"
 
 /* SpamAssassin's own limits */
 #define TREE_DEPTH_MAX        20        /* multipart and message/rfc822 levels that are opened */
@@ -35,6 +36,7 @@ struct spam_part {
     GPtrArray *children;  /* struct spam_part *; NULL = a leaf */
     GString *raw;         /* the part's body before transfer decoding; NULL where children stand for it */
     GString *decoded;     /* cache of part_decode() */
+    struct spam_string *text; /* cache of part_text() */
 };
 
 struct spam_tree {
@@ -70,6 +72,8 @@ const GString *part_header(const struct spam_part *part, const char *name);
 const char *part_effective_type(const struct spam_part *part);
 /* The body after transfer decoding (kept in the part), or NULL where there is none. */
 const GString *part_decode(struct spam_part *part);
+/* The decoded body after charset normalisation (kept in the part), or NULL where there is no body. */
+const struct spam_string *part_text(struct spam_part *part);
 
 /* SHA-1 of the body as received with LF line ends, 40 hexadecimal digits (g_free). */
 char *tree_body_digest(const struct spam_tree *tree);

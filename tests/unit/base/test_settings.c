@@ -7,7 +7,7 @@
 struct box {
     char *name, *secret, *file, *socket;
     gboolean on;
-    gint64 count, size, time, mode;
+    gint64 count, size, time, points, mode;
     int colour;
     char **list, **any;
 };
@@ -32,6 +32,7 @@ static const struct setting box_settings[] = {
     {"count", SETTING_INT, AT(count), "-1", -5, 1000, NULL, "Count.", FALSE},
     {"size", SETTING_SIZE, AT(size), "1536K", 1024, 1 << 30, NULL, "Size.", FALSE},
     {"time", SETTING_TIME, AT(time), "1500ms", 0, 172800000, NULL, "Time.", FALSE},
+    {"points", SETTING_POINTS, AT(points), "-0.5", -1000000, 6310, NULL, "Points.", FALSE},
     {"mode", SETTING_MODE, AT(mode), "0660", 0600, 0777, NULL, "Mode.", FALSE},
     {"colour", SETTING_ENUM, AT(colour), "red", 0, 0, colours, "Colour.", FALSE},
     {"list", SETTING_LIST, AT(list), "archive, auth", 0, 0, parts, "List.", FALSE},
@@ -154,7 +155,7 @@ test_all_forms(void **state)
     gboolean ok = load("# comment\n// comment\n/* comment\n over lines */\r\n"
                      "box { name = \"a \\\"b\\\" \\\\ \\$ #x\"  secret = '${x} \"y\\'z\\q'\n"
                      "  file = /var/lib/x-1_2:3@4//5 socket = inet:25@127.0.0.1 on = yes\n"
-                     "  count = -5 size = 1G\n time = 2d mode = 0777 colour=green # comment\n"
+                     "  count = -5 size = 1G\n time = 2d points = -12.25 mode = 0777 colour=green # comment\n"
                      "  list = {envelope, # inside\n \"auth\", }\n}\n"
                      "other{only_here = \"${POSTERN_TEST}/${POSTERN_UNSET:-de fault}\"}\n"
                      "box { any = single }");
@@ -167,6 +168,7 @@ test_all_forms(void **state)
     assert_int_equal(config.box.count, -5);
     assert_int_equal(config.box.size, 1 << 30);
     assert_int_equal(config.box.time, 172800000);
+    assert_int_equal(config.box.points, -12250);
     assert_int_equal(config.box.mode, 0777);
     assert_int_equal(config.box.colour, 1);
     assert_int_equal(g_strv_length(config.box.list), 2);
@@ -186,7 +188,7 @@ test_value_errors_are_all_told(void **state)
     (void)state;
     assert_false(load("# one\n\nbox {\n name = \"\"\n secret = \"tab\\there\"\n file = relative\n"
                       " socket = unix:x\n on = maybe\n count = 1001\n size = 1X\n time = 20\n mode = 0990\n"
-                      " colour = gren\n list = {archive, archiv, archive}\n any = {a, b, c}\n}\n"));
+                      " points = 1.2345\n colour = gren\n list = {archive, archiv, archive}\n any = {a, b, c}\n}\n"));
     EXPECT("main.conf:4: box.name: must not be empty",
            "main.conf:5: box.secret: the value is not allowed (not shown, it is a secret)",
            "main.conf:6: box.file: \"relative\" is not an absolute path; it must begin with /",
@@ -196,15 +198,17 @@ test_value_errors_are_all_told(void **state)
            "main.conf:10: box.size: \"1X\" is not a size; write a number with K, M, G or T, as 64M",
            "main.conf:11: box.time: \"20\" is not a time; write a number with ms, s, m, h or d, as 20s",
            "main.conf:12: box.mode: \"0990\" is not a file mode; write octal digits, as 0660",
-           "main.conf:13: box.colour: \"gren\" is not known; did you mean \"green\"?",
-           "main.conf:14: box.list: \"archiv\" is not known; did you mean \"archive\"?",
-           "main.conf:14: box.list: \"archive\" is in the list twice",
-           "main.conf:15: box.any: too many items: at most 2");
+           "main.conf:13: box.points: \"1.2345\" is not a number of points; at most three digits behind the dot",
+           "main.conf:14: box.colour: \"gren\" is not known; did you mean \"green\"?",
+           "main.conf:15: box.list: \"archiv\" is not known; did you mean \"archive\"?",
+           "main.conf:15: box.list: \"archive\" is in the list twice",
+           "main.conf:16: box.any: too many items: at most 2");
     assert_false(load("box { count = 9223372036854775808\n size = 99999999999999999999G time = 1023h\n"
-                      " mode = 0500 name = 123456789012345678901 colour = blue }"));
+                      " points = 6.311 mode = 0500 name = 123456789012345678901 colour = blue }"));
     EXPECT("main.conf:1: box.count: \"9223372036854775808\" is not a whole number",
            "main.conf:2: box.size: \"99999999999999999999G\" is not a size; write a number with K, M, G or T, as 64M",
            "main.conf:2: box.time: \"1023h\" is too large: at most 2d",
+           "main.conf:3: box.points: \"6.311\" is too large: at most 6.31",
            "main.conf:3: box.mode: \"0500\" is too small: at least 0600",
            "main.conf:3: box.name: the value is too long: at most 20 bytes",
            "main.conf:3: box.colour: \"blue\" is not known; choose from: red, green");
@@ -371,10 +375,10 @@ test_show_loads_to_the_same(void **state)
 {
     (void)state;
     g_autoptr(GString) all = g_string_new(NULL), changed = g_string_new(NULL), again = g_string_new(NULL);
-    assert_true(load("box { name = 'q\"\\ $x' secret = pass size = 3M time = 90s count = 0 any = {\"x y\"} }"));
+    assert_true(load("box { name = 'q\"\\ $x' secret = pass size = 3M time = 90s count = 0 points = -1.5 any = {\"x y\"} }"));
     settings_show(sections, &config, TRUE, changed);
     assert_string_equal(changed->str, "box {\n    name = \"q\\\"\\\\ \\$x\"\n    # secret = (hidden)\n    count = 0\n"
-                                      "    size = 3M\n    time = 90s\n    any = {\"x y\"}\n}\n");
+                                      "    size = 3M\n    time = 90s\n    points = -1.5\n    any = {\"x y\"}\n}\n");
     settings_show(sections, &config, FALSE, all);
     assert_non_null(strstr(all->str, "\nother {\n    only_here = \"\"\n}\n"));
     assert_null(strstr(all->str, "pass"));

@@ -1,0 +1,178 @@
+/* evals.c: the tables put together, rules bound to them, and what functions share of a message. */
+#include "lib/spam/scan/evals_private.h"
+#include <math.h>
+#include <string.h>
+#include "lib/spam/eval/html_eval.h"
+
+struct binding {
+    const struct eval_entry *entry;
+    gpointer prepared;
+};
+
+struct eval_bindings {
+    const struct view_settings *settings;
+    struct binding *by_rule; /* by rule index */
+    guint count;
+};
+
+static const struct eval_entry *const tables[] = {evals_of_texts, evals_of_parts, evals_of_html, evals_of_uris};
+
+/* ---- bindings ---- */
+
+static GHashTable *
+entries(void)
+{
+    GHashTable *by_name = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < G_N_ELEMENTS(tables); i++)
+        for (const struct eval_entry *entry = tables[i]; entry->name != NULL; entry++)
+            g_hash_table_insert(by_name, (gpointer)entry->name, (gpointer)entry);
+    return by_name;
+}
+
+struct eval_bindings *
+eval_bindings_new(const struct view_settings *settings)
+{
+    struct eval_bindings *self = g_new0(struct eval_bindings, 1);
+    g_autoptr(GHashTable) by_name = entries();
+    const GPtrArray *rules = settings->ruleset->rules;
+
+    self->settings = settings;
+    self->count = rules->len;
+    self->by_rule = g_new0(struct binding, rules->len + 1);
+    for (guint i = 0; i < rules->len; i++) {
+        const struct spam_rule *rule = rules->pdata[i];
+        struct binding *binding = &self->by_rule[i];
+        if (rule->function == NULL || !rule->function_known)
+            continue;
+        binding->entry = g_hash_table_lookup(by_name, rule->function);
+        if (binding->entry == NULL && header_eval_find(rule->function) != NULL)
+            binding->entry = &eval_of_header_function;
+        if (binding->entry != NULL && binding->entry->prepare != NULL)
+            binding->prepared = binding->entry->prepare(settings, rule);
+    }
+    return self;
+}
+
+void
+eval_bindings_free(struct eval_bindings **bindings)
+{
+    struct eval_bindings *self = g_steal_pointer(bindings);
+
+    if (self == NULL)
+        return;
+    for (guint i = 0; i < self->count; i++)
+        if (self->by_rule[i].prepared != NULL && self->by_rule[i].entry->prepared_free != NULL)
+            self->by_rule[i].entry->prepared_free(self->by_rule[i].prepared);
+    g_free(self->by_rule);
+    g_free(self);
+}
+
+gboolean
+eval_bindings_has(const struct eval_bindings *bindings, const struct spam_rule *rule)
+{
+    return bindings->by_rule[rule->index].entry != NULL;
+}
+
+/* ---- arguments ---- */
+
+const char *
+eval_arg(const struct eval_call *call, guint n)
+{
+    return call->rule->arguments != NULL && n < call->rule->arguments->len ? call->rule->arguments->pdata[n] : NULL;
+}
+
+double
+eval_number(const struct eval_call *call, guint n)
+{
+    const char *text = eval_arg(call, n);
+
+    if (text == NULL)
+        return NAN;
+    return strcmp(text, "undef") == 0 ? INFINITY : html_eval_numify(text);
+}
+
+const struct perl_text *
+eval_texts(const struct eval_call *call, gsize *count_r)
+{
+    return call->rule->type == SPAM_RULE_RAWBODY_EVAL ? message_view_rawbody_texts(call->context->view, count_r)
+                                                      : message_view_body_texts(call->context->view, count_r);
+}
+
+/* ---- context ---- */
+
+void
+eval_context_init(struct eval_context *context, const struct eval_bindings *bindings, struct message_view *view,
+                  struct matcher *matcher, gint64 now)
+{
+    *context = (struct eval_context){.bindings = bindings, .view = view, .matcher = matcher, .now = now};
+}
+
+void
+eval_context_clear(struct eval_context *context)
+{
+    header_eval_free(context->header);
+    if (context->mime_known)
+        mime_facts_clear(&context->mime);
+    if (context->images_known)
+        image_info_clear(&context->images);
+    *context = (struct eval_context){0};
+}
+
+static char *
+domain_trim(gpointer settings, const char *domain)
+{
+    return registry_trim(((const struct view_settings *)settings)->registry, domain, strlen(domain));
+}
+
+static gboolean
+domain_is_valid(gpointer settings, const char *domain)
+{
+    return registry_domain_is_valid(((const struct view_settings *)settings)->registry, domain, strlen(domain));
+}
+
+struct header_eval *
+eval_context_header(struct eval_context *context)
+{
+    const struct view_settings *settings = message_view_settings(context->view);
+
+    if (context->header == NULL) {
+        context->domains = (struct spam_domains){domain_trim, domain_is_valid, (gpointer)(guintptr)settings};
+        context->header_options = (struct header_eval_options){
+            .headers = message_view_headers(context->view), .relays = message_view_relays(context->view),
+            .domains = &context->domains, .ok_locales = (const char *const *)settings->locales, .now = context->now};
+        context->header = header_eval_new(&context->header_options);
+    }
+    return context->header;
+}
+
+const struct mime_facts *
+eval_context_mime(struct eval_context *context)
+{
+    if (!context->mime_known) {
+        mime_facts_init(&context->mime, message_view_parts(context->view),
+                        (const char *const *)message_view_settings(context->view)->locales,
+                        tree_has_open_boundary(message_view_tree(context->view)));
+        context->mime_known = TRUE;
+    }
+    return &context->mime;
+}
+
+const struct image_info *
+eval_context_images(struct eval_context *context)
+{
+    if (!context->images_known) {
+        image_info_init(&context->images, message_view_parts(context->view));
+        context->images_known = TRUE;
+    }
+    return &context->images;
+}
+
+double
+evals_run(struct eval_context *context, const struct spam_rule *rule)
+{
+    const struct binding *binding = &context->bindings->by_rule[rule->index];
+    struct eval_call call = {context, rule, binding->prepared};
+
+    return binding->entry != NULL ? binding->entry->run(&call) : 0;
+}

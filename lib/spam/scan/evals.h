@@ -1,0 +1,45 @@
+/* evals.h: eval functions by the names that rules call them by, bound to the rules of a set, and run over a message.
+ *
+ * A set's bindings are immutable and shared by threads; a context is for one message and one thread. The functions themselves
+ * are in lib/spam/eval; the tables here (evals_*.c) say under which name and with what of the message each is called. */
+#pragma once
+#include "lib/spam/engine/pattern.h"
+#include "lib/spam/eval/body_eval.h"
+#include "lib/spam/eval/header_eval.h"
+#include "lib/spam/eval/image_info.h"
+#include "lib/spam/eval/mime_eval.h"
+#include "lib/spam/scan/message_view.h"
+
+struct eval_bindings;
+/* Of all eval rules of the settings' ruleset; settings must outlive them. Never NULL. */
+struct eval_bindings *eval_bindings_new(const struct view_settings *settings);
+void eval_bindings_free(struct eval_bindings **bindings); /* NULL-safe */
+/* Whether there is a function for the rule. */
+gboolean eval_bindings_has(const struct eval_bindings *bindings, const struct spam_rule *rule);
+
+/* What the functions share of one message; each member but the first four is made by the function beside it. */
+struct eval_context {
+    const struct eval_bindings *bindings;
+    struct message_view *view;
+    struct matcher *matcher; /* of the thread */
+    gint64 now;              /* seconds since 1970 */
+
+    struct header_eval *header;     /* eval_context_header */
+    struct header_eval_options header_options;
+    struct spam_domains domains;
+    struct mime_facts mime;         /* eval_context_mime */
+    struct body_difference difference;
+    struct image_info images;       /* eval_context_images */
+    struct body_signature signature;
+    gboolean mime_known, images_known, difference_known, signature_known, has_signature;
+};
+/* view and matcher must outlive the context. */
+void eval_context_init(struct eval_context *context, const struct eval_bindings *bindings, struct message_view *view,
+                       struct matcher *matcher, gint64 now);
+void eval_context_clear(struct eval_context *context);
+struct header_eval *eval_context_header(struct eval_context *context);
+const struct mime_facts *eval_context_mime(struct eval_context *context);
+const struct image_info *eval_context_images(struct eval_context *context);
+
+/* The rule's value: 0 is no hit. Rules without a function never hit. */
+double evals_run(struct eval_context *context, const struct spam_rule *rule);

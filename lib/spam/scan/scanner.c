@@ -1,0 +1,264 @@
+/* scanner.c: a ruleset, its engine and its eval functions, put together; workers for the threads that scan. */
+#include "lib/spam/scan/scanner.h"
+#include <string.h>
+#include "lib/spam/scan/evals.h"
+
+/* What one scan needs for itself; kept for the next one. */
+struct worker {
+    struct engine_worker *engine;
+    struct matcher *matcher; /* of eval functions */
+};
+
+struct scanner {
+    gatomicrefcount refs;
+    struct spam_ruleset *ruleset;
+    struct spam_engine *engine;
+    struct view_settings *settings;
+    struct eval_bindings *bindings;
+    guint score_set;
+    struct spam_rule over_time; /* what hits where not all rules could run, unless the set has a rule of that name */
+    GMutex lock;
+    GCond freed;
+    GPtrArray *idle;   /* struct worker * */
+    guint n_workers;
+};
+
+/* ---- workers ---- */
+
+static void
+worker_free(gpointer data)
+{
+    struct worker *worker = data;
+
+    engine_worker_free(worker->engine);
+    matcher_free(worker->matcher);
+    g_free(worker);
+}
+
+static struct worker *
+worker_take(struct scanner *scanner)
+{
+    struct worker *worker = NULL;
+
+    g_mutex_lock(&scanner->lock);
+    while (scanner->idle->len == 0 && scanner->n_workers >= SCANNER_WORKERS_MAX)
+        g_cond_wait(&scanner->freed, &scanner->lock);
+    if (scanner->idle->len > 0)
+        worker = g_ptr_array_steal_index(scanner->idle, scanner->idle->len - 1);
+    else
+        scanner->n_workers++;
+    g_mutex_unlock(&scanner->lock);
+    if (worker != NULL)
+        return worker;
+    worker = g_new0(struct worker, 1);
+    worker->engine = engine_worker_new(scanner->engine);
+    worker->matcher = matcher_new();
+    return worker;
+}
+
+static void
+worker_give(struct scanner *scanner, struct worker *worker)
+{
+    g_mutex_lock(&scanner->lock);
+    g_ptr_array_add(scanner->idle, worker);
+    g_cond_signal(&scanner->freed);
+    g_mutex_unlock(&scanner->lock);
+}
+
+/* ---- the scanner ---- */
+
+#define OVER_TIME "TIME_LIMIT_EXCEEDED"
+#define OVER_TIME_SCORE 0.001 /* SpamAssassin's, unless the rules have a score for it */
+
+static void
+make_over_time(struct scanner *scanner)
+{
+    struct spam_rule *rule = &scanner->over_time;
+
+    *rule = (struct spam_rule){.name = (char *)(guintptr)OVER_TIME, .index = scanner->ruleset->rules->len, .type = SPAM_RULE_EMPTY,
+                               .describe = (char *)(guintptr)"Exceeded time limit / deadline"};
+    for (guint i = 0; i < SPAM_SCORE_SETS; i++)
+        rule->scores[i] = OVER_TIME_SCORE;
+}
+
+struct scanner *
+scanner_of(struct spam_ruleset *ruleset, const char *cache, GError **error)
+{
+    struct scanner *scanner = g_new0(struct scanner, 1);
+
+    g_atomic_ref_count_init(&scanner->refs);
+    g_mutex_init(&scanner->lock);
+    g_cond_init(&scanner->freed);
+    scanner->idle = g_ptr_array_new_with_free_func(worker_free);
+    scanner->ruleset = ruleset;
+    scanner->engine = engine_new(ruleset, cache, error);
+    if (scanner->engine == NULL) {
+        scanner_unref(scanner);
+        return NULL;
+    }
+    make_over_time(scanner);
+    scanner->settings = view_settings_new(ruleset);
+    scanner->bindings = eval_bindings_new(scanner->settings);
+    return scanner;
+}
+
+struct scanner *
+scanner_new(const struct scanner_options *options, GError **error)
+{
+    struct spam_ruleset *ruleset = rules_load(&options->rules, error);
+
+    return ruleset != NULL ? scanner_of(ruleset, options->cache, error) : NULL;
+}
+
+struct scanner *
+scanner_ref(struct scanner *scanner)
+{
+    g_atomic_ref_count_inc(&scanner->refs);
+    return scanner;
+}
+
+void
+scanner_unref(struct scanner *scanner)
+{
+    if (scanner == NULL || !g_atomic_ref_count_dec(&scanner->refs))
+        return;
+    g_ptr_array_unref(scanner->idle);
+    eval_bindings_free(&scanner->bindings);
+    view_settings_free(&scanner->settings);
+    engine_free(scanner->engine);
+    rules_free(&scanner->ruleset);
+    g_mutex_clear(&scanner->lock);
+    g_cond_clear(&scanner->freed);
+    g_free(scanner);
+}
+
+const struct spam_ruleset *
+scanner_ruleset(const struct scanner *scanner)
+{
+    return scanner->ruleset;
+}
+
+/* ---- one scan ---- */
+
+static const GPtrArray *
+source_body(gpointer data)
+{
+    return message_view_body(((struct eval_context *)data)->view);
+}
+
+static const GPtrArray *
+source_rawbody(gpointer data)
+{
+    return message_view_rawbody(((struct eval_context *)data)->view);
+}
+
+static const GPtrArray *
+source_uris(gpointer data)
+{
+    return message_view_uri_texts(((struct eval_context *)data)->view);
+}
+
+static GBytes *
+source_full(gpointer data)
+{
+    return message_view_full(((struct eval_context *)data)->view);
+}
+
+static GBytes *
+source_header(gpointer data, const char *name)
+{
+    return message_view_header_text(((struct eval_context *)data)->view, name);
+}
+
+static double
+source_eval(gpointer data, const struct spam_rule *rule)
+{
+    return evals_run(data, rule);
+}
+
+static const struct engine_source source = {source_body, source_rawbody, source_uris, source_full, source_header, source_eval};
+
+/* The message below the lines that the MTA is about to write. */
+static GString *
+with_trace(const struct scan_request *request)
+{
+    g_autofree char *received = relays_synthetic_received(request->session);
+    const char *sender = request->session->mail_from != NULL ? request->session->mail_from : "";
+    const char *end = memchr(request->message, '\n', request->length);
+    const char *newline = end != NULL && end > request->message && end[-1] == '\r' ? "\r\n" : "\n";
+    GString *message = g_string_sized_new(request->length + strlen(received) + strlen(sender) + 64);
+
+    g_string_append(message, "Return-Path: <");
+    for (const char *p = sender; *p != '\0'; p++)
+        g_string_append_c(message, (guchar)*p <= ' ' || *p == '<' || *p == '>' ? '!' : *p);
+    g_string_append_printf(message, ">%sReceived: %s%s", newline, received, newline);
+    g_string_append_len(message, request->message, (gssize)request->length);
+    return message;
+}
+
+static gint64
+budget(const struct scanner *scanner, gint64 asked)
+{
+    double limit = rules_number(scanner->ruleset, "time_limit") * 1000;
+
+    if (asked <= 0)
+        asked = limit > 0 && limit < ENGINE_TIME_MS ? (gint64)limit : ENGINE_TIME_MS;
+    return MIN(asked, ENGINE_TIME_MS);
+}
+
+/* That not all rules ran is a hit of its own: it counts, and everybody sees it. */
+static void
+note_over_time(const struct scanner *scanner, struct engine_result *result)
+{
+    const struct spam_rule *known = rules_find(scanner->ruleset, OVER_TIME);
+    const struct spam_rule *rule = known != NULL ? known : &scanner->over_time;
+
+    if (!result->over_time || result->values[rule->index] != 0)
+        return;
+    result->values[rule->index] = 1;
+    g_ptr_array_add(result->hits, (gpointer)rule);
+    result->score += rule->scores[scanner->score_set];
+}
+
+void
+scanner_scan(struct scanner *scanner, const struct scan_request *request, struct scan_result *result_r)
+{
+    struct worker *worker = worker_take(scanner);
+    struct eval_context context;
+    GString *traced = request->session != NULL ? with_trace(request) : NULL;
+
+    *result_r = (struct scan_result){.score_set = scanner->score_set, .scanner = scanner_ref(scanner)};
+    result_r->view = message_view_new(scanner->settings, traced != NULL ? traced->str : request->message,
+                                      traced != NULL ? traced->len : request->length);
+    if (traced != NULL)
+        g_string_free(traced, TRUE);
+    eval_context_init(&context, scanner->bindings, result_r->view, worker->matcher,
+                      request->now > 0 ? request->now : g_get_real_time() / G_USEC_PER_SEC);
+    engine_run(worker->engine, &source, &context, scanner->score_set, budget(scanner, request->time_ms), &result_r->engine);
+    note_over_time(scanner, &result_r->engine);
+    eval_context_clear(&context);
+    worker_give(scanner, worker);
+}
+
+void
+scan_result_clear(struct scan_result *result)
+{
+    engine_result_clear(&result->engine);
+    message_view_free(&result->view);
+    scanner_unref(result->scanner);
+    *result = (struct scan_result){0};
+}
+
+GBytes *
+scan_result_why(const struct scan_result *result, const struct spam_rule *rule)
+{
+    struct worker *worker = worker_take(result->scanner);
+    struct eval_context context;
+    GBytes *why;
+
+    eval_context_init(&context, result->scanner->bindings, result->view, worker->matcher, 0);
+    why = engine_why(worker->engine, &source, &context, &result->engine, rule);
+    eval_context_clear(&context);
+    worker_give(result->scanner, worker);
+    return why;
+}
