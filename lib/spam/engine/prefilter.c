@@ -18,11 +18,11 @@ G_DEFINE_QUARK(postern-prefilter-error, prefilter_error)
 
 /* Patterns as they are, and rough forms of others, are compiled into databases of so many each: all in one takes twice as long to
  * compile, and is no faster. Mixed it is slower, for rough expressions have states for every byte where others wait for literals. */
-enum part { PART_EXACT, PART_ROUGH, PARTS };
-static const guint batches[PARTS] = {64, 12};
+enum part { PART_EXACT, PART_ROUGH, PART_ROUGH_ASCII /* for texts of ASCII, in place of PART_ROUGH */, PARTS };
+static const guint batches[PARTS] = {64, 12, 12};
 
 struct prefilter {
-    GPtrArray *databases; /* hs_database_t * */
+    GPtrArray *databases[PARTS]; /* hs_database_t * */
     guint n_rules, n_untaken;
     guint32 *always; /* bits of the rules that were not taken */
 };
@@ -153,9 +153,10 @@ compiles(const char *expression, unsigned flags)
     return good;
 }
 
-/* Adds a rough form of the pattern, with as much of its beginning as the library can take. */
+/* Adds a rough form of the pattern, with as much of its beginning as the library can take, for the texts of that part. */
 static gboolean
-take_roughly(struct input *input, const GString *pattern, const struct prefilter_rule *rule, enum prefilter_kind kind, unsigned id)
+take_for(enum part part, struct input *input, const GString *pattern, const struct prefilter_rule *rule, enum prefilter_kind kind,
+         unsigned id)
 {
     static const guint lengths[] = {64, 32, 24, 16, 12, 10, 8, 6}; /* bytes of its beginning that are kept */
     const unsigned flags = HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY;
@@ -164,16 +165,25 @@ take_roughly(struct input *input, const GString *pattern, const struct prefilter
 
     for (guint i = 0; i < G_N_ELEMENTS(lengths); i++) {
         guint positions = 0;
-        g_autoptr(GString) rough = prefilter_rough(pattern, caseless, lines, lengths[i], &positions);
+        g_autoptr(GString) rough = prefilter_rough(pattern, caseless, lines, part == PART_ROUGH_ASCII, lengths[i], &positions);
 
         if (rough == NULL || strchr(modifiers, 's') != NULL)
             return FALSE;
+        if (rough->len == 0) /* it matches none of them */
+            return TRUE;
         if (positions > POSITIONS_MAX || rough->len > EXPRESSION_MAX || !compiles(rough->str, flags))
             continue;
         add_input(input, g_string_free(g_steal_pointer(&rough), FALSE), flags, id);
         return TRUE;
     }
     return FALSE;
+}
+
+static gboolean
+take_roughly(struct input inputs[PARTS], const GString *pattern, const struct prefilter_rule *rule, enum prefilter_kind kind, unsigned id)
+{
+    return take_for(PART_ROUGH_ASCII, &inputs[PART_ROUGH_ASCII], pattern, rule, kind, id) &&
+           take_for(PART_ROUGH, &inputs[PART_ROUGH], pattern, rule, kind, id);
 }
 
 /* Adds the rule when the library takes it, as it is or roughly. */
@@ -190,7 +200,7 @@ take(struct input inputs[PARTS], const struct prefilter_rule *rule, enum prefilt
     if (pattern == NULL || (rule->modifiers != NULL && strchr(rule->modifiers, 'x') != NULL))
         return FALSE;
     if (expression == NULL)
-        return take_roughly(&inputs[PART_ROUGH], pattern, rule, kind, id);
+        return take_roughly(inputs, pattern, rule, kind, id);
     if (size_of(expression->str) > SIZE_MAX_WRITTEN_OUT) {
         g_autofree char *relaxed = prefilter_relax(expression->str);
         g_string_assign(expression, relaxed);
@@ -198,7 +208,7 @@ take(struct input inputs[PARTS], const struct prefilter_rule *rule, enum prefilt
     if (size_of(expression->str) > SIZE_MAX_WRITTEN_OUT || (kind == PREFILTER_JOINED && is_anchored(expression->str)) ||
         (!is_taken(expression->str, flags) && !is_taken(expression->str, flags |= HS_FLAG_PREFILTER)) ||
         (size_of(expression->str) > SIZE_MAX_UNTRIED && !compiles(expression->str, flags)))
-        return take_roughly(&inputs[PART_ROUGH], pattern, rule, kind, id);
+        return take_roughly(inputs, pattern, rule, kind, id);
     add_input(&inputs[PART_EXACT], g_string_free(g_steal_pointer(&expression), FALSE), flags, id);
     return TRUE;
 }
@@ -236,26 +246,25 @@ cache_path(const struct prefilter_rule *rules, guint n_rules, enum prefilter_kin
     return g_build_filename(cache, name, NULL);
 }
 
-/* The file: "PHS2", how many rules are in no database, their numbers; then for each database its length in bytes, and it. Numbers are guint32
+/* The file: "PHS2", how many rules are in no database, their numbers; then for each database its part, its length, and it. Numbers are guint32
  * in host order, as the databases themselves are of this machine. */
 static gboolean
 read_databases(struct prefilter *prefilter, const char *at, const char *end)
 {
-    guint32 size;
+    guint32 head[2];
 
-    for (; end - at >= 4; at += size) {
+    for (; end - at >= (gssize)sizeof head; at += head[1]) {
         hs_database_t *database = NULL;
 
-        memcpy(&size, at, sizeof size);
-        at += 4;
-        if ((gsize)(end - at) < size || hs_deserialize_database(at, size, &database) != HS_SUCCESS)
+        memcpy(head, at, sizeof head);
+        at += sizeof head;
+        if (head[0] >= PARTS || (gsize)(end - at) < head[1] || hs_deserialize_database(at, head[1], &database) != HS_SUCCESS)
             break;
-        g_ptr_array_add(prefilter->databases, database);
+        g_ptr_array_add(prefilter->databases[head[0]], database);
     }
-    if (at == end)
-        return TRUE;
-    g_ptr_array_set_size(prefilter->databases, 0);
-    return FALSE;
+    for (guint part = 0; part < PARTS && at != end; part++)
+        g_ptr_array_set_size(prefilter->databases[part], 0);
+    return at == end;
 }
 
 static gboolean
@@ -279,19 +288,19 @@ read_back(struct prefilter *prefilter, const char *path)
 }
 
 static gboolean
-append_database(GByteArray *out, const hs_database_t *database)
+append_database(GByteArray *out, guint part, const hs_database_t *database)
 {
     char *bytes = NULL;
     size_t length = 0;
-    guint32 size;
+    guint32 head[2] = {part};
 
     if (hs_serialize_database(database, &bytes, &length) != HS_SUCCESS)
         return FALSE;
-    size = (guint32)length;
-    g_byte_array_append(out, (const guint8 *)&size, sizeof size);
-    g_byte_array_append(out, (const guint8 *)bytes, size);
+    head[1] = (guint32)length;
+    g_byte_array_append(out, (const guint8 *)head, sizeof head);
+    g_byte_array_append(out, (const guint8 *)bytes, head[1]);
     free(bytes);
-    return length == size;
+    return length == head[1];
 }
 
 /* A cache that can't be written costs the next start time, no more. */
@@ -306,9 +315,10 @@ write_back(const struct prefilter *prefilter, const char *path)
     for (guint32 rule = 0; rule < prefilter->n_rules; rule++)
         if (prefilter_is_untaken(prefilter, rule))
             g_byte_array_append(out, (const guint8 *)&rule, sizeof rule);
-    for (guint i = 0; i < prefilter->databases->len; i++)
-        if (!append_database(out, g_ptr_array_index(prefilter->databases, i)))
-            return;
+    for (guint part = 0; part < PARTS; part++)
+        for (guint i = 0; i < prefilter->databases[part]->len; i++)
+            if (!append_database(out, part, g_ptr_array_index(prefilter->databases[part], i)))
+                return;
     g_file_set_contents_full(path, (const char *)out->data, (gssize)out->len, G_FILE_SET_CONTENTS_CONSISTENT, 0644, NULL);
 }
 
@@ -326,7 +336,7 @@ leave_out_at(struct prefilter *prefilter, struct input *input, guint at)
 /* Makes a database of the expressions, and empties the list. Some may turn out to be too large only here: they are left out, one after the
  * other. */
 static gboolean
-compile(struct prefilter *prefilter, struct input *input, GError **error)
+compile(struct prefilter *prefilter, enum part part, struct input *input, GError **error)
 {
     hs_database_t *database = NULL;
 
@@ -347,7 +357,7 @@ compile(struct prefilter *prefilter, struct input *input, GError **error)
             return FALSE;
     }
     if (database != NULL)
-        g_ptr_array_add(prefilter->databases, database);
+        g_ptr_array_add(prefilter->databases[part], database);
     g_ptr_array_set_size(input->expressions, 0);
     g_array_set_size(input->flags, 0);
     g_array_set_size(input->ids, 0);
@@ -368,10 +378,10 @@ make_databases(struct prefilter *prefilter, const struct prefilter_rule *rules, 
             leave_out(prefilter, i);
         for (guint part = 0; part < PARTS && good; part++)
             if (inputs[part].expressions->len == batches[part])
-                good = compile(prefilter, &inputs[part], error);
+                good = compile(prefilter, part, &inputs[part], error);
     }
     for (guint part = 0; part < PARTS; part++) {
-        good = good && compile(prefilter, &inputs[part], error);
+        good = good && compile(prefilter, part, &inputs[part], error);
         g_ptr_array_unref(inputs[part].expressions);
         g_array_unref(inputs[part].flags);
         g_array_unref(inputs[part].ids);
@@ -394,7 +404,8 @@ prefilter_new(const struct prefilter_rule *rules, guint n_rules, enum prefilter_
     gboolean was_cached;
 
     prefilter->n_rules = n_rules;
-    prefilter->databases = g_ptr_array_new_with_free_func(free_database);
+    for (guint part = 0; part < PARTS; part++)
+        prefilter->databases[part] = g_ptr_array_new_with_free_func(free_database);
     prefilter->always = g_new0(guint32, PREFILTER_WORDS(n_rules) + 1);
     was_cached = path != NULL && read_back(prefilter, path);
     if (was_cached_r != NULL)
@@ -413,7 +424,8 @@ prefilter_free(struct prefilter *prefilter)
 {
     if (prefilter == NULL)
         return;
-    g_ptr_array_unref(prefilter->databases);
+    for (guint part = 0; part < PARTS; part++)
+        g_ptr_array_unref(prefilter->databases[part]);
     g_free(prefilter->always);
     g_free(prefilter);
 }
@@ -435,11 +447,12 @@ prefilter_bytes(const struct prefilter *prefilter)
 {
     size_t all = 0;
 
-    for (guint i = 0; i < prefilter->databases->len; i++) {
-        size_t size = 0;
-        hs_database_size(g_ptr_array_index(prefilter->databases, i), &size);
-        all += size;
-    }
+    for (guint part = 0; part < PARTS; part++)
+        for (guint i = 0; i < prefilter->databases[part]->len; i++) {
+            size_t size = 0;
+            hs_database_size(g_ptr_array_index(prefilter->databases[part], i), &size);
+            all += size;
+        }
     return all;
 }
 
@@ -454,9 +467,10 @@ prefilter_scratch_new(void)
 void
 prefilter_scratch_fit(struct prefilter_scratch *scratch, const struct prefilter *prefilter)
 {
-    for (guint i = 0; i < prefilter->databases->len; i++)
-        if (hs_alloc_scratch(g_ptr_array_index(prefilter->databases, i), &scratch->scratch) != HS_SUCCESS)
-            scratch->failed = TRUE;
+    for (guint part = 0; part < PARTS; part++)
+        for (guint i = 0; i < prefilter->databases[part]->len; i++)
+            if (hs_alloc_scratch(g_ptr_array_index(prefilter->databases[part], i), &scratch->scratch) != HS_SUCCESS)
+                scratch->failed = TRUE;
 }
 
 void
@@ -488,20 +502,37 @@ take_all(const struct prefilter *prefilter, guint32 *candidates, guint32 *ends)
         memset(ends, 0, prefilter->n_rules * sizeof *ends);
 }
 
+static gboolean
+is_ascii(const char *text, gsize length)
+{
+    guint64 all = 0, eight;
+    gsize at = 0;
+
+    for (; length - at >= sizeof eight; at += sizeof eight) {
+        memcpy(&eight, text + at, sizeof eight);
+        all |= eight;
+    }
+    for (; at < length; at++)
+        all |= (guchar)text[at];
+    return (all & G_GUINT64_CONSTANT(0x8080808080808080)) == 0;
+}
+
 void
 prefilter_scan(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length,
                guint32 *candidates, guint32 *ends_r)
 {
     struct found found = {candidates, ends_r};
+    enum part skipped = is_ascii(text, length) ? PART_ROUGH : PART_ROUGH_ASCII;
 
     for (guint i = 0; i < prefilter->n_rules && ends_r != NULL && prefilter->n_untaken > 0; i++)
         if (prefilter_is_untaken(prefilter, i))
             ends_r[i] = 0;
     for (guint i = 0; i < PREFILTER_WORDS(prefilter->n_rules); i++)
         candidates[i] |= prefilter->always[i];
-    for (guint i = 0; i < prefilter->databases->len; i++)
-        if (scratch->failed || length > G_MAXINT32 ||
-            hs_scan(g_ptr_array_index(prefilter->databases, i), text != NULL ? text : "", (unsigned)length, 0, scratch->scratch, on_match,
-                    &found) != HS_SUCCESS)
-            take_all(prefilter, candidates, ends_r); /* not known: all of them */
+    for (guint part = 0; part < PARTS; part++)
+        for (guint i = 0; i < prefilter->databases[part]->len && part != skipped; i++)
+            if (scratch->failed || length > G_MAXINT32 ||
+                hs_scan(g_ptr_array_index(prefilter->databases[part], i), text != NULL ? text : "", (unsigned)length, 0, scratch->scratch,
+                        on_match, &found) != HS_SUCCESS)
+                take_all(prefilter, candidates, ends_r); /* not known: all of them */
 }

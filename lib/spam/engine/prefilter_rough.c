@@ -21,6 +21,7 @@ struct piece {
     guint32 least, most;    /* bytes */
     guint32 positions;      /* about how many states the expression needs */
     gboolean cut;           /* the end was left out: nothing may follow */
+    gboolean never;         /* stands for no string at all */
     gboolean bare;          /* only bytes: nothing that looks at where it is */
 };
 
@@ -31,7 +32,7 @@ struct flags {
 struct reader {
     const char *at, *end;
     struct flags flags;
-    gboolean joined, failed;
+    gboolean joined, ascii, failed;
     guint depth;
 };
 
@@ -124,12 +125,16 @@ nothing(void)
     return (struct piece){.text = g_string_new(NULL), .bare = TRUE};
 }
 
+/* One byte of a set. */
 static struct piece
-of_set(const struct set *set)
+of_set(const struct reader *r, const struct set *set)
 {
     struct piece piece = {.text = g_string_new(NULL), .first = *set, .least = 1, .most = 1, .positions = 1, .bare = TRUE};
 
-    write_set(piece.text, set);
+    if (r->ascii)
+        piece.first.bits[2] = piece.first.bits[3] = 0;
+    piece.never = (piece.first.bits[0] | piece.first.bits[1] | piece.first.bits[2] | piece.first.bits[3]) == 0;
+    write_set(piece.text, &piece.first);
     return piece;
 }
 
@@ -166,6 +171,7 @@ append(struct piece *piece, struct piece next)
     piece->most = sum(piece->most, next.most);
     piece->positions = sum(piece->positions, next.positions);
     piece->cut |= next.cut;
+    piece->never |= next.never;
     piece->bare &= next.bare;
     g_string_free(next.text, TRUE);
 }
@@ -174,6 +180,11 @@ append(struct piece *piece, struct piece next)
 static void
 alternate(struct piece *piece, struct piece other)
 {
+    if (piece->never || other.never) {
+        g_string_free(piece->never ? piece->text : other.text, TRUE);
+        *piece = piece->never ? other : *piece;
+        return;
+    }
     g_string_append_c(piece->text, '|');
     g_string_append_len(piece->text, other.text->str, (gssize)other.text->len);
     add_set(&piece->first, &other.first);
@@ -368,7 +379,7 @@ read_class(struct reader *r)
         fold(&set);
     if (negated)
         invert(&set);
-    return of_set(&set);
+    return of_set(r, &set);
 }
 
 static struct piece
@@ -379,7 +390,7 @@ of_byte(const struct reader *r, guint c)
     add(&set, c);
     if (r->flags.caseless)
         fold(&set);
-    return of_set(&set);
+    return of_set(r, &set);
 }
 
 static struct piece
@@ -393,13 +404,13 @@ anything(void)
 }
 
 static struct piece
-line_break(void)
+line_break(const struct reader *r)
 {
     struct set set = {{0}};
     struct piece piece;
 
     add_named(&set, 'v');
-    piece = of_set(&set);
+    piece = of_set(r, &set);
     piece.rest = set;
     piece.most = piece.positions = 2;
     g_string_append(piece.text, "{1,2}");
@@ -420,7 +431,7 @@ read_escape(struct reader *r)
     case 'b': return assertion("\\b");
     case 'B': return assertion("\\B");
     case 'G': case 'K': return nothing();
-    case 'R': return line_break();
+    case 'R': return line_break(r);
     default: break;
     }
     if (letter >= '1' && letter <= '9') {
@@ -429,7 +440,7 @@ read_escape(struct reader *r)
         return anything();
     }
     if (letter != 'n' && add_named(&set, letter))
-        return of_set(&set);
+        return of_set(r, &set);
     value = escaped_byte(r, letter);
     r->failed |= value < 0 || letter == '\0';
     return of_byte(r, value < 0 ? 0 : (guint)value);
@@ -636,7 +647,7 @@ read_atom(struct reader *r, guint least_max, gboolean leading)
         if (!r->flags.dotall)
             add(&set, '\n');
         invert(&set);
-        return of_set(&set);
+        return of_set(r, &set);
     default: return of_byte(r, (guchar)c);
     }
 }
@@ -652,7 +663,7 @@ read_repeated(struct reader *r, guint least_max, gboolean leading)
 
     if (!read_repeat(r, &least, &most))
         return piece;
-    if (most == 0 || (leading && least == 0)) { /* what stands behind is found without it */
+    if (most == 0 || (least == 0 && (leading || piece.never))) { /* what stands behind is found without it */
         g_string_free(piece.text, TRUE);
         return nothing();
     }
@@ -706,13 +717,16 @@ read_alternatives(struct reader *r, guint least_max, gboolean leading)
 }
 
 GString *
-prefilter_rough(const GString *pattern, gboolean caseless, gboolean lines, guint least_max, guint *positions_r)
+prefilter_rough(const GString *pattern, gboolean caseless, gboolean lines, gboolean ascii, guint least_max, guint *positions_r)
 {
-    struct reader r = {.at = pattern->str, .end = pattern->str + pattern->len, .flags = {.caseless = caseless, .lines = lines}, .joined = lines};
+    struct reader r = {.at = pattern->str, .end = pattern->str + pattern->len, .flags = {.caseless = caseless, .lines = lines},
+                       .joined = lines, .ascii = ascii};
     struct piece all = read_alternatives(&r, least_max, TRUE);
 
     *positions_r = all.positions;
-    if (!r.failed && r.at == r.end && all.least > 0)
+    if (!r.failed && r.at == r.end && all.never)
+        g_string_truncate(all.text, 0);
+    if (!r.failed && r.at == r.end && (all.never || all.least > 0))
         return all.text;
     g_string_free(all.text, TRUE);
     return NULL;
