@@ -199,7 +199,7 @@ take(struct input inputs[PARTS], const struct prefilter_rule *rule, enum prefilt
     /* /x is left out: blanks are where they mean nothing, and patterns with it are few. */
     if (pattern == NULL || (rule->modifiers != NULL && strchr(rule->modifiers, 'x') != NULL))
         return FALSE;
-    if (expression == NULL)
+    if (expression == NULL || kind == PREFILTER_ROUGH)
         return take_roughly(inputs, pattern, rule, kind, id);
     if (size_of(expression->str) > SIZE_MAX_WRITTEN_OUT) {
         g_autofree char *relaxed = prefilter_relax(expression->str);

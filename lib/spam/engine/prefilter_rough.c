@@ -1,29 +1,12 @@
 /* prefilter_rough.c: one pass over the pattern, which writes while it reads.
  *
- * Each piece that was read knows its expression and what bytes it may hold, so that what holds it can put something rougher in its place.
  * All that is done keeps this: where the pattern matches, the expression finds something that ends at the same byte or before it. */
 #include "lib/spam/engine/prefilter_rough.h"
 #include <string.h>
+#include "lib/spam/engine/rough_piece.h"
 
 #define NESTED_MAX 60u
-#define ENDLESS G_MAXUINT32
-#define COUNT_MAX 3u   /* of one byte: larger differences between least and most become endless */
-#define ROW_MAX 16u    /* bytes of alternatives that become classes */
-
-struct set {
-    guint64 bits[4];
-};
-
-/* What was read: an expression, and which strings of bytes it stands for. */
-struct piece {
-    GString *text;
-    struct set first, rest; /* bytes that may come first, and later */
-    guint32 least, most;    /* bytes */
-    guint32 positions;      /* about how many states the expression needs */
-    gboolean cut;           /* the end was left out: nothing may follow */
-    gboolean never;         /* stands for no string at all */
-    gboolean bare;          /* only bytes: nothing that looks at where it is */
-};
+#define COUNT_MAX 3u /* of one byte: larger differences between least and most become endless */
 
 struct flags {
     gboolean caseless, lines, dotall, extended;
@@ -36,205 +19,36 @@ struct reader {
     guint depth;
 };
 
-static struct piece read_alternatives(struct reader *r, guint least_max, gboolean leading);
-
-/* ---- sets ---- */
-
-static void
-add(struct set *set, guint c)
-{
-    set->bits[c / 64] |= G_GUINT64_CONSTANT(1) << c % 64;
-}
-
-static gboolean
-has(const struct set *set, guint c)
-{
-    return (set->bits[c / 64] >> c % 64 & 1) != 0;
-}
-
-static void
-add_set(struct set *set, const struct set *other)
-{
-    for (guint i = 0; i < 4; i++)
-        set->bits[i] |= other->bits[i];
-}
-
-static void
-invert(struct set *set)
-{
-    for (guint i = 0; i < 4; i++)
-        set->bits[i] = ~set->bits[i];
-}
-
-static gboolean
-is_letter(guint c)
-{
-    return g_ascii_isalpha((gchar)c) || (c >= 0xc0 && c <= 0xde && c != 0xd7) || (c >= 0xe0 && c <= 0xfe && c != 0xf7);
-}
-
-/* Adds the other case of each letter, as Perl folds Latin-1. */
-static void
-fold(struct set *set)
-{
-    for (guint c = 0; c < 256; c++)
-        if (has(set, c) && is_letter(c))
-            add(set, c ^ 0x20);
-}
-
-static void
-write_byte(GString *out, guint c)
-{
-    if (c > 127 || g_ascii_isalnum((gchar)c) || c == ' ')
-        g_string_append_c(out, (gchar)c); /* as it is: the length of expressions is limited */
-    else
-        g_string_append_printf(out, "\\x%02x", c);
-}
-
-static void
-write_set(GString *out, const struct set *set)
-{
-    gsize begin = out->len;
-    guint n = 0;
-
-    g_string_append_c(out, '[');
-    for (guint c = 0; c < 256; c++) {
-        guint last = c;
-        if (!has(set, c))
-            continue;
-        while (last < 255 && has(set, last + 1))
-            last++;
-        write_byte(out, c);
-        if (last > c + 1)
-            g_string_append_c(out, '-');
-        if (last > c)
-            write_byte(out, last);
-        n += last - c + 1;
-        c = last;
-    }
-    if (n == 1)
-        g_string_erase(out, (gssize)begin, 1);
-    else
-        g_string_append_c(out, ']');
-}
-
-/* ---- pieces ---- */
-
-static struct piece
-nothing(void)
-{
-    return (struct piece){.text = g_string_new(NULL), .bare = TRUE};
-}
+static struct rough_piece read_alternatives(struct reader *r, guint least_max, gboolean leading);
 
 /* One byte of a set. */
-static struct piece
-of_set(const struct reader *r, const struct set *set)
+static struct rough_piece
+of_set(const struct reader *r, const struct byte_set *set)
 {
-    struct piece piece = {.text = g_string_new(NULL), .first = *set, .least = 1, .most = 1, .positions = 1, .bare = TRUE};
+    struct rough_piece piece = {.text = g_string_new(NULL), .first = *set, .least = 1, .most = 1, .positions = 1, .bare = TRUE};
 
     if (r->ascii)
         piece.first.bits[2] = piece.first.bits[3] = 0;
     piece.never = (piece.first.bits[0] | piece.first.bits[1] | piece.first.bits[2] | piece.first.bits[3]) == 0;
-    write_set(piece.text, &piece.first);
+    byte_set_write(piece.text, &piece.first);
     return piece;
-}
-
-/* Something that takes no bytes. */
-static struct piece
-assertion(const char *text)
-{
-    return (struct piece){.text = g_string_new(text), .bare = *text == '\0', .positions = *text != '\0'};
-}
-
-static guint32
-sum(guint32 a, guint32 b)
-{
-    return a > ENDLESS - b ? ENDLESS : a + b;
-}
-
-static guint32
-product(guint32 a, guint32 b)
-{
-    return a != 0 && b > ENDLESS / a ? ENDLESS : a * b;
-}
-
-/* piece, and next behind it. */
-static void
-append(struct piece *piece, struct piece next)
-{
-    g_string_append_len(piece->text, next.text->str, (gssize)next.text->len);
-    if (piece->least == 0)
-        add_set(&piece->first, &next.first);
-    if (piece->most > 0)
-        add_set(&piece->rest, &next.first);
-    add_set(&piece->rest, &next.rest);
-    piece->least = sum(piece->least, next.least);
-    piece->most = sum(piece->most, next.most);
-    piece->positions = sum(piece->positions, next.positions);
-    piece->cut |= next.cut;
-    piece->never |= next.never;
-    piece->bare &= next.bare;
-    g_string_free(next.text, TRUE);
-}
-
-/* piece or other. */
-static void
-alternate(struct piece *piece, struct piece other)
-{
-    if (piece->never || other.never) {
-        g_string_free(piece->never ? piece->text : other.text, TRUE);
-        *piece = piece->never ? other : *piece;
-        return;
-    }
-    g_string_append_c(piece->text, '|');
-    g_string_append_len(piece->text, other.text->str, (gssize)other.text->len);
-    add_set(&piece->first, &other.first);
-    add_set(&piece->rest, &other.rest);
-    piece->least = MIN(piece->least, other.least);
-    piece->most = MAX(piece->most, other.most);
-    piece->positions = sum(piece->positions, other.positions);
-    piece->cut |= other.cut;
-    piece->bare &= other.bare;
-    g_string_free(other.text, TRUE);
-}
-
-/* Rows of bytes, one byte among them, as a replace tag writes a letter: "[first][rest]*" has far fewer states and matches not much more. */
-static void
-roughen(struct piece *piece)
-{
-    if (!piece->bare || piece->cut || piece->most > ROW_MAX || piece->least != 1 || piece->positions <= 4)
-        return;
-    g_string_truncate(piece->text, 0);
-    write_set(piece->text, &piece->first);
-    piece->positions = 1;
-    if (piece->most > 1) {
-        write_set(piece->text, &piece->rest);
-        g_string_append_c(piece->text, '*');
-        piece->positions = 2;
-    }
-}
-
-static void
-enclose(struct piece *piece)
-{
-    g_string_prepend(piece->text, "(?:");
-    g_string_append_c(piece->text, ')');
 }
 
 /* ---- escapes and classes ---- */
 
 static void
-add_range(struct set *set, guint low, guint high)
+add_range(struct byte_set *set, guint low, guint high)
 {
     for (guint c = low; c <= high; c++)
-        add(set, c);
+        byte_set_add(set, c);
 }
 
 /* The class of a letter ("d", "W", ..); FALSE when it is none. */
 static gboolean
-add_named(struct set *set, char letter)
+add_named(struct byte_set *set, char letter)
 {
     static const char blanks[] = " \t\n\v\f\r";
-    struct set named = {{0}};
+    struct byte_set named = {{0}};
 
     for (guint c = 0; c < 256; c++) {
         gboolean in = FALSE;
@@ -248,11 +62,11 @@ add_named(struct set *set, char letter)
         default: return FALSE;
         }
         if (in)
-            add(&named, c);
+            byte_set_add(&named, c);
     }
     if (g_ascii_isupper(letter))
-        invert(&named);
-    add_set(set, &named);
+        byte_set_invert(&named);
+    byte_set_join(set, &named);
     return TRUE;
 }
 
@@ -301,7 +115,7 @@ escaped_byte(struct reader *r, char letter)
 
 /* "[:name:]" whose "[" was read. */
 static gboolean
-add_posix(struct reader *r, struct set *set)
+add_posix(struct reader *r, struct byte_set *set)
 {
     static const struct {
         const char *name;
@@ -311,7 +125,7 @@ add_posix(struct reader *r, struct set *set)
                  {"print", G_ASCII_PRINT}, {"graph", G_ASCII_GRAPH}, {"cntrl", G_ASCII_CNTRL}};
     const char *name = r->at + 1, *close = g_strstr_len(name, r->end - name, ":]");
     gboolean negated = close != NULL && *name == '^';
-    struct set named = {{0}};
+    struct byte_set named = {{0}};
 
     if (close == NULL)
         return FALSE;
@@ -321,10 +135,10 @@ add_posix(struct reader *r, struct set *set)
         if (strlen(names[i].name) == (gsize)(close - name) && memcmp(names[i].name, name, (gsize)(close - name)) == 0) {
             for (guint c = 0; c < 128; c++)
                 if ((g_ascii_table[c] & names[i].type) != 0 || (names[i].type == G_ASCII_SPACE && c == '\v'))
-                    add(&named, c);
+                    byte_set_add(&named, c);
             if (negated)
-                invert(&named);
-            add_set(set, &named);
+                byte_set_invert(&named);
+            byte_set_join(set, &named);
             return TRUE;
         }
     return FALSE; /* word, blank, ascii: nobody writes them */
@@ -332,7 +146,7 @@ add_posix(struct reader *r, struct set *set)
 
 /* One member of a class; what may begin a range is returned, else -1. */
 static gint
-class_member(struct reader *r, struct set *set)
+class_member(struct reader *r, struct byte_set *set)
 {
     guchar c = (guchar)*r->at++;
     gint value = c;
@@ -350,15 +164,15 @@ class_member(struct reader *r, struct set *set)
             r->failed = TRUE;
     }
     if (value >= 0)
-        add(set, (guint)value);
+        byte_set_add(set, (guint)value);
     return value;
 }
 
 /* A class, whose "[" was read. */
-static struct piece
+static struct rough_piece
 read_class(struct reader *r)
 {
-    struct set set = {{0}};
+    struct byte_set set = {{0}};
     gboolean negated = r->at < r->end && *r->at == '^';
 
     r->at += negated;
@@ -376,38 +190,38 @@ read_class(struct reader *r)
     r->failed |= r->at >= r->end;
     r->at += r->at < r->end;
     if (r->flags.caseless)
-        fold(&set);
+        byte_set_fold(&set);
     if (negated)
-        invert(&set);
+        byte_set_invert(&set);
     return of_set(r, &set);
 }
 
-static struct piece
+static struct rough_piece
 of_byte(const struct reader *r, guint c)
 {
-    struct set set = {{0}};
+    struct byte_set set = {{0}};
 
-    add(&set, c);
+    byte_set_add(&set, c);
     if (r->flags.caseless)
-        fold(&set);
+        byte_set_fold(&set);
     return of_set(r, &set);
 }
 
-static struct piece
+static struct rough_piece
 anything(void)
 {
-    struct piece piece = {.text = g_string_new("[\\x00-\\xff]*"), .most = ENDLESS, .positions = 1, .bare = TRUE};
+    struct rough_piece piece = {.text = g_string_new("[\\x00-\\xff]*"), .most = ROUGH_ENDLESS, .positions = 1, .bare = TRUE};
 
-    invert(&piece.first);
-    invert(&piece.rest);
+    byte_set_invert(&piece.first);
+    byte_set_invert(&piece.rest);
     return piece;
 }
 
-static struct piece
+static struct rough_piece
 line_break(const struct reader *r)
 {
-    struct set set = {{0}};
-    struct piece piece;
+    struct byte_set set = {{0}};
+    struct rough_piece piece;
 
     add_named(&set, 'v');
     piece = of_set(r, &set);
@@ -417,20 +231,20 @@ line_break(const struct reader *r)
     return piece;
 }
 
-static struct piece
+static struct rough_piece
 read_escape(struct reader *r)
 {
-    struct set set = {{0}};
+    struct byte_set set = {{0}};
     char letter = r->at < r->end ? *r->at++ : '\0';
     gint value;
 
     switch (letter) {
-    case 'A': return assertion(r->joined ? "(?m:^)" : "^");
-    case 'z': return assertion(r->joined ? "(?m:$)" : "$");
-    case 'Z': return assertion(r->joined ? "(?m:$)" : "$");
-    case 'b': return assertion("\\b");
-    case 'B': return assertion("\\B");
-    case 'G': case 'K': return nothing();
+    case 'A': return rough_assertion(r->joined ? "(?m:^)" : "^");
+    case 'z': return rough_assertion(r->joined ? "(?m:$)" : "$");
+    case 'Z': return rough_assertion(r->joined ? "(?m:$)" : "$");
+    case 'b': return rough_assertion("\\b");
+    case 'B': return rough_assertion("\\B");
+    case 'G': case 'K': return rough_nothing();
     case 'R': return line_break(r);
     default: break;
     }
@@ -507,24 +321,24 @@ open_group(struct reader *r)
     return *r->at++ == ')' ? GROUP_FLAGS : GROUP_PLAIN;
 }
 
-static struct piece
+static struct rough_piece
 read_group(struct reader *r, guint least_max, gboolean leading)
 {
     struct flags before = r->flags;
     enum group kind = open_group(r);
-    struct piece piece;
+    struct rough_piece piece;
     const char *close;
 
     if (kind == GROUP_FLAGS)
-        return nothing();
+        return rough_nothing();
     if (kind == GROUP_COMMENT) {
         close = memchr(r->at, ')', (gsize)(r->end - r->at));
         r->at = close != NULL ? close + 1 : r->end;
-        return nothing();
+        return rough_nothing();
     }
     if (kind == GROUP_UNKNOWN || r->depth == NESTED_MAX) {
         r->failed = TRUE;
-        return nothing();
+        return rough_nothing();
     }
     r->depth++;
     piece = read_alternatives(r, least_max, leading && kind == GROUP_PLAIN);
@@ -533,11 +347,11 @@ read_group(struct reader *r, guint least_max, gboolean leading)
     r->at += r->at < r->end;
     r->flags = before;
     if (kind == GROUP_PLAIN) {
-        enclose(&piece);
+        rough_enclose(&piece);
         return piece;
     }
     g_string_free(piece.text, TRUE);
-    return nothing();
+    return rough_nothing();
 }
 
 /* ---- sequences ---- */
@@ -562,14 +376,14 @@ read_counts(struct reader *r, guint32 *least_r, guint32 *most_r)
     if (!g_ascii_isdigit(r->at[1]))
         return FALSE;
     if (*end == ',') {
-        most = end[1] == '}' ? ENDLESS : g_ascii_strtoull(end + 1, &end, 10);
+        most = end[1] == '}' ? ROUGH_ENDLESS : g_ascii_strtoull(end + 1, &end, 10);
         end += *end == ',';
     }
     if (*end != '}')
         return FALSE;
     r->at = end + 1;
     *least_r = (guint32)MIN(least, 65535);
-    *most_r = (guint32)MIN(most, ENDLESS);
+    *most_r = (guint32)MIN(most, ROUGH_ENDLESS);
     return TRUE;
 }
 
@@ -584,7 +398,7 @@ read_repeat(struct reader *r, guint32 *least_r, guint32 *most_r)
             return FALSE;
     } else {
         *least_r = *r->at == '+';
-        *most_r = *r->at == '?' ? 1 : ENDLESS;
+        *most_r = *r->at == '?' ? 1 : ROUGH_ENDLESS;
         r->at++;
     }
     skip_blanks(r);
@@ -595,21 +409,21 @@ read_repeat(struct reader *r, guint32 *least_r, guint32 *most_r)
 
 /* One byte, repeated. */
 static void
-repeat_byte(struct piece *piece, guint32 least, guint32 most, guint least_max)
+repeat_byte(struct rough_piece *piece, guint32 least, guint32 most, guint least_max)
 {
     if (least >= least_max) {
         least = most = least_max;
         piece->cut = TRUE;
     } else if (most - least > COUNT_MAX) {
-        most = ENDLESS;
+        most = ROUGH_ENDLESS;
     }
-    if (most == ENDLESS && least <= 1)
+    if (most == ROUGH_ENDLESS && least <= 1)
         g_string_append_c(piece->text, least == 0 ? '*' : '+');
-    else if (most == ENDLESS)
+    else if (most == ROUGH_ENDLESS)
         g_string_append_printf(piece->text, "{%u,}", least);
     else
         g_string_append_printf(piece->text, "{%u,%u}", least, most);
-    piece->positions = most == ENDLESS ? MAX(least, 1) : most;
+    piece->positions = most == ROUGH_ENDLESS ? MAX(least, 1) : most;
     piece->rest = piece->first;
     piece->least = least;
     piece->most = most;
@@ -617,60 +431,60 @@ repeat_byte(struct piece *piece, guint32 least, guint32 most, guint least_max)
 
 /* A group, repeated: once or any number of times. One whose end was left out can't come again. */
 static void
-repeat_group(struct piece *piece, guint32 least, guint32 most)
+repeat_group(struct rough_piece *piece, guint32 least, guint32 most)
 {
     if (piece->cut) /* read_repeated sees to it that least is not 0 */
         return;
     if (piece->text->len > 0 && (least == 0 || most > 1)) {
-        enclose(piece);
+        rough_enclose(piece);
         g_string_append_c(piece->text, least == 0 && most == 1 ? '?' : least == 0 ? '*' : '+');
     }
     if (most > 1)
-        add_set(&piece->rest, &piece->first);
-    piece->least = least == 0 ? 0 : product(piece->least, 1);
-    piece->most = product(piece->most, most > 1 ? ENDLESS : most);
+        byte_set_join(&piece->rest, &piece->first);
+    piece->least = least == 0 ? 0 : rough_product(piece->least, 1);
+    piece->most = rough_product(piece->most, most > 1 ? ROUGH_ENDLESS : most);
 }
 
-static struct piece
+static struct rough_piece
 read_atom(struct reader *r, guint least_max, gboolean leading)
 {
-    struct set set = {{0}};
+    struct byte_set set = {{0}};
     char c = *r->at++;
 
     switch (c) {
     case '\\': return read_escape(r);
     case '[': return read_class(r);
     case '(': return read_group(r, least_max, leading);
-    case '^': return assertion(r->joined || r->flags.lines ? "(?m:^)" : "^");
-    case '$': return assertion(r->joined || r->flags.lines ? "(?m:$)" : "$");
+    case '^': return rough_assertion(r->joined || r->flags.lines ? "(?m:^)" : "^");
+    case '$': return rough_assertion(r->joined || r->flags.lines ? "(?m:$)" : "$");
     case '.':
         if (!r->flags.dotall)
-            add(&set, '\n');
-        invert(&set);
+            byte_set_add(&set, '\n');
+        byte_set_invert(&set);
         return of_set(r, &set);
     default: return of_byte(r, (guchar)c);
     }
 }
 
 /* An atom and how often it comes. */
-static struct piece
+static struct rough_piece
 read_repeated(struct reader *r, guint least_max, gboolean leading)
 {
     gboolean is_group = *r->at == '(';
     struct reader before = *r;
-    struct piece piece = read_atom(r, least_max, leading);
+    struct rough_piece piece = read_atom(r, least_max, leading);
     guint32 least = 1, most = 1;
 
     if (!read_repeat(r, &least, &most))
         return piece;
     if (most == 0 || (least == 0 && (leading || piece.never))) { /* what stands behind is found without it */
         g_string_free(piece.text, TRUE);
-        return nothing();
+        return rough_nothing();
     }
     if (piece.cut && least == 0) { /* what may be passed over must be whole */
         g_string_free(piece.text, TRUE);
         *r = before;
-        piece = read_atom(r, ENDLESS, leading);
+        piece = read_atom(r, ROUGH_ENDLESS, leading);
         read_repeat(r, &least, &most);
     }
     if (!is_group && piece.least == 1 && piece.most == 1)
@@ -680,39 +494,39 @@ read_repeated(struct reader *r, guint least_max, gboolean leading)
     return piece;
 }
 
-static struct piece
+static struct rough_piece
 read_sequence(struct reader *r, guint least_max, gboolean leading)
 {
-    struct piece all = nothing();
+    struct rough_piece all = rough_nothing();
 
     for (;;) {
         skip_blanks(r);
         if (r->at >= r->end || *r->at == '|' || *r->at == ')' || r->failed)
             break;
-        struct piece next = read_repeated(r, least_max > all.least ? least_max - all.least : 1, leading && all.text->len == 0);
+        struct rough_piece next = read_repeated(r, least_max > all.least ? least_max - all.least : 1, leading && all.text->len == 0);
         if (all.cut || all.least >= least_max) {
             all.cut = TRUE;
             g_string_free(next.text, TRUE);
         } else {
-            append(&all, next);
+            rough_append(&all, next);
         }
     }
     return all;
 }
 
-static struct piece
+static struct rough_piece
 read_alternatives(struct reader *r, guint least_max, gboolean leading)
 {
-    struct piece all = read_sequence(r, least_max, leading);
+    struct rough_piece all = read_sequence(r, least_max, leading);
     gboolean several = FALSE;
 
     while (r->at < r->end && *r->at == '|' && !r->failed) {
         r->at++;
-        alternate(&all, read_sequence(r, least_max, leading));
+        rough_alternate(&all, read_sequence(r, least_max, leading));
         several = TRUE;
     }
     if (several)
-        roughen(&all);
+        rough_reduce(&all);
     return all;
 }
 
@@ -721,7 +535,7 @@ prefilter_rough(const GString *pattern, gboolean caseless, gboolean lines, gbool
 {
     struct reader r = {.at = pattern->str, .end = pattern->str + pattern->len, .flags = {.caseless = caseless, .lines = lines},
                        .joined = lines, .ascii = ascii};
-    struct piece all = read_alternatives(&r, least_max, TRUE);
+    struct rough_piece all = read_alternatives(&r, least_max, TRUE);
 
     *positions_r = all.positions;
     if (!r.failed && r.at == r.end && all.never)
