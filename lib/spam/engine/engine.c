@@ -45,6 +45,7 @@ group_clear(struct engine_group *group)
     for (guint i = 0; group->screens != NULL && i < group->rules->len; i++)
         pattern_free(group->screens[i]);
     g_free(group->screens);
+    g_free(group->on_missing);
     prefilter_free(group->prefilter);
     g_clear_pointer(&group->rules, g_ptr_array_unref);
 }
@@ -123,6 +124,24 @@ make_prefilter(struct engine_group *group, enum prefilter_kind kind, const char 
     return group->prefilter != NULL;
 }
 
+/* Most headers that rules ask for are not in a message: what comes of that is known beforehand. */
+static void
+look_at_missing(const struct spam_engine *engine, struct engine_group *group)
+{
+    struct matcher *matcher = matcher_new();
+
+    group->on_missing = g_new0(gboolean, group->rules->len + 1);
+    for (guint i = 0; i < group->rules->len; i++) {
+        const struct spam_rule *rule = g_ptr_array_index(group->rules, i);
+        const struct pattern *pattern = engine->patterns[rule->index];
+        const char *text = rule->if_unset != NULL ? rule->if_unset : "";
+
+        group->on_missing[i] = rule->exists || rule->templates != NULL || pattern == NULL ||
+                               (pattern_match(pattern, matcher, text, strlen(text), 0, NULL, NULL) == MATCH_NO) == rule->negated;
+    }
+    matcher_free(matcher);
+}
+
 static gboolean
 make_prefilters(struct spam_engine *engine, const char *cache, GError **error)
 {
@@ -134,6 +153,7 @@ make_prefilters(struct spam_engine *engine, const char *cache, GError **error)
     }
     for (guint i = 0; i < engine->headers->len; i++) {
         struct engine_group *group = g_ptr_array_index(engine->headers, i);
+        look_at_missing(engine, group);
         if (group->rules->len >= FEW && !make_prefilter(group, PREFILTER_ONE, cache, error))
             return FALSE;
     }

@@ -15,6 +15,7 @@ struct engine_group {
     /* Of rules that are candidates always: the pattern for all texts at once, which finds at least what the pattern finds in one of
      * them; NULL where that can't be said. By the order of rules; NULL for headers. */
     struct pattern **screens;
+    gboolean *on_missing;        /* of headers, by the order of rules: whether the rule may hit where the header is not there */
 };
 
 struct spam_engine {

@@ -250,6 +250,8 @@ run_headers(struct run *run)
         for (guint r = 0; r < group->rules->len; r++) {
             const struct spam_rule *rule = g_ptr_array_index(group->rules, r);
             /* What is missing is not filtered, nor is what must not match. */
+            if (value == NULL && !group->on_missing[r])
+                continue;
             if (is_on(run, rule) && (!filtered || rule->negated || rule->exists || is_candidate(run, r)))
                 run_header_rule(run, rule, value);
         }

@@ -124,7 +124,7 @@ test_rough(void **state)
         {"\\Aa$", TRUE, FALSE, 64, "(?m:^)a(?m:$)"},
         {"^a\\z", FALSE, FALSE, 64, "^a$"},
         {"(a)x\\1[\\101\\x42-D[:digit:]]", FALSE, FALSE, 64, "(?:a)x[\\x00-\\xff]*[0-9A-D]"},
-        {"(?x)a b # c\\n {2}", FALSE, FALSE, 64, "ab{2,2}"},
+        {"(?x)a b # c\n {2}", FALSE, FALSE, 64, "ab{2,2}"},
         {"a*", FALSE, FALSE, 64, "-"},
         {"(?(?=a)b|c)d", FALSE, FALSE, 64, "-"},
     };
