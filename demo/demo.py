@@ -1,4 +1,4 @@
-"""./run demo: a private Postfix, Dovecot and Postern on loopback ports, five messages, and the story of each.
+"""./run demo: a private Postfix, Dovecot and Postern on loopback ports, seven messages, and the story of each.
 
   demo.py [--dir DIR]          starts everything, tells the story, stays up
   demo.py --once               the same, then stops and removes everything; exit status 0 when all went as it should
@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import unicodedata
 
@@ -100,11 +101,13 @@ class Demo:
         self.save([])
         accounts = Accounts(os.path.join(self.directory, "accounts"))
         self.postfix = Postfix(os.path.join(self.directory, "postfix"), accounts, self.ports)
-        self.dovecot = Dovecot(os.path.join(self.directory, "dovecot"), accounts, self.postfix.queue_directory, self.ports["imap"])
+        self.dovecot = Dovecot(os.path.join(self.directory, "dovecot"), accounts, self.postfix.queue_directory, self.ports["imap"],
+                               junk=True)
         self.postern = Postern(os.path.join(self.directory, "postern"), self.postfix.milter_socket(owner=USER), accounts).init()
         self.postfix.milters([self.postern.milter_address])
         self.names = Names(os.path.join(self.directory, "dns"), self.ports["dns"])
         self.configure_authentication()
+        self.configure_spam()
         try:
             self.names.start()
             self.dovecot.start()
@@ -121,6 +124,13 @@ class Demo:
             "auth": {"authserv_id": "mx.example.test", "skip_networks": ["::1"]},
             "sign": {"directory": os.path.join(self.directory, "keys"), "networks": ["::1"]}})
         self.names.publish(self.postern.run("dkim", "keygen", "example.test").stdout.decode())
+
+    def configure_spam(self):
+        """All of SpamAssassin's rules. The compiled ones are kept for the next demo."""
+        cache = os.path.join(tempfile.gettempdir(), "postern-demo-rules")
+        os.makedirs(cache, mode=0o700, exist_ok=True)
+        shutil.chown(cache, USER, USER)
+        self.postern.configure({"milter": {"modules": ["auth", "spam", "sign", "archive", "envelope"]}, "spam": {"cache": cache}})
 
     def save(self, pids):
         with open(self.state_path, "w") as f:
@@ -168,7 +178,7 @@ class Demo:
 # ---- the story ----
 
 def maildir_file(demo, user, queue_id):
-    for path in demo.dovecot.maildir(user):
+    for path in demo.dovecot.maildir(user) + demo.dovecot.maildir(user, "Junk"):
         with open(path, "rb") as f:
             if queue_id.encode() in f.read(4000):
                 return path
@@ -193,6 +203,7 @@ def tell(demo, number, letter):
     if not line:
         raise Failed(f"postern-milter logged nothing about {queue_id}")
     show_authentication(demo, letter, queue_id, mailboxes[0])
+    show_judgement(demo, letter, queue_id, mailboxes[0])
     fact("log line", line.split(" ", 1)[1] if line[:4].isdigit() else line)
     find_again(demo, letter, queue_id, mailboxes)
 
@@ -236,7 +247,28 @@ def show_authentication(demo, letter, queue_id, user):
     if "dmarc=fail" in results:
         if header_field(message, "X-Spam-Flag") != "YES":
             raise Failed("the message fails DMARC and is not marked")
-        fact("", "its domain asks for quarantine of such mail: X-Spam-Flag: YES, for a Sieve rule to file into Junk")
+        fact("", "its domain asks for quarantine of such mail: X-Spam-Flag: YES")
+
+
+def show_judgement(demo, letter, queue_id, user):
+    """What the spam rules say, and where Dovecot has filed it for that."""
+    path = maildir_file(demo, user, queue_id)
+    with open(path, "rb") as f:
+        message = f.read().replace(b"\r\n", b"\n")
+    status, flag = header_field(message, "X-Spam-Status"), header_field(message, "X-Spam-Flag")
+    if letter.submitted_by:
+        if status:
+            raise Failed(f"mail of our own is marked: {status}")
+        return
+    if not status or (letter.spam and (flag != "YES" or letter.spam not in status)):
+        raise Failed(f"the rule {letter.spam or 'set'} should be told in X-Spam-Status: {status}")
+    if not letter.spam and status.startswith("Yes"):
+        raise Failed(f"a good letter counts as spam: {status}")
+    fact("judged", status)
+    if letter.mailbox and f"/.{letter.mailbox}/" not in path:
+        raise Failed(f"it should be in {letter.mailbox}, not {path}")
+    if letter.mailbox:
+        fact("", f"marked by X-Spam-Flag: YES, it was filed into {letter.mailbox} by a Sieve rule")
 
 
 def find_again(demo, letter, queue_id, mailboxes):
@@ -309,7 +341,7 @@ def run(demo, once):
 
 
 def tell_all(demo, once):
-    expected = {"alice": 3, "bob": 3, "carol": 3, "dave": 2}
+    expected = {"alice": 2, "bob": 2, "carol": 2, "dave": 1}  # and some in Junk
     print("Starting a private Postfix, Dovecot and Postern in", demo.directory, flush=True)
     try:
         demo.start()
@@ -325,7 +357,7 @@ def tell_all(demo, once):
         return 130
     if once:
         demo.stop()
-        print("\nAll five messages were checked or signed, delivered, archived and found. Everything was stopped and removed.")
+        print("\nAll seven messages were checked or signed, judged, delivered, archived and found. Everything was stopped and removed.")
         return 0
     say_how_to_go_on(demo, demo.directory)
     return 0
@@ -355,7 +387,7 @@ def send_one(demo, text):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./run demo", description="A private mail server with Postern, and the story of five messages.")
+    parser = argparse.ArgumentParser(prog="./run demo", description="A private mail server with Postern, and the story of seven messages.")
     parser.add_argument("--once", action="store_true", help="stop and remove everything afterwards; exit status 0 when all went well")
     parser.add_argument("--stop", action="store_true", help="stop the demo that stays up and remove its directory")
     parser.add_argument("--send", metavar="TEXT", help="send one more message to alice@example.test")

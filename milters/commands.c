@@ -32,6 +32,8 @@ note_fixed(const struct process *process, const struct config *fresh, GString *a
         {"milter.user", g_strcmp0(old->milter.user, fresh->milter.user) != 0},
         {"milter.instance", process->instance_option == NULL &&
                                 g_strcmp0(old->milter.instance, fresh->milter.instance) != 0},
+        {"spam.spamd_listen", !g_strv_equal((const char *const *)old->spam.spamd_listen, (const char *const *)fresh->spam.spamd_listen)},
+        {"spam.spamd_max_connections", old->spam.spamd_max_connections != fresh->spam.spamd_max_connections},
         {"archive.spool", g_strcmp0(old->archive.spool, fresh->archive.spool) != 0},
     };
 
@@ -62,6 +64,8 @@ load(struct process *process, GString *answer)
         append_list(answer, report->warnings);
         runtime_set_current(runtime);
         results_start(fresh);
+        if (!spamd_service_set(process->spamd, &fresh->spam, &error))
+            g_string_append_printf(answer, "; spam: %s", error->message);
     }
     config_unref(fresh);
     settings_report_free(&report);

@@ -28,6 +28,7 @@
 #define METRICS_RETRIES 100 /* of 100 ms: the old process of a take-over gives the port up */
 
 static char *option_config, *option_instance;
+static char **option_inherit_spamd;
 static int option_inherit = -1, option_ready = -1;
 static gboolean option_check, option_version;
 
@@ -39,6 +40,8 @@ static const GOptionEntry options[] = {
     {"version", 'V', 0, G_OPTION_ARG_NONE, &option_version, "Print the version and exit", NULL},
     {"inherit-fd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT, &option_inherit,
      "Take-over restart: listen on this descriptor", "N"},
+    {"inherit-spamd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING_ARRAY, &option_inherit_spamd,
+     "Take-over restart: descriptor N listens for spamd's clients on ADDRESS", "N=ADDRESS"},
     {"ready-fd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT, &option_ready,
      "Take-over restart: write one byte here when ready", "N"},
     G_OPTION_ENTRY_NULL,
@@ -106,6 +109,18 @@ make_socket_dir(const char *address, const char *user, const char *group, GError
     return FALSE;
 }
 
+static gboolean
+open_spamd(struct process *process, GError **error)
+{
+    const struct config_spam *spam = &process->config->spam;
+
+    for (char **address = spam->spamd_listen; *address != NULL; address++)
+        if (!make_socket_dir(*address, process->config->milter.user, NULL, error))
+            return FALSE;
+    process->spamd = spamd_service_open(spam, option_inherit_spamd, error);
+    return process->spamd != NULL || *spam->spamd_listen == NULL;
+}
+
 /* All that may need root. */
 static gboolean
 open_as_root(struct process *process, GError **error)
@@ -123,7 +138,7 @@ open_as_root(struct process *process, GError **error)
     if (runtime_archives(process->config) && !daemon_ensure_dir(process->config->archive.spool, milter->user, error))
         return FALSE;
     process->listener = net_listen(address, (guint)milter->socket_mode, milter->socket_group, LISTEN_BACKLOG, error);
-    return process->listener >= 0 && daemon_drop_privileges(milter->user, NULL, error);
+    return process->listener >= 0 && open_spamd(process, error) && daemon_drop_privileges(milter->user, NULL, error);
 }
 
 static gboolean
@@ -195,6 +210,8 @@ start(struct process *process, GError **error)
             return FALSE;
     }
     host_start();
+    if (!spamd_service_start(process->spamd, &process->config->spam, error))
+        return FALSE;
     if (process->spool != NULL)
         process->drainer = drainer_start(process->spool);
     return TRUE;

@@ -119,7 +119,7 @@ tag_subject(struct transaction *tx, const char *tag)
 }
 
 static void
-edit(const struct spam_state *state, struct transaction *tx, struct report *report, enum spam_level level)
+edit(const struct spam_state *state, struct transaction *tx, struct report *report, gboolean told)
 {
     static const enum edit_kind kinds[] = {[REWRITE_DELETE] = EDIT_DELETE_HEADER, [REWRITE_CHANGE] = EDIT_CHANGE_HEADER,
                                            [REWRITE_INSERT] = EDIT_INSERT_HEADER, [REWRITE_ADD] = EDIT_ADD_HEADER};
@@ -129,11 +129,11 @@ edit(const struct spam_state *state, struct transaction *tx, struct report *repo
         const struct rewrite_edit *e = edits->pdata[i];
         gboolean is_delete = e->kind == REWRITE_DELETE;
         /* What another module has said under the same name stays the only one. */
-        if ((level < SPAM_TAGGED && !is_delete) || (!is_delete && e->kind != REWRITE_CHANGE && has_edit(tx->capture->verdict, e->name)))
+        if ((!told && !is_delete) || (!is_delete && e->kind != REWRITE_CHANGE && has_edit(tx->capture->verdict, e->name)))
             continue;
         verdict_edit(tx->capture->verdict, kinds[e->kind], (gint32)e->index, e->name, is_delete ? NULL : e->value->str);
     }
-    if (level >= SPAM_SPAM && *state->config->subject_tag != '\0')
+    if (tx->spam->level >= SPAM_SPAM && *state->config->subject_tag != '\0')
         tag_subject(tx, state->config->subject_tag);
 }
 
@@ -168,7 +168,7 @@ decide(const struct spam_state *state, struct transaction *tx, double score)
         spam_levels_get(state->config, required, recipient->original, &levels);
         level = spam_level_of(&levels, score);
         highest = MAX(highest, level);
-        if (level == SPAM_KILLED && (!tx->spam->is_own))
+        if (level == SPAM_KILLED && !tx->spam->is_own)
             g_array_append_val(killed, i);
         else if (level >= SPAM_SPAM && !tx->spam->is_own)
             g_array_append_val(spam, i);
@@ -200,7 +200,7 @@ judge(const struct spam_state *state, struct transaction *tx, const struct scan_
     findings->tests = g_strdup(tests->str);
     findings->level = decide(state, tx, findings->score);
     if (!findings->is_own)
-        edit(state, tx, scan_report_get(report), findings->level);
+        edit(state, tx, scan_report_get(report), spam_levels_tell(&levels, findings->score));
     scan_report_free(&report);
 }
 

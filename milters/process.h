@@ -3,6 +3,7 @@
 #include "lib/base/control.h"
 #include "lib/base/metrics.h"
 #include "milters/drainer.h"
+#include "milters/spamd_service.h"
 
 struct process {
     char *executable;      /* absolute path of the program file, for a take-over restart */
@@ -14,6 +15,7 @@ struct process {
     gboolean socket_is_lent; /* by systemd or whoever started us: it lives on without us */
     struct spool *spool;
     struct drainer *drainer;
+    struct spamd_service *spamd; /* NULL when spam.spamd_listen was empty at start */
     struct metrics_server *metrics;
     struct control *control;
     gint successor; /* pid of the process that took over, or 0 */

@@ -65,6 +65,13 @@ open_scanner(struct runtime *runtime, GError **error)
     return runtime->scanner != NULL;
 }
 
+/* For a module, or for clients of spamd's protocol. */
+static gboolean
+needs_scanner(const struct runtime *runtime)
+{
+    return (runtime->needs & NEED_SCANNER) != 0 || *runtime->config->spam.spamd_listen != NULL;
+}
+
 static guint
 needs_of_modules(const struct runtime *runtime)
 {
@@ -120,7 +127,7 @@ runtime_new(struct config *config, const char *instance, struct spool *spool, GE
     runtime->needs = needs_of_modules(runtime);
     open_accounts(runtime);
     if (((runtime->needs & NEED_DNS) != 0 && !open_dns(runtime, error)) ||
-        ((runtime->needs & NEED_SCANNER) != 0 && !open_scanner(runtime, error)) || !open_modules(runtime, error)) {
+        (needs_scanner(runtime) && !open_scanner(runtime, error)) || !open_modules(runtime, error)) {
         runtime_unref(runtime);
         return NULL;
     }

@@ -4,7 +4,7 @@
 
 #define TESTS_LOGGED_MAX 1000u /* bytes */
 
-const char *const spam_level_names[] = {"clean", "tagged", "spam", "killed", NULL};
+const char *const spam_level_names[] = {"clean", "spam", "killed", NULL};
 
 void
 spam_findings_free(struct spam_findings **findings)
@@ -43,14 +43,25 @@ spam_levels_get(const struct config_spam *config, double required_score, const c
         config->tag_level, config->tag2_level > 0 ? config->tag2_level : (gint64)lround(required_score * 1000), config->kill_level};
 }
 
+/* As SpamAssassin rounds before it compares. */
+static gint64
+points_of(double score)
+{
+    return (gint64)lround(score * 1000);
+}
+
+gboolean
+spam_levels_tell(const struct spam_levels *levels, double score)
+{
+    return points_of(score) >= levels->tag;
+}
+
 enum spam_level
 spam_level_of(const struct spam_levels *levels, double score)
 {
-    gint64 points = (gint64)lround(score * 1000); /* as SpamAssassin rounds before it compares */
+    gint64 points = points_of(score);
 
     if (levels->kill > 0 && points >= levels->kill)
         return SPAM_KILLED;
-    if (points >= levels->tag2)
-        return SPAM_SPAM;
-    return points >= levels->tag ? SPAM_TAGGED : SPAM_CLEAN;
+    return points >= levels->tag2 ? SPAM_SPAM : SPAM_CLEAN;
 }

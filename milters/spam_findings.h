@@ -7,8 +7,8 @@
 #include "lib/spam/verdict/report.h"
 
 /* In order of points. */
-enum spam_level { SPAM_CLEAN, SPAM_TAGGED, SPAM_SPAM, SPAM_KILLED, SPAM_LEVELS };
-extern const char *const spam_level_names[]; /* "clean", "tagged", "spam", "killed", NULL */
+enum spam_level { SPAM_CLEAN, SPAM_SPAM, SPAM_KILLED };
+extern const char *const spam_level_names[]; /* "clean", "spam", "killed", NULL */
 
 /* Thousandths of a point; kill 0: never. */
 struct spam_levels {
@@ -31,4 +31,5 @@ void spam_findings_log(const struct spam_findings *findings, struct log_line *li
 /* The levels that hold for a recipient. They are the configuration's for everybody; where domains and users have their own, this is
  * the place to ask. required_score: of the rules, in points. */
 void spam_levels_get(const struct config_spam *config, double required_score, const char *recipient, struct spam_levels *levels_r);
+gboolean spam_levels_tell(const struct spam_levels *levels, double score); /* whether X-Spam fields tell the score */
 enum spam_level spam_level_of(const struct spam_levels *levels, double score);

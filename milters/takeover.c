@@ -32,10 +32,11 @@
 #define LAST_REPLY_MS 300  /* libmilter writes the reply after our callback returned */
 #define NEGOTIATE_MS 500   /* an accepted connection is counted when it negotiates, at once */
 #define BACKLOG_MS 1000
+#define SPAMD_DRAIN_MS 10000 /* for messages that are being scanned when all sessions have ended */
 
-/* The arguments of the new process. */
+/* The arguments of the new process, and the descriptors that it is to have. */
 static GPtrArray *
-arguments(const struct process *process, int ready_fd)
+arguments(const struct process *process, int ready_fd, GArray *descriptors)
 {
     GPtrArray *argv = g_ptr_array_new_with_free_func(g_free);
 
@@ -48,6 +49,9 @@ arguments(const struct process *process, int ready_fd)
         g_ptr_array_add(argv, g_strdup_printf("--instance=%s", process->instance_option));
     g_ptr_array_add(argv, g_strdup_printf("--inherit-fd=%d", process->listener));
     g_ptr_array_add(argv, g_strdup_printf("--ready-fd=%d", ready_fd));
+    g_array_append_val(descriptors, process->listener);
+    g_array_append_val(descriptors, ready_fd);
+    spamd_service_hand_on(process->spamd, descriptors, argv);
     g_ptr_array_add(argv, NULL);
     return argv;
 }
@@ -56,7 +60,8 @@ arguments(const struct process *process, int ready_fd)
 static int
 spawn(const struct process *process, int ready_fd, pid_t *pid_r)
 {
-    g_autoptr(GPtrArray) argv = arguments(process, ready_fd);
+    g_autoptr(GArray) descriptors = g_array_new(FALSE, FALSE, sizeof(int));
+    g_autoptr(GPtrArray) argv = arguments(process, ready_fd, descriptors);
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
@@ -64,8 +69,8 @@ spawn(const struct process *process, int ready_fd, pid_t *pid_r)
 
     sigemptyset(&none);
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, process->listener, process->listener);
-    posix_spawn_file_actions_adddup2(&actions, ready_fd, ready_fd);
+    for (guint i = 0; i < descriptors->len; i++)
+        posix_spawn_file_actions_adddup2(&actions, g_array_index(descriptors, int, i), g_array_index(descriptors, int, i));
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     posix_spawnattr_setsigmask(&attributes, &none);
@@ -141,6 +146,7 @@ take_over(struct process *process, GString *answer)
     }
     close(ready[0]);
     host_stop_accepting(TRUE);
+    spamd_service_stop_accepting(process->spamd);
     sd_notifyf(0, "MAINPID=%d", (int)pid);
     process->successor = (gint)pid;
     daemon_request_stop();
@@ -223,8 +229,8 @@ drain_sessions(const struct process *process)
                  host_transactions());
 }
 
-void
-process_drain(struct process *process)
+static void
+end_sessions(struct process *process)
 {
     gboolean taken_over;
 
@@ -245,4 +251,12 @@ process_drain(struct process *process)
     drain_sessions(process);
     drainer_stop(&process->drainer);
     metrics_server_stop(&process->metrics);
+}
+
+void
+process_drain(struct process *process)
+{
+    spamd_service_stop_accepting(process->spamd);
+    end_sessions(process);
+    spamd_service_stop(&process->spamd, SPAMD_DRAIN_MS);
 }

@@ -258,7 +258,8 @@ const struct settings_section config_sections[] = {
             "Authentication-Results field."),
     SECTION(spam, spam_check,
             "The milter's module spam: mail from outside is judged by SpamAssassin's rule files, read unchanged, and told so in "
-            "X-Spam fields. Points are as SpamAssassin counts them; the levels are those that Amavis has."),
+            "X-Spam fields. Points are as SpamAssassin counts them; the levels are those that Amavis has. With the same rules the milter answers "
+            "spamc and other clients of spamd."),
     SECTION(sign, sign_check,
             "The milter's module sign: DKIM signatures on mail of our users and of our own machines, and ARC seals."),
     SECTION(dmarc, dmarc_check,

@@ -45,12 +45,15 @@ struct config_auth {                /* section "auth": the milter module that ch
 };
 enum config_spam_own { CONFIG_SPAM_OWN_SKIP, CONFIG_SPAM_OWN_SCORE, CONFIG_SPAM_OWN_TAG };
 enum config_spam_kill { CONFIG_SPAM_REJECT, CONFIG_SPAM_QUARANTINE, CONFIG_SPAM_DISCARD };
-struct config_spam {                /* section "spam": the milter module that judges by SpamAssassin's rules */
+struct config_spam {                /* section "spam": the milter module that judges by SpamAssassin's rules, and the
+                                       server of spamd's protocol */
     char *rules, *site, *cache, *subject_tag;
     char **skip_networks;
     int own_mail, kill_action;
     gint64 tag_level, tag2_level, kill_level; /* thousandths of a point */
     gint64 max_size, time_limit;
+    char **spamd_listen, **spamd_networks;
+    gint64 spamd_socket_mode, spamd_max_size, spamd_max_connections, spamd_timeout;
 };
 enum config_sign_source { CONFIG_SIGN_DIRECTORY, CONFIG_SIGN_OPENDKIM, CONFIG_SIGN_SQL };
 struct config_sign {                /* section "sign": the milter module that signs our users' mail */

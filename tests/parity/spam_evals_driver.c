@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "lib/spam/engine/perl_tables.h"
 #include "lib/spam/eval/args.h"
 #include "lib/spam/eval/body_eval.h"
 #include "lib/spam/eval/image_info.h"
@@ -186,25 +185,22 @@ detail(const struct call *call)
 {
     static const char *const keys[] = {"raw", "type", "cleaned", "text", "domain", "host"};
     struct uri_detail_condition conditions[8];
-    pcre2_compile_context *context = pcre2_compile_context_create(NULL);
+    struct pattern *patterns[8];
+    struct matcher *matcher = matcher_new();
     gsize count = 0;
 
-    pcre2_set_character_tables(context, perl_tables());
     for (guint i = 1; text_arg(call, i) != NULL; i += 3, count++) {
-        int error;
-        PCRE2_SIZE at;
-
         for (guint key = 0; key < G_N_ELEMENTS(keys); key++)
             if (strcmp(keys[key], text_arg(call, i)) == 0)
                 conditions[count].key = (enum uri_detail_key)key;
         conditions[count].negated = text_arg(call, i + 1)[0] == '!';
-        conditions[count].pattern =
-            pcre2_compile((PCRE2_SPTR)text_arg(call, i + 2), PCRE2_ZERO_TERMINATED, 0, &error, &at, context);
+        patterns[count] = pattern_new(text_arg(call, i + 2), strlen(text_arg(call, i + 2)), NULL, NULL);
+        conditions[count].pattern = patterns[count];
     }
-    gboolean hit = uri_eval_detail(call->message->uris, conditions, count, NULL);
+    gboolean hit = uri_eval_detail(call->message->uris, conditions, count, matcher);
     for (gsize i = 0; i < count; i++)
-        pcre2_code_free((pcre2_code *)(guintptr)conditions[i].pattern);
-    pcre2_compile_context_free(context);
+        pattern_free(patterns[i]);
+    matcher_free(matcher);
     return hit;
 }
 

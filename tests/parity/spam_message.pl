@@ -30,7 +30,7 @@ sub message {
   my $text = join('', @{$status->get_decoded_stripped_body_text_array});
   utf8::decode($text);
   print $json->encode({file => $file, score => $status->{score} + 0, hits => {map { $_ => $hits->{$_} + 0 } grep { $hits->{$_} } keys %$hits},
-    han => $text =~ /\p{Han}/ ? 1 : 0, html => $mail->{metadata}{html_all} ? 1 : 0,
+    han => $text =~ /\p{Han}/ ? 1 : 0, html => @{$mail->{metadata}{html_all} || []} ? 1 : 0,
     us => int(1e6 * ($user2 + $system2 - $user - $system))}), "\n";
   $status->finish; $mail->finish;
 }

@@ -1,6 +1,7 @@
 /* spam_message_driver.c: whole messages through our scanner.
- * spam_message_driver CACHE [SITE]: paths on stdin; prints {"file", "hits": {rule: value}, "score", "us"} for each. Rules are those of
- * this machine's SpamAssassin, or with SITE as the folder of site files; network and Bayes off. us: CPU of the thread. */
+ * spam_message_driver CACHE [SITE [RULES]]: paths on stdin; prints {"file", "hits": {rule: value}, "score", "us"} for each. Rules are
+ * those of this machine's SpamAssassin, or with SITE as the folder of site files and RULES as that of default rules; network and Bayes
+ * off. us: CPU of the thread. CACHE may be "": none. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,8 +54,9 @@ int
 main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
-    const struct scanner_options options = {.rules = {.local_tests_only = TRUE, .site_rules = argc > 2 ? argv[2] : NULL},
-                                            .cache = argc > 1 ? argv[1] : NULL};
+    const struct scanner_options options = {.rules = {.local_tests_only = TRUE, .site_rules = argc > 2 ? argv[2] : NULL,
+                                                      .default_rules = argc > 3 ? argv[3] : NULL},
+                                            .cache = argc > 1 && *argv[1] != '\0' ? argv[1] : NULL};
     struct scanner *scanner = scanner_new(&options, &error);
     char *path = NULL;
     size_t size = 0;

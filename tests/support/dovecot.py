@@ -41,7 +41,7 @@ service lmtp {{
     mode = 0660
   }}
 }}
-service auth {{
+{sieve}service auth {{
   unix_listener {queue}/private/auth {{
     user = postfix
     group = postfix
@@ -90,8 +90,47 @@ def version():
     return tuple(int(n) for n in re.match(r"(\d+)\.(\d+)\.(\d+)", text).groups())
 
 
+JUNK = """require ["fileinto", "mailbox"];
+if header :is "X-Spam-Flag" "YES" {
+  fileinto :create "Junk";
+}
+"""
+SIEVE_V23 = """
+protocol lmtp {{
+  mail_plugins = sieve
+}}
+plugin {{
+  sieve_before = {directory}/sieve/junk.sieve
+}}
+"""
+SIEVE_V24 = """
+protocol lmtp {{
+  mail_plugins {{
+    sieve = yes
+  }}
+}}
+sieve_script junk {{
+  type = before
+  path = {directory}/sieve/junk.sieve
+}}
+"""
+
+
+def junk_rule(directory):
+    """The settings of a script, made here, that files spam into the folder Junk before a user's own."""
+    folder = os.path.join(directory, "sieve")
+    script = os.path.join(folder, "junk.sieve")
+    os.makedirs(folder, exist_ok=True)
+    with open(script, "w") as f:
+        f.write(JUNK)
+    shutil.chown(folder, MAIL_USER, MAIL_USER)  # Dovecot keeps the compiled script beside it
+    return (SIEVE_V24 if version() >= (2, 4) else SIEVE_V23).format(directory=directory)
+
+
 class Dovecot:
-    def __init__(self, directory, accounts, queue_directory, imap_port=143):
+    """junk: mail marked as spam goes to the folder Junk (needs dovecot-sieve)."""
+
+    def __init__(self, directory, accounts, queue_directory, imap_port=143, junk=False):
         self.directory, self.imap_port, self.queue_directory = directory, imap_port, queue_directory
         for name in ("state", "mail"):
             os.makedirs(os.path.join(directory, name), exist_ok=True)
@@ -100,7 +139,8 @@ class Dovecot:
         # whoever can see base_dir can reach its sockets; and a socket's path has at most 107 characters
         self.configuration = os.path.join(directory, "dovecot.conf")
         values = {"directory": directory, "run": os.path.join(directory, "run"), "users": accounts.passwd_file,
-                  "imap_port": imap_port, "queue": queue_directory, "mail_user": MAIL_USER}
+                  "imap_port": imap_port, "queue": queue_directory, "mail_user": MAIL_USER,
+                  "sieve": junk_rule(directory) if junk else ""}
         if version() >= (2, 4):
             text = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n" + (COMMON + V24).format(**values)
         else:
@@ -117,12 +157,12 @@ class Dovecot:
     def stop(self):
         self.daemon.stop(10)
 
-    def maildir(self, user):
-        """Delivered files of a user@domain, oldest first, as they lie on disk."""
+    def maildir(self, user, mailbox=""):
+        """Delivered files of a user@domain, oldest first, as they lie on disk; mailbox "" is INBOX."""
         local, domain = user.split("@")
         found = []
         for folder in ("new", "cur"):
-            path = os.path.join(self.directory, "mail", domain, local, "Maildir", folder)
+            path = os.path.join(self.directory, "mail", domain, local, "Maildir", "." + mailbox if mailbox else "", folder)
             if os.path.isdir(path):
                 found += [os.path.join(path, name) for name in os.listdir(path)]
         return sorted(found, key=os.path.basename)

@@ -43,6 +43,7 @@ struct engine_result {
     GPtrArray *hits;      /* const struct spam_rule *: with a score of their own; in order of the ruleset */
     GPtrArray *sub_hits;  /* likewise: names that begin with __ */
     GHashTable *tags;     /* char * -> GPtrArray * of GBytes *: what named groups captured */
+    guint *times;         /* by rule index: how often it hit, each time with its score (tflags multiple); one more, too */
     double *values;       /* by rule index: the value of its hits, as metas see it; 0 = no hit; one more, for the caller's use */
     gboolean over_time;   /* not all rules ran */
     guint gave_up;        /* matches that came to their limit */

@@ -25,8 +25,9 @@ is_on(const struct run *run, const struct spam_rule *rule)
     return rule->scores[run->set] != 0;
 }
 
+/* times: of a rule that counts several, each is a hit with its score. */
 static void
-hit(struct run *run, const struct spam_rule *rule, double value)
+hit_times(struct run *run, const struct spam_rule *rule, double value, guint times)
 {
     double *known = &run->result->values[rule->index];
 
@@ -35,6 +36,13 @@ hit(struct run *run, const struct spam_rule *rule, double value)
     if (*known == 0)
         g_array_append_val(run->worker->hits, rule->index);
     *known += value > 0 ? value : 1;
+    run->result->times[rule->index] += times;
+}
+
+static void
+hit(struct run *run, const struct spam_rule *rule, double value)
+{
+    hit_times(run, rule, value, 1);
 }
 
 static gboolean
@@ -93,7 +101,7 @@ look(struct run *run, const struct spam_rule *rule, const struct pattern *patter
     found = pattern_count(pattern, run->worker->matcher, text, length, most, &gave_up);
     run->result->gave_up += gave_up;
     if (found > 0)
-        hit(run, rule, found);
+        hit_times(run, rule, found, found);
     return found > 0;
 }
 
@@ -282,6 +290,17 @@ run_evals(struct run *run)
     }
 }
 
+static void
+run_metas(struct run *run)
+{
+    GArray *hits = run->worker->hits;
+    guint before = hits->len;
+
+    meta_order_run(run->engine->metas, run->set, hits, run->result->values, run->worker->marks);
+    for (guint i = before; i < hits->len; i++)
+        run->result->times[g_array_index(hits, guint, i)] = 1;
+}
+
 static gint
 by_index(gconstpointer a, gconstpointer b)
 {
@@ -301,7 +320,7 @@ sum_up(struct run *run)
         gboolean is_sub = g_str_has_prefix(rule->name, "__");
 
         g_ptr_array_add(is_sub ? run->result->sub_hits : run->result->hits, (gpointer)rule);
-        run->result->score += is_sub ? 0 : rule->scores[run->set];
+        run->result->score += is_sub ? 0 : rule->scores[run->set] * run->result->times[rule->index];
     }
 }
 
@@ -314,7 +333,8 @@ engine_run(struct engine_worker *worker, const struct engine_source *source, gpo
     struct run run = {.worker = worker, .engine = engine, .source = source, .data = data, .set = score_set, .result = result_r,
                       .deadline_us = g_get_monotonic_time() + time_ms * 1000};
 
-    *result_r = (struct engine_result){.hits = g_ptr_array_new(), .sub_hits = g_ptr_array_new(), .values = g_new0(double, n + 1)};
+    *result_r = (struct engine_result){.hits = g_ptr_array_new(), .sub_hits = g_ptr_array_new(), .values = g_new0(double, n + 1),
+                                       .times = g_new0(guint, n + 1)};
     g_array_set_size(worker->hits, 0);
     result_r->tags = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
     run_headers(&run);
@@ -323,7 +343,7 @@ engine_run(struct engine_worker *worker, const struct engine_source *source, gpo
     run_list(&run, ENGINE_RAWBODY, source->rawbody(data));
     run_full(&run);
     run_evals(&run);
-    meta_order_run(engine->metas, score_set, worker->hits, result_r->values, worker->marks);
+    run_metas(&run);
     sum_up(&run);
 }
 
@@ -333,5 +353,6 @@ engine_result_clear(struct engine_result *result)
     g_clear_pointer(&result->hits, g_ptr_array_unref);
     g_clear_pointer(&result->sub_hits, g_ptr_array_unref);
     g_clear_pointer(&result->values, g_free);
+    g_clear_pointer(&result->times, g_free);
     g_clear_pointer(&result->tags, g_hash_table_unref);
 }

@@ -1,5 +1,6 @@
 /* header_eval.c: the table of eval functions of header rules, and what they share. */
 #include "lib/spam/eval/header_eval_private.h"
+#include "lib/spam/eval/header_text.h"
 
 static const struct {
     const char *name;
@@ -109,33 +110,10 @@ header_eval_has(const struct header_eval *eval, const char *name)
     return header_eval_values(eval, name)->len > 0;
 }
 
-/* Whether only the first value counts. */
-static gboolean
-is_single(const char *name)
-{
-    static const char *const parts[] = {":addr", ":name", ":host", ":domain", ":ip", ":revip"};
-    gboolean single = strcmp(name, "EnvelopeFrom") == 0;
-
-    for (guint i = 0; i < G_N_ELEMENTS(parts); i++)
-        single = single || strstr(name, parts[i]) != NULL;
-    return single;
-}
-
 GString *
 header_eval_text(const struct header_eval *eval, const char *name)
 {
-    const GPtrArray *values = header_eval_values(eval, name);
-    gboolean single = is_single(name);
-    GString *text = g_string_new(NULL);
-
-    for (guint i = 0; i < values->len && !(single && i > 0); i++) {
-        gsize len;
-        const char *value = g_bytes_get_data(g_ptr_array_index(values, i), &len);
-        g_string_append_len(text, value, (gssize)len);
-    }
-    if (single && text->len > 0 && text->str[text->len - 1] == '\n')
-        g_string_truncate(text, text->len - 1);
-    return text;
+    return header_text(eval->options->headers, name);
 }
 
 const GString *

@@ -1,7 +1,7 @@
 /* uri_eval.h: eval functions on a message's URIs: Plugin::URIEval, HTTPSMismatch and URIDetail of SpamAssassin. Thread-safe. */
 #pragma once
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
+#include "lib/spam/engine/pattern.h"
+#include "lib/spam/rules/ruleset.h"
 #include "lib/spam/view/uris.h"
 
 /* check_for_http_redirector: a URI that has one of another domain in it. all: uris_all(). */
@@ -21,9 +21,14 @@ enum uri_detail_key { URI_DETAIL_RAW, URI_DETAIL_TYPE, URI_DETAIL_CLEANED, URI_D
 struct uri_detail_condition {
     enum uri_detail_key key;
     gboolean negated;
-    const pcre2_code *pattern;
+    const struct pattern *pattern;
 };
 
-/* check_uri_detail: a URI that meets all conditions. limits may be NULL; a match that exceeds them is none. */
-gboolean uri_eval_detail(const struct uris *uris, const struct uri_detail_condition *conditions, gsize count,
-                         pcre2_match_context *limits);
+/* check_uri_detail: a URI that meets all conditions. */
+gboolean uri_eval_detail(const struct uris *uris, const struct uri_detail_condition *conditions, gsize count, struct matcher *matcher);
+
+/* A rule made ready; immutable and shared by threads. NULL with error when a pattern doesn't compile. */
+struct uri_detail_rule;
+struct uri_detail_rule *uri_detail_rule_new(const struct spam_uri_detail *definition, GError **error);
+void uri_detail_rule_free(gpointer rule); /* NULL-safe */
+gboolean uri_detail_rule_hits(const struct uri_detail_rule *rule, const struct uris *uris, struct matcher *matcher);

@@ -2,7 +2,9 @@
 #include "lib/spam/scan/evals_private.h"
 #include <math.h>
 #include <string.h>
+#include "lib/base/log.h"
 #include "lib/spam/eval/html_eval.h"
+#include "lib/spam/rules/pattern.h"
 
 struct binding {
     const struct eval_entry *entry;
@@ -13,9 +15,13 @@ struct eval_bindings {
     const struct view_settings *settings;
     struct binding *by_rule; /* by rule index */
     guint count;
+    struct eval_lists *lists;
+    GPtrArray *before_body; /* const struct spam_rule * */
 };
 
-static const struct eval_entry *const tables[] = {evals_of_texts, evals_of_parts, evals_of_html, evals_of_uris};
+static const struct eval_entry *const tables[] = {evals_of_texts, evals_of_parts, evals_of_html,
+                                                evals_of_uris,  evals_of_lists, evals_of_freemail, evals_of_plugins,
+                                                evals_of_from_name, evals_of_pdf};
 
 /* ---- bindings ---- */
 
@@ -38,6 +44,8 @@ eval_bindings_new(const struct view_settings *settings)
     const GPtrArray *rules = settings->ruleset->rules;
 
     self->settings = settings;
+    self->lists = eval_lists_new(settings);
+    self->before_body = g_ptr_array_new();
     self->count = rules->len;
     self->by_rule = g_new0(struct binding, rules->len + 1);
     for (guint i = 0; i < rules->len; i++) {
@@ -48,8 +56,12 @@ eval_bindings_new(const struct view_settings *settings)
         binding->entry = g_hash_table_lookup(by_name, rule->function);
         if (binding->entry == NULL && header_eval_find(rule->function) != NULL)
             binding->entry = &eval_of_header_function;
+        if (rule->mimeheader != NULL)
+            binding->entry = &eval_of_mime_header;
         if (binding->entry != NULL && binding->entry->prepare != NULL)
             binding->prepared = binding->entry->prepare(settings, rule);
+        if (binding->entry != NULL && binding->entry->changes_body)
+            g_ptr_array_add(self->before_body, (gpointer)rule);
     }
     return self;
 }
@@ -65,6 +77,8 @@ eval_bindings_free(struct eval_bindings **bindings)
         if (self->by_rule[i].prepared != NULL && self->by_rule[i].entry->prepared_free != NULL)
             self->by_rule[i].entry->prepared_free(self->by_rule[i].prepared);
     g_free(self->by_rule);
+    eval_lists_free(&self->lists);
+    g_ptr_array_unref(self->before_body);
     g_free(self);
 }
 
@@ -72,6 +86,12 @@ gboolean
 eval_bindings_has(const struct eval_bindings *bindings, const struct spam_rule *rule)
 {
     return bindings->by_rule[rule->index].entry != NULL;
+}
+
+const struct eval_lists *
+eval_bindings_lists(const struct eval_bindings *bindings)
+{
+    return bindings->lists;
 }
 
 /* ---- arguments ---- */
@@ -99,6 +119,32 @@ eval_texts(const struct eval_call *call, gsize *count_r)
                                                       : message_view_body_texts(call->context->view, count_r);
 }
 
+struct pattern *
+eval_pattern(const struct spam_rule *rule, guint n)
+{
+    const char *text = rule->arguments != NULL && n < rule->arguments->len ? rule->arguments->pdata[n] : NULL;
+    gboolean delimited = text != NULL && (*text == '/' || ((*text == 'm' || g_str_has_prefix(text, "qr")) &&
+                                                          !g_ascii_isalnum(text[*text == 'm' ? 1 : 2])));
+    struct spam_pattern parsed = {0};
+    struct pattern *pattern = NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (text == NULL)
+        return NULL;
+    if (rules_pattern_parse(&parsed, text, delimited ? RULES_DELIMITED : RULES_BARE, FALSE, &error))
+        pattern = pattern_new(parsed.text, strlen(parsed.text), NULL, &error);
+    rules_pattern_clear(&parsed);
+    if (pattern == NULL)
+        log_text(LOG_SEV_WARNING, "rules", "%s:%u: %s never hits: %s", rule->file, rule->line, rule->name, error->message);
+    return pattern;
+}
+
+void
+eval_pattern_free(gpointer pattern)
+{
+    pattern_free(pattern);
+}
+
 /* ---- context ---- */
 
 void
@@ -112,6 +158,7 @@ void
 eval_context_clear(struct eval_context *context)
 {
     header_eval_free(context->header);
+    eval_list_state_free(context->lists);
     if (context->mime_known)
         mime_facts_clear(&context->mime);
     if (context->images_known)
@@ -146,6 +193,14 @@ eval_context_header(struct eval_context *context)
     return context->header;
 }
 
+struct eval_list_state *
+eval_context_lists(struct eval_context *context)
+{
+    if (context->lists == NULL)
+        context->lists = eval_list_state_new(context->bindings->lists, context->view, context->matcher);
+    return context->lists;
+}
+
 const struct mime_facts *
 eval_context_mime(struct eval_context *context)
 {
@@ -166,6 +221,18 @@ eval_context_images(struct eval_context *context)
         context->images_known = TRUE;
     }
     return &context->images;
+}
+
+void
+evals_before_body(struct eval_context *context, guint score_set)
+{
+    const GPtrArray *rules = context->bindings->before_body;
+
+    for (guint i = 0; i < rules->len; i++) {
+        const struct spam_rule *rule = rules->pdata[i];
+        if (rule->scores[score_set] != 0)
+            evals_run(context, rule);
+    }
 }
 
 double

@@ -8,6 +8,7 @@
 #include "lib/spam/eval/header_eval.h"
 #include "lib/spam/eval/image_info.h"
 #include "lib/spam/eval/mime_eval.h"
+#include "lib/spam/scan/eval_lists.h"
 #include "lib/spam/scan/message_view.h"
 
 struct eval_bindings;
@@ -16,6 +17,7 @@ struct eval_bindings *eval_bindings_new(const struct view_settings *settings);
 void eval_bindings_free(struct eval_bindings **bindings); /* NULL-safe */
 /* Whether there is a function for the rule. */
 gboolean eval_bindings_has(const struct eval_bindings *bindings, const struct spam_rule *rule);
+const struct eval_lists *eval_bindings_lists(const struct eval_bindings *bindings);
 
 /* What the functions share of one message; each member but the first four is made by the function beside it. */
 struct eval_context {
@@ -27,6 +29,7 @@ struct eval_context {
     struct header_eval *header;     /* eval_context_header */
     struct header_eval_options header_options;
     struct spam_domains domains;
+    struct eval_list_state *lists;  /* eval_context_lists */
     struct mime_facts mime;         /* eval_context_mime */
     struct body_difference difference;
     struct image_info images;       /* eval_context_images */
@@ -38,8 +41,11 @@ void eval_context_init(struct eval_context *context, const struct eval_bindings 
                        struct matcher *matcher, gint64 now);
 void eval_context_clear(struct eval_context *context);
 struct header_eval *eval_context_header(struct eval_context *context);
+struct eval_list_state *eval_context_lists(struct eval_context *context);
 const struct mime_facts *eval_context_mime(struct eval_context *context);
 const struct image_info *eval_context_images(struct eval_context *context);
 
+/* Runs those functions of rules of the score set that change what body rules see, as they come before them in SpamAssassin. */
+void evals_before_body(struct eval_context *context, guint score_set);
 /* The rule's value: 0 is no hit. Rules without a function never hit. */
 double evals_run(struct eval_context *context, const struct spam_rule *rule);

@@ -272,6 +272,28 @@ message_view_body_texts(struct message_view *view, gsize *count_r)
     return (const struct perl_text *)view->body_texts->data;
 }
 
+static void
+string_free(gpointer data)
+{
+    g_string_free(data, TRUE);
+}
+
+void
+message_view_replace_body(struct message_view *view, gsize index, const GString *text)
+{
+    GString *now = g_string_new_len(text->str, (gssize)text->len);
+
+    make_body(view);
+    g_assert(index < view->body_strings->len);
+    if (view->replaced == NULL)
+        view->replaced = g_ptr_array_new_with_free_func(string_free);
+    g_ptr_array_add(view->replaced, view->body_strings->pdata[index]);
+    view->body_strings->pdata[index] = now;
+    g_bytes_unref(view->body->pdata[index]);
+    view->body->pdata[index] = g_bytes_new_static(now->str, now->len);
+    g_array_index(view->body_texts, struct perl_text, index) = (struct perl_text){now->str, now->len, FALSE};
+}
+
 const struct perl_text *
 message_view_rawbody_texts(struct message_view *view, gsize *count_r)
 {
@@ -327,6 +349,7 @@ message_view_free(struct message_view **view)
     g_clear_pointer(&self->body, g_ptr_array_unref);
     g_clear_pointer(&self->body_texts, g_array_unref);
     g_clear_pointer(&self->body_strings, g_ptr_array_unref);
+    g_clear_pointer(&self->replaced, g_ptr_array_unref);
     g_clear_pointer(&self->rawbody, g_ptr_array_unref);
     g_clear_pointer(&self->rawbody_texts, g_array_unref);
     g_clear_pointer(&self->rawbody_strings, g_ptr_array_unref);

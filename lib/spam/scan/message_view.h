@@ -3,6 +3,7 @@
  * All that is handed out belongs to the view and stays as long as it. For one thread at a time. */
 #pragma once
 #include "lib/spam/eval/parts.h"
+#include "lib/spam/eval/pdf_info.h"
 #include "lib/spam/scan/view_settings.h"
 #include "lib/spam/view/html_view.h"
 
@@ -22,6 +23,8 @@ GBytes *message_view_full(struct message_view *view); /* the message without an 
 
 /* The same texts for eval functions; *count_r elements. */
 const struct perl_text *message_view_body_texts(struct message_view *view, gsize *count_r);
+/* From now on the body's paragraph reads so; what was handed out of it before stays, too. */
+void message_view_replace_body(struct message_view *view, gsize index, const GString *text);
 const struct perl_text *message_view_rawbody_texts(struct message_view *view, gsize *count_r);
 
 /* What rules get of the message when they ask for a header (headers.h). */
@@ -36,3 +39,4 @@ const GPtrArray *message_view_uris_all(struct message_view *view);  /* struct ur
 const GPtrArray *message_view_html(struct message_view *view);      /* struct html_view *, one of each text/html part */
 const struct uris_html *message_view_links(struct message_view *view, gsize *count_r); /* of each of these: its links */
 struct eval_parts message_view_parts(struct message_view *view);
+const struct pdf_info *message_view_pdf(struct message_view *view); /* its URIs are among the message's when the plugin PDFInfo is loaded */

@@ -89,9 +89,20 @@ message_view_parts(struct message_view *view)
     return (struct eval_parts){(const struct eval_part *)view->parts->data, view->parts->len};
 }
 
+const struct pdf_info *
+message_view_pdf(struct message_view *view)
+{
+    if (!view->pdf_known)
+        pdf_info_init(&view->pdf, view->tree);
+    view->pdf_known = TRUE;
+    return &view->pdf;
+}
+
 void
 message_view_free_parts(struct message_view *view)
 {
+    if (view->pdf_known)
+        pdf_info_clear(&view->pdf);
     g_clear_pointer(&view->parts, g_array_unref);
     g_clear_pointer(&view->part_types, g_ptr_array_unref);
 }

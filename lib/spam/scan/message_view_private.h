@@ -13,6 +13,7 @@ struct message_view {
     struct spam_relays *relays;
     gboolean reading_relays;  /* whoever asks for what they tell gets nothing */
     GPtrArray *body_strings, *rawbody_strings; /* GString * */
+    GPtrArray *replaced;                       /* GString *: paragraphs as they were; NULL: none */
     GPtrArray *body, *rawbody;                 /* the same as GBytes * */
     GArray *body_texts, *rawbody_texts;        /* the same as struct perl_text */
     GHashTable *html_of;      /* struct spam_part * -> struct html_view *, owned */
@@ -28,6 +29,8 @@ struct message_view {
     /* message_view_parts.c */
     GArray *parts;            /* struct eval_part */
     GPtrArray *part_types;    /* struct content_type * */
+    struct pdf_info pdf;
+    gboolean pdf_known;
 };
 
 void message_view_free_html(gpointer html);

@@ -70,6 +70,18 @@ add_dkim(struct message_view *view, const char *name)
     }
 }
 
+static void
+add_pdf(struct message_view *view)
+{
+    static const char *const types[] = {"parsed", NULL};
+    const GPtrArray *found = message_view_pdf(view)->uris;
+
+    for (guint i = 0; i < found->len; i++) {
+        const GString *uri = found->pdata[i];
+        uris_add(view->uris, &view->settings->uris, (struct perl_text){uri->str, uri->len, FALSE}, types, FALSE);
+    }
+}
+
 const struct uris *
 message_view_uris(struct message_view *view)
 {
@@ -87,6 +99,8 @@ message_view_uris(struct message_view *view)
         uris_add_html(view->uris, &view->settings->uris, &links[i]);
     add_dkim(view, "DomainKey-Signature");
     add_dkim(view, "DKIM-Signature");
+    if (rules_plugin_loaded(view->settings->ruleset, "PDFInfo"))
+        add_pdf(view);
     return view->uris;
 }
 

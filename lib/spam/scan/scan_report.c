@@ -1,13 +1,16 @@
 /* scan_report.c: hits and tags for a report. */
 #include "lib/spam/scan/scan_report.h"
 #include <string.h>
+#include "lib/spam/view/bytes.h"
 #include "lib/spam/view/host_name.h"
+
+#define REPORTED_MAX 1000u /* times that one rule is named */
 
 struct scan_report {
     const struct scan_result *result;
     struct scan_report_options options;
-    struct report_hit *hits;
-    const struct spam_rule **sub_hits;
+    GArray *hits;        /* struct report_hit */
+    GPtrArray *sub_hits; /* const struct spam_rule * */
     GPtrArray *body; /* GString * */
     struct report_help help;
     struct report_scan scan;
@@ -104,10 +107,37 @@ tag(gpointer data, const char *name, const char *argument)
     return captured(self, name);
 }
 
+/* Of addresses, names and the like the first value alone, without its line end: as get() answers in scalar context. */
+static gboolean
+is_single(const char *name)
+{
+    static const char *const single[] = {":addr", ":name", ":host", ":domain", ":ip", ":revip"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(single); i++) {
+        const char *found = strstr(name, single[i]);
+        if (found != NULL && !byte_is_word(found[strlen(single[i])]))
+            return TRUE;
+    }
+    return strcmp(name, "EnvelopeFrom") == 0;
+}
+
+/* Values joined as they are, where header rules see line ends between them. */
 static GString *
 header(gpointer data, const char *name)
 {
-    return header_text(data, name);
+    struct scan_report *self = data;
+    const GPtrArray *values = message_view_header(self->result->view, name);
+    guint n = values == NULL ? 0 : is_single(name) ? MIN(values->len, 1) : values->len;
+    GString *out = n > 0 ? g_string_new(NULL) : NULL;
+
+    for (guint i = 0; i < n; i++) {
+        gsize length;
+        const char *value = g_bytes_get_data(values->pdata[i], &length);
+        g_string_append_len(out, value, (gssize)length);
+    }
+    if (n == 1 && is_single(name) && out->len > 0 && out->str[out->len - 1] == '\n')
+        g_string_truncate(out, out->len - 1);
+    return out;
 }
 
 static const GPtrArray *
@@ -129,19 +159,50 @@ body(gpointer data)
 
 /* ---- hits ---- */
 
+/* When rules of a type run in SpamAssassin, among those of the same priority. */
+static guint
+phase(const struct spam_rule *rule)
+{
+    static const guint8 phases[] = {
+        [SPAM_RULE_HEADER] = 1, [SPAM_RULE_HEADER_EVAL] = 2, [SPAM_RULE_BODY] = 3, [SPAM_RULE_URI] = 4, [SPAM_RULE_BODY_EVAL] = 5,
+        [SPAM_RULE_RAWBODY] = 6, [SPAM_RULE_RAWBODY_EVAL] = 7, [SPAM_RULE_FULL] = 8, [SPAM_RULE_FULL_EVAL] = 9,
+        [SPAM_RULE_META] = 10, [SPAM_RULE_RBL_EVAL] = 11, [SPAM_RULE_EMPTY] = 11, [SPAM_RULE_NONE] = 11,
+    };
+
+    return phases[rule->type];
+}
+
+static int
+compare_hits(gconstpointer a, gconstpointer b)
+{
+    const struct spam_rule *one = ((const struct report_hit *)a)->rule, *other = ((const struct report_hit *)b)->rule;
+
+    if (one->priority != other->priority)
+        return one->priority < other->priority ? -1 : 1;
+    if (phase(one) != phase(other))
+        return phase(one) < phase(other) ? -1 : 1;
+    return one->index < other->index ? -1 : one->index > other->index;
+}
+
 static void
 fill_hits(struct scan_report *self)
 {
     const struct engine_result *engine = &self->result->engine;
 
-    self->hits = g_new0(struct report_hit, engine->hits->len + 1);
-    self->sub_hits = g_new0(const struct spam_rule *, engine->sub_hits->len + 1);
+    self->hits = g_array_new(FALSE, FALSE, sizeof(struct report_hit));
+    self->sub_hits = g_ptr_array_new();
     for (guint i = 0; i < engine->hits->len; i++) {
         const struct spam_rule *rule = engine->hits->pdata[i];
-        self->hits[i] = (struct report_hit){.rule = rule, .score = rule->scores[self->result->score_set]};
+        const struct report_hit hit = {.rule = rule, .score = rule->scores[self->result->score_set]};
+        for (guint n = 0; n < MIN(engine->times[rule->index], REPORTED_MAX); n++)
+            g_array_append_val(self->hits, hit);
     }
-    for (guint i = 0; i < engine->sub_hits->len; i++)
-        self->sub_hits[i] = engine->sub_hits->pdata[i];
+    for (guint i = 0; i < engine->sub_hits->len; i++) {
+        const struct spam_rule *rule = engine->sub_hits->pdata[i];
+        for (guint n = 0; n < MIN(engine->times[rule->index], REPORTED_MAX); n++)
+            g_ptr_array_add(self->sub_hits, (gpointer)rule);
+    }
+    g_array_sort(self->hits, compare_hits);
 }
 
 struct scan_report *
@@ -155,8 +216,8 @@ scan_report_new(const struct scan_result *result, const struct scan_report_optio
     self->help = (struct report_help){self, tag, header, body};
     self->scan = (struct report_scan){
         .ruleset = scanner_ruleset(result->scanner), .tree = message_view_tree(result->view),
-        .hits = self->hits, .n_hits = result->engine.hits->len,
-        .sub_hits = self->sub_hits, .n_sub_hits = result->engine.sub_hits->len,
+        .hits = (const struct report_hit *)(gconstpointer)self->hits->data, .n_hits = self->hits->len,
+        .sub_hits = (const struct spam_rule *const *)self->sub_hits->pdata, .n_sub_hits = self->sub_hits->len,
         .score = result->engine.score, .required = options->required,
         .autolearn = "disabled", /* there is no Bayes to learn */
         .host_name = options->host_name != NULL ? options->host_name : g_get_host_name(),
@@ -184,8 +245,8 @@ scan_report_free(struct scan_report **report)
     if (self->body != NULL)
         g_ptr_array_foreach(self->body, string_free, NULL);
     g_clear_pointer(&self->body, g_ptr_array_unref);
-    g_free(self->hits);
-    g_free(self->sub_hits);
+    g_array_unref(self->hits);
+    g_ptr_array_unref(self->sub_hits);
     g_free(self);
 }
 

@@ -1,4 +1,5 @@
-/* scan_report.h: the report of a scan: lib/spam/verdict fed with what the scanner found and what the view knows. */
+/* scan_report.h: the report of a scan: lib/spam/verdict fed with what the scanner found, in the order in which
+ * SpamAssassin would have found it, and with what the view knows. */
 #pragma once
 #include "lib/spam/scan/scanner.h"
 #include "lib/spam/verdict/report.h"

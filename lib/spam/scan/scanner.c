@@ -216,6 +216,7 @@ note_over_time(const struct scanner *scanner, struct engine_result *result)
     if (!result->over_time || result->values[rule->index] != 0)
         return;
     result->values[rule->index] = 1;
+    result->times[rule->index] = 1;
     g_ptr_array_add(result->hits, (gpointer)rule);
     result->score += rule->scores[scanner->score_set];
 }

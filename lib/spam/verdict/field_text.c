@@ -109,7 +109,11 @@ plain_end(const char *line, gsize length)
 {
     gsize text = length - line_end_length(line, length), from = text, found = text;
 
+#ifdef POSTERN_PLANTED_BUGS
+    while (is_plain(line[from - 1])) { /* on before the line's begin */
+#else
     while (from > 0 && is_plain(line[from - 1])) {
+#endif
         from--;
         if (line[from] == ' ' || line[from] == '\t')
             found = from;

@@ -18,6 +18,7 @@ struct rewrite_edit {
 };
 
 /* What a milter does to the header, as report_safe 0 would (a milter wraps nothing). DELETEs of one name go from its last field
- * to its first. An X-Spam-Prev-Subject holds all of a folded subject, where SpamAssassin keeps the first line only.
+ * to its first. An X-Spam-Prev-Subject holds all of a folded subject, where SpamAssassin keeps the first line only; and what
+ * subjprefix says goes into the subject alone, not into From and To.
  * struct rewrite_edit *; g_ptr_array_unref frees all. */
 GPtrArray *rewrite_edits(struct report *report);

@@ -86,11 +86,11 @@ with_tag(const GString *value, const char *tag)
     return g_string_append_len(out, rest, (gssize)length);
 }
 
-/* The prefix of rules, then for spam the tag before it. */
+/* The prefix of rules before the subject, then for spam the tag before it. */
 static GString *
-marked_value(struct report *report, const GString *value, const char *tag)
+marked_value(struct report *report, const GString *value, const char *tag, gboolean is_subject)
 {
-    g_autofree char *prefix = g_strdup(report_subject_prefix(report));
+    g_autofree char *prefix = is_subject ? g_strdup(report_subject_prefix(report)) : NULL;
     GString *out = g_string_new_len(value->str, (gssize)value->len);
 
     if (prefix != NULL) {
@@ -118,7 +118,7 @@ mark_field(GPtrArray *edits, struct report *report, const char *name)
         return;
     if (is_subject && values->len == 0) {
         g_autoptr(GString) empty = g_string_new(NULL);
-        add_edit(edits, REWRITE_ADD, 0, name, marked_value(report, empty, tag));
+        add_edit(edits, REWRITE_ADD, 0, name, marked_value(report, empty, tag, TRUE));
         if (report->is_spam)
             add_edit(edits, REWRITE_ADD, 0, previous, g_string_new("(nonexistent)"));
         return;
@@ -126,7 +126,7 @@ mark_field(GPtrArray *edits, struct report *report, const char *name)
     for (guint i = 0; i < values->len; i++) {
         GString *value = value_text(values->pdata[i]);
 
-        add_edit(edits, REWRITE_CHANGE, i + 1, name, marked_value(report, value, tag));
+        add_edit(edits, REWRITE_CHANGE, i + 1, name, marked_value(report, value, tag, is_subject));
         if (report->is_spam)
             add_edit(edits, REWRITE_ADD, 0, previous, value);
         else

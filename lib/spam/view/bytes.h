@@ -36,3 +36,10 @@ bytes_free(GString *s)
 {
     g_string_free(s, TRUE);
 }
+
+/* ASCII letters in lower case, in new memory. */
+static inline GString *
+bytes_lower(const char *text, gsize length)
+{
+    return g_string_ascii_down(g_string_new_len(text, (gssize)length));
+}

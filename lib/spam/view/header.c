@@ -2,10 +2,9 @@
 #include "lib/spam/view/header.h"
 #include <string.h>
 #include "lib/spam/view/addresses.h"
+#include "lib/spam/view/all_fields.h"
 #include "lib/spam/view/bytes.h"
 #include "lib/spam/view/header_words.h"
-
-#define ALL_MAX 65536 /* bytes of the fields that ALL shows */
 
 struct header_view {
     struct spam_tree *tree;
@@ -78,37 +77,6 @@ parse_request(const char *text, struct request *r)
     }
 }
 
-/* All decoded fields, up to ALL_MAX bytes counted name by name in the order of their first appearance. */
-static void
-add_all(struct header_view *view, GPtrArray *values)
-{
-    const GPtrArray *fields = view->tree->root->fields;
-    g_autofree gboolean *shown = g_new0(gboolean, fields->len + 1);
-    gsize size = 0;
-
-    for (guint i = 0; i < fields->len && size <= ALL_MAX; i++) {
-        const struct spam_field *field = fields->pdata[i];
-        const GPtrArray *same = part_fields(view->tree->root, field->name->str, (gssize)field->name->len);
-        for (guint k = 0; same->pdata[0] == field && k < same->len && size <= ALL_MAX; k++) {
-            const struct spam_field *next = same->pdata[k];
-            size += next->name->len + next->decoded->len + 3;
-            shown[next->index] = size <= ALL_MAX;
-        }
-    }
-    if (size > ALL_MAX)
-        view->tree->truncated_header = TRUE;
-    for (guint i = 0; i < fields->len; i++) {
-        const struct spam_field *field = fields->pdata[i];
-        if (!shown[i])
-            continue;
-        GString *line = g_string_new_len(field->name->str, (gssize)field->name->len);
-        g_string_append(line, ": ");
-        g_string_append_len(line, field->decoded->str, (gssize)field->decoded->len);
-        g_string_append_c(line, '\n');
-        g_ptr_array_add(values, line);
-    }
-}
-
 /* The header section as received, field by field, TREE_FIELDS_MAX at most; lines that continue nothing and an end without a
  * line end are left out. */
 static void
@@ -130,25 +98,6 @@ add_all_raw(struct header_view *view, GPtrArray *values)
     }
 }
 
-/* The raw value with its folds made blanks. */
-static GString *
-joined_folds(const GString *raw)
-{
-    GString *out = g_string_sized_new(raw->len);
-
-    for (gsize i = 0; i < raw->len; i++) {
-        gsize lf = raw->str[i] == '\r' && i + 1 < raw->len ? i + 1 : i;
-        if (raw->str[lf] == '\n' && lf + 1 < raw->len && byte_is_space(raw->str[lf + 1])) {
-            for (i = lf + 1; i + 1 < raw->len && byte_is_space(raw->str[i + 1]); i++)
-                ;
-            g_string_append_c(out, ' ');
-        } else {
-            g_string_append_c(out, raw->str[i]);
-        }
-    }
-    return out;
-}
-
 /* The fields called name: decoded with a LF, or raw without folds. */
 static void
 add_fields(struct header_view *view, const char *name, gboolean raw, GPtrArray *values)
@@ -158,7 +107,7 @@ add_fields(struct header_view *view, const char *name, gboolean raw, GPtrArray *
     for (guint i = 0; fields != NULL && i < fields->len; i++) {
         const struct spam_field *field = fields->pdata[i];
         if (raw) {
-            g_ptr_array_add(values, joined_folds(field->raw));
+            g_ptr_array_add(values, all_fields_unfolded(field->raw));
             continue;
         }
         add_bytes(values, field->decoded->str, field->decoded->len);
@@ -285,7 +234,10 @@ static gboolean
 gather(struct header_view *view, const struct request *r, GPtrArray *values)
 {
     if (strcmp(r->name, "ALL") == 0) {
-        (r->raw ? add_all_raw : add_all)(view, values);
+        if (r->raw)
+            add_all_raw(view, values);
+        else
+            all_fields_add(view->tree->root, FALSE, values, &view->tree->truncated_header);
         return TRUE;
     }
     if (is_others(r->name)) {

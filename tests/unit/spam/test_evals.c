@@ -126,13 +126,10 @@ test_http_mismatch(void **state)
     assert_false(http_mismatch("http://www.a.com/", "https://www.b.com/", 1, 1));
 }
 
-static const pcre2_code *
+static const struct pattern *
 pattern(const char *text)
 {
-    int error;
-    PCRE2_SIZE at;
-
-    return pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, 0, &error, &at, NULL);
+    return pattern_new(text, strlen(text), NULL, NULL);
 }
 
 static void
@@ -142,6 +139,7 @@ test_uri_detail(void **state)
     const struct uris_settings settings = {registry, NULL};
     struct uris *uris = uris_new();
     const struct perl_text text = text_of("http://www.a.com/x b.org");
+    struct matcher *matcher = matcher_new();
     struct uri_detail_condition conditions[] = {
         {URI_DETAIL_TYPE, FALSE, pattern("^schemeless$")},
         {URI_DETAIL_HOST, TRUE, pattern("^www")},
@@ -152,12 +150,13 @@ test_uri_detail(void **state)
 
     (void)state;
     uris_add_texts(uris, &settings, &text, 1);
-    assert_true(uri_eval_detail(uris, conditions, 3, NULL));
-    assert_false(uri_eval_detail(uris, conditions, 4, NULL)); /* one URI must meet all */
-    assert_true(uri_eval_detail(uris, conditions + 3, 1, NULL));
-    assert_false(uri_eval_detail(uris, conditions + 4, 1, NULL)); /* no text: not even one that doesn't match */
+    assert_true(uri_eval_detail(uris, conditions, 3, matcher));
+    assert_false(uri_eval_detail(uris, conditions, 4, matcher)); /* one URI must meet all */
+    assert_true(uri_eval_detail(uris, conditions + 3, 1, matcher));
+    assert_false(uri_eval_detail(uris, conditions + 4, 1, matcher)); /* no text: not even one that doesn't match */
     for (guint i = 0; i < G_N_ELEMENTS(conditions); i++)
-        pcre2_code_free((pcre2_code *)(guintptr)conditions[i].pattern);
+        pattern_free((struct pattern *)(guintptr)conditions[i].pattern);
+    matcher_free(matcher);
     uris_free(&uris);
     registry_free(&registry);
 }

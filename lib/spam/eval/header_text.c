@@ -1,0 +1,31 @@
+/* header_text.c: see header_text.h. */
+#include "lib/spam/eval/header_text.h"
+#include <string.h>
+
+static gboolean
+is_single(const char *name)
+{
+    static const char *const parts[] = {":addr", ":name", ":host", ":domain", ":ip", ":revip"};
+    gboolean single = strcmp(name, "EnvelopeFrom") == 0;
+
+    for (guint i = 0; i < G_N_ELEMENTS(parts); i++)
+        single = single || strstr(name, parts[i]) != NULL;
+    return single;
+}
+
+GString *
+header_text(const struct spam_headers *headers, const char *name)
+{
+    const GPtrArray *values = headers->get(headers->message, name);
+    gboolean single = is_single(name);
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; values != NULL && i < values->len && !(single && i > 0); i++) {
+        gsize len;
+        const char *value = g_bytes_get_data(g_ptr_array_index(values, i), &len);
+        g_string_append_len(text, value, (gssize)len);
+    }
+    if (single && text->len > 0 && text->str[text->len - 1] == '\n')
+        g_string_truncate(text, text->len - 1);
+    return text;
+}

@@ -1,0 +1,16 @@
+/* mime_header.h: rules on header fields of MIME parts: Plugin::MIMEHeader of SpamAssassin. Captures of such a rule give no tags here.
+ *
+ * A rule made ready is immutable and shared by threads. */
+#pragma once
+#include "lib/spam/engine/pattern.h"
+#include "lib/spam/rules/ruleset.h"
+#include "lib/spam/view/tree.h"
+
+struct mime_header_rule;
+/* rule->mimeheader must be there; the rule must outlive it. NULL with error when its pattern doesn't compile. */
+struct mime_header_rule *mime_header_rule_new(const struct spam_rule *rule, GError **error);
+void mime_header_rule_free(gpointer rule); /* NULL-safe */
+
+/* How often the rule hits: in the first part of the tree where it does, unless all are taken together. A negated one always hits once,
+ * whatever there is: so SpamAssassin 4.0.1 has it. Pseudo parts without a type don't count. */
+guint mime_header_hits(const struct mime_header_rule *rule, struct spam_tree *tree, struct matcher *matcher);

@@ -1,0 +1,273 @@
+/* test_scanner.c: whole messages over rules of a text: what rules see of a message and of its session, hits and score, reasons, time,
+ * the report, and scans side by side. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <string.h>
+#include "lib/spam/scan/scan_report.h"
+#include "lib/spam/scan/scanner.h"
+
+#define PLUGINS                                      \
+    "loadplugin Mail::SpamAssassin::Plugin::Check\n" \
+    "loadplugin Mail::SpamAssassin::Plugin::HeaderEval\nloadplugin Mail::SpamAssassin::Plugin::HTMLEval\n" \
+    "loadplugin Mail::SpamAssassin::Plugin::MIMEEval\nloadplugin Mail::SpamAssassin::Plugin::BodyEval\n"   \
+    "loadplugin Mail::SpamAssassin::Plugin::URIEval\nutil_rb_tld test com\n"
+
+static struct scanner *
+new_scanner(const char *rules)
+{
+    g_autofree char *text = g_strconcat(PLUGINS, rules, NULL);
+    const struct rules_options options = {.local_tests_only = TRUE};
+    g_autoptr(GError) error = NULL;
+    struct scanner *scanner = scanner_of(rules_load_text(&options, "test.cf", text, strlen(text)), NULL, &error);
+
+    assert_non_null(scanner);
+    return scanner;
+}
+
+static gint
+by_name(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The names of the hits, sorted, between blanks; sub-rules too. */
+static char *
+names_of(const struct scan_result *result)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+    for (guint i = 0; i < result->engine.hits->len; i++)
+        g_ptr_array_add(names, ((const struct spam_rule *)result->engine.hits->pdata[i])->name);
+    for (guint i = 0; i < result->engine.sub_hits->len; i++)
+        g_ptr_array_add(names, ((const struct spam_rule *)result->engine.sub_hits->pdata[i])->name);
+    g_ptr_array_sort(names, by_name);
+    g_ptr_array_add(names, NULL);
+    return g_strjoinv(" ", (char **)names->pdata);
+}
+
+static void
+scan(struct scanner *scanner, const char *message, const struct relays_session *session, struct scan_result *result)
+{
+    scanner_scan(scanner, &(struct scan_request){.message = message, .length = strlen(message), .session = session,
+                                                 .now = 1700000000}, result);
+}
+
+static void
+check(const char *rules, const char *message, const struct relays_session *session, const char *names, double score)
+{
+    struct scanner *scanner = new_scanner(rules);
+    struct scan_result result;
+    g_autofree char *found = NULL;
+
+    scan(scanner, message, session, &result);
+    found = names_of(&result);
+    assert_string_equal(found, names);
+    assert_true(fabs(result.engine.score - score) < 1e-9);
+    scan_result_clear(&result);
+    scanner_unref(scanner);
+}
+
+#define HTML                                                                                                            \
+    "From: \"A B\" <a@x.test>\nSubject: =?utf-8?q?Caf=C3=A9?=\nContent-Type: text/html; charset=utf-8\n"                 \
+    "Content-Transfer-Encoding: quoted-printable\n\n"                                                                    \
+    "<p>Buy <b>now</b></p><a href=3D\"http://www.shop.test/p?q=3D1\">here</a><img src=3Dx>\n"
+
+static void
+test_each_kind_of_rule_sees_its_part(void **state)
+{
+    (void)state;
+    check("body A /^Buy now/\nscore A 1\nrawbody B /<b>now/\nscore B 2\nuri C /^http:\\/\\/www\\.shop\\.test\\/p/\nscore C 0.5\n"
+          "full D /href=3D/\nscore D 0.25\nheader E Subject =~ /^Caf\\xc3\\xa9$/\nscore E 0.1\nheader F From:name =~ /^A B$/\n"
+          "score F 0.1\nheader G From:addr:domain =~ /^x\\.test$/\nscore G 0.1\nbody H eval:html_tag_exists('img')\nscore H 0.1\n"
+          "meta I __J && !K\nscore I 4\nheader __J exists:From\nbody K /not there/\nscore K 9\nbody L eval:check_for_mime_html_only()\n"
+          "score L 0.2\n",
+          HTML, NULL, "A B C D E F G H I L __J", 8.35);
+}
+
+static void
+test_several_hits_count_several_times(void **state)
+{
+    (void)state;
+    check("body A /ab/\ntflags A multiple\nscore A 1\nbody B /ab/\ntflags B multiple maxhits=2\nscore B 10\nmeta C A > 2\nscore C 100\n",
+          "Subject: x\n\nab ab ab ab\n", NULL, "A B C", 124);
+}
+
+/* ---- the session ---- */
+
+#define SESSION_RULES                                                                                                    \
+    "header A X-Spam-Relays-Untrusted =~ /^\\[ ip=192\\.0\\.2\\.7 rdns=client\\.test helo=helo\\.test by=mx\\.test /\nscore A 1\n" \
+    "header B EnvelopeFrom =~ /^s\\@x\\.test$/\nscore B 2\nheader C Return-Path =~ /^<>$/\nscore C 4\n"                   \
+    "header D Subject =~ /^x$/\nscore D 8\nheader E ALL =~ /^Return-Path: .*\\nReceived: from helo/\nscore E 16\n"
+
+static void
+test_the_mta_has_not_written_its_lines_yet(void **state)
+{
+    struct relays_session session = {.client_ip = "192.0.2.7", .client_name = "client.test", .helo = "helo.test",
+                                     .mta_name = "mx.test", .queue_id = "3Q", .mail_from = "s@x.test", .time = 1700000000};
+
+    (void)state;
+    check(SESSION_RULES, "Subject: x\r\n\r\nbody\r\n", &session, "A B D E", 27);
+    session.mail_from = "";
+    check(SESSION_RULES, "Subject: x\r\n\r\nbody\r\n", &session, "A C D E", 29);
+    check(SESSION_RULES, "Subject: x\r\n\r\nbody\r\n", NULL, "D", 8);
+    /* A sender is no place to put further fields. */
+    session.mail_from = "s@x.test>\r\nSubject: y\r\nX: <";
+    check(SESSION_RULES, "Subject: x\r\n\r\nbody\r\n", &session, "A D E", 25);
+}
+
+/* ---- reasons ---- */
+
+static void
+check_why(struct scan_result *result, const char *rule, const char *expected)
+{
+    g_autoptr(GBytes) why = scan_result_why(result, rules_find(scanner_ruleset(result->scanner), rule));
+    gsize length;
+    const char *text = why != NULL ? g_bytes_get_data(why, &length) : NULL;
+
+    if (expected == NULL) {
+        assert_null(why);
+        return;
+    }
+    assert_non_null(why);
+    assert_int_equal(length, strlen(expected));
+    assert_memory_equal(text, expected, length);
+}
+
+static void
+test_what_was_matched(void **state)
+{
+    struct scanner *scanner = new_scanner("body A /no./\nscore A 1\nuri B /shop\\.test/\nscore B 1\nheader C From =~ /A\\sB/\nscore C 1\n"
+                                          "header D To =~ /x/ [if-unset: x-less]\nscore D 1\nheader E exists:Subject\nscore E 1\n"
+                                          "header F From =~ /(?<NAME>A)/\nscore F 1\nheader G From =~ /%{NAME} B/\nscore G 1\n"
+                                          "meta H A && B\nscore H 1\nheader I Subject !~ /zzz/\nscore I 1\nfull J /<b>/\nscore J 1\n");
+    struct scan_result result;
+
+    (void)state;
+    scan(scanner, HTML, NULL, &result);
+    check_why(&result, "A", "now");
+    check_why(&result, "B", "shop.test");
+    check_why(&result, "C", "A B");
+    check_why(&result, "D", "x");
+    check_why(&result, "E", "Caf\xc3\xa9\n");
+    check_why(&result, "G", "A B");
+    check_why(&result, "H", NULL);
+    check_why(&result, "I", "Caf\xc3\xa9\n");
+    check_why(&result, "J", "<b>");
+    scan_result_clear(&result);
+    scanner_unref(scanner);
+}
+
+/* ---- time ---- */
+
+static void
+test_over_time_is_a_hit(void **state)
+{
+    g_autoptr(GString) rules = g_string_new(NULL);
+    g_autoptr(GString) message = g_string_new("Subject: x\n\n");
+    struct scanner *scanner;
+    struct scan_result result;
+
+    (void)state;
+    for (int i = 0; i < 40; i++)
+        g_string_append_printf(rules, "full SLOW_%d /(x+x+)+\\1[0-9]{%d}/s\nscore SLOW_%d 1\n", i, i + 1, i);
+    for (int i = 0; i < 3000; i++)
+        g_string_append_c(message, 'x');
+    g_string_append(message, "!99999999999999999999999999999999999999999999999999\n");
+    scanner = new_scanner(rules->str);
+    scanner_scan(scanner, &(struct scan_request){.message = message->str, .length = message->len, .time_ms = 1}, &result);
+    assert_true(result.engine.over_time);
+    assert_int_equal(result.engine.hits->len, 1);
+    assert_string_equal(((const struct spam_rule *)result.engine.hits->pdata[0])->name, "TIME_LIMIT_EXCEEDED");
+    assert_true(fabs(result.engine.score - 0.001) < 1e-9);
+    scan_result_clear(&result);
+    scanner_unref(scanner);
+    g_string_append(rules, "score TIME_LIMIT_EXCEEDED 3\ndescribe TIME_LIMIT_EXCEEDED Slow\n");
+    scanner = new_scanner(rules->str);
+    scanner_scan(scanner, &(struct scan_request){.message = message->str, .length = message->len, .time_ms = 1}, &result);
+    assert_true(fabs(result.engine.score - 3) < 1e-9);
+    scan_result_clear(&result);
+    scanner_unref(scanner);
+}
+
+/* ---- the report ---- */
+
+static void
+field(gpointer out, const char *name, const GString *body)
+{
+    g_string_append_printf(out, "%s: %s\n", name, body->str);
+}
+
+static void
+test_report(void **state)
+{
+    struct scanner *scanner = new_scanner(
+        "clear_headers\nadd_header all Status _YESNO_, _SCORE_ of _REQD_ _TESTS_ _SUBTESTS_\nadd_header all Hop _LASTEXTERNALIP_ _LASTEXTERNALREVIP_ "
+        "_LASTEXTERNALHELO_\nadd_header all Who _AUTHORDOMAIN_ _SENDERDOMAIN_ _HEADER(Subject)_\nadd_header all Host _REMOTEHOSTADDR_ _HOSTNAME_\n"
+        "add_header all Captured _WORD_\nbody A /ab/\ntflags A multiple\nscore A 2.5\nheader __B From =~ /(?<WORD>s)/\n");
+    const struct relays_session session = {.client_ip = "192.0.2.7", .client_name = "client.test", .helo = "helo.test",
+                                           .mta_name = "mx.test", .queue_id = "3Q", .mail_from = "s@sender.test"};
+    const struct scan_report_options options = {.required = NAN, .host_name = "mx.test", .client_address = "192.0.2.7"};
+    struct scan_result result;
+    struct scan_report *report;
+    g_autoptr(GString) fields = g_string_new(NULL);
+
+    (void)state;
+    scan(scanner, "From: s@author.test\nSubject: Hi\n\nab ab\n", &session, &result);
+    report = scan_report_new(&result, &options);
+    assert_true(report_is_spam(scan_report_get(report)));
+    report_fields(scan_report_get(report), TRUE, field, fields);
+    assert_string_equal(fields->str, "X-Spam-Checker-Version: SpamAssassin 4.0.1 (2024-03-25) on mx.test\nX-Spam-Status: Yes, 5.0 of 5.0 A,A __B\nX-Spam-Hop: 192.0.2.7 7.2.0.192 helo.test\n"
+                                     "X-Spam-Who: author.test sender.test Hi\nX-Spam-Host: 192.0.2.7 mx.test\nX-Spam-Captured: s\n");
+    scan_report_free(&report);
+    scan_result_clear(&result);
+    scanner_unref(scanner);
+}
+
+/* ---- side by side ---- */
+
+static gpointer
+scan_many(gpointer data)
+{
+    struct scanner *scanner = data;
+
+    for (guint i = 0; i < 200; i++) {
+        struct scan_result result;
+        scan(scanner, HTML, NULL, &result);
+        g_assert_true(fabs(result.engine.score - 1.5) < 1e-9);
+        scan_result_clear(&result);
+    }
+    return NULL;
+}
+
+static void
+test_threads_share_a_scanner(void **state)
+{
+    struct scanner *scanner = new_scanner("body A /Buy/\nscore A 1\nbody B eval:html_tag_exists('img')\nscore B 0.5\n");
+    GThread *threads[2 * SCANNER_WORKERS_MAX];
+
+    (void)state;
+    for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
+        threads[i] = g_thread_new("scan", scan_many, scanner);
+    for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
+        g_thread_join(threads[i]);
+    scanner_unref(scanner);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_kind_of_rule_sees_its_part),
+        cmocka_unit_test(test_several_hits_count_several_times),
+        cmocka_unit_test(test_the_mta_has_not_written_its_lines_yet),
+        cmocka_unit_test(test_what_was_matched),
+        cmocka_unit_test(test_over_time_is_a_hit),
+        cmocka_unit_test(test_report),
+        cmocka_unit_test(test_threads_share_a_scanner),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
