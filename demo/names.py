@@ -30,7 +30,7 @@ class Names:
         with open(f"{self.directory}/unbound.conf", "w") as f:
             f.write(f'server:\n  interface: 127.0.0.1@{self.port}\n  username: ""\n  chroot: ""\n'
                     f'  directory: "{self.directory}"\n  pidfile: ""\n  use-syslog: no\n  logfile: ""\n  num-threads: 1\n  module-config: "iterator"\n'
-                    f'  local-zone: "test." static\n')
+                    f'  local-zone: "." static\n  local-zone: "test." static\n')  # rules that ask public lists get their no here
             for name, text in self.records.items():
                 pieces = " ".join(f'"{text[i:i + 255]}"' for i in range(0, len(text), 255))
                 f.write(f"  local-data: '{name}. 60 IN TXT {pieces}'\n")

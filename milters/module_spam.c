@@ -14,20 +14,22 @@
 #include "lib/spam/verdict/rewrite.h"
 #include "milters/runtime.h"
 #include "milters/spam_findings.h"
+#include "milters/spam_known.h"
 #include "milters/stats.h"
 #include "milters/transaction.h"
 
 struct spam_state {
     const struct config_spam *config;
     struct scanner *scanner; /* borrowed from the runtime */
+    struct dns *dns;         /* NULL: network rules don't run */
     struct networks *skipped;
 };
 
 static guint
 spam_needs(const struct config *config)
 {
-    (void)config;
-    return NEED_CLIENT | NEED_HELO | NEED_SENDER | NEED_RECIPIENTS | NEED_HEADERS | NEED_BODY | NEED_SCANNER | MAY_EDIT | MAY_REMOVE;
+    return NEED_CLIENT | NEED_HELO | NEED_SENDER | NEED_RECIPIENTS | NEED_HEADERS | NEED_BODY | NEED_SCANNER | MAY_EDIT | MAY_REMOVE |
+           (config->spam.network ? NEED_DNS : 0);
 }
 
 static void
@@ -36,6 +38,7 @@ spam_close(gpointer data)
     struct spam_state *state = data;
 
     networks_free(&state->skipped);
+    dns_unref(state->dns);
     g_free(state);
 }
 
@@ -46,6 +49,7 @@ spam_open(struct runtime *runtime, GError **error)
 
     state->config = &runtime->config->spam;
     state->scanner = runtime->scanner;
+    state->dns = state->config->network ? dns_ref(runtime->dns) : NULL;
     state->skipped = networks_new(state->config->skip_networks, error);
     if (state->skipped != NULL)
         return state;
@@ -72,11 +76,15 @@ scan(const struct spam_state *state, struct transaction *tx, struct scan_result 
         .mta_name = g_get_host_name(), .queue_id = capture->queue_id, .auth_user = capture->auth_user,
         .mail_from = capture->mail_from, .tls = g_str_has_prefix(capture->protocol, "ESMTPS"),
         .esmtp = g_str_has_prefix(capture->protocol, "ESMTP"), .time = capture->received_us / G_USEC_PER_SEC};
-    const struct scan_request request = {.message = message, .length = MIN(length, max),
-                                         .session = capture->source != CAPTURE_LOCAL ? &session : NULL,
-                                         .now = session.time, .time_ms = state->config->time_limit};
+    struct spam_known known;
+    struct scan_request request = {.message = message, .length = MIN(length, max),
+                                   .session = capture->source != CAPTURE_LOCAL ? &session : NULL,
+                                   .now = session.time, .time_ms = state->config->time_limit, .dns = state->dns};
 
+    spam_known_init(&known, tx->auth, capture);
+    request.known = &known.known;
     scanner_scan(state->scanner, &request, result_r);
+    spam_known_clear(&known);
 }
 
 /* ---- edits ---- */

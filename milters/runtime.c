@@ -72,6 +72,12 @@ needs_scanner(const struct runtime *runtime)
     return (runtime->needs & NEED_SCANNER) != 0 || *runtime->config->spam.spamd_listen != NULL;
 }
 
+static gboolean
+needs_dns(const struct runtime *runtime)
+{
+    return (runtime->needs & NEED_DNS) != 0 || (needs_scanner(runtime) && runtime->config->spam.network);
+}
+
 static guint
 needs_of_modules(const struct runtime *runtime)
 {
@@ -126,7 +132,7 @@ runtime_new(struct config *config, const char *instance, struct spool *spool, GE
         runtime->archive = archive_client_new(config->archive.connect, (int)config->archive.timeout);
     runtime->needs = needs_of_modules(runtime);
     open_accounts(runtime);
-    if (((runtime->needs & NEED_DNS) != 0 && !open_dns(runtime, error)) ||
+    if ((needs_dns(runtime) && !open_dns(runtime, error)) ||
         (needs_scanner(runtime) && !open_scanner(runtime, error)) || !open_modules(runtime, error)) {
         runtime_unref(runtime);
         return NULL;

@@ -39,7 +39,7 @@ struct scanner *
 spam_rules_open(const struct config_spam *config, gboolean has_former, GError **error)
 {
     const struct rules_options options = {.default_rules = *config->rules != '\0' ? config->rules : NULL,
-                                          .site_rules = config->site, .local_tests_only = TRUE};
+                                          .site_rules = config->site, .local_tests_only = !config->network};
     gint64 began = g_get_monotonic_time();
     struct spam_ruleset *set = rules_load(&options, error);
     struct scanner *scanner;

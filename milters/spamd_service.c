@@ -23,18 +23,42 @@ struct spamd_service {
 
 /* ---- sockets ---- */
 
+/* Reads "DESCRIPTOR=ADDRESS": the address, or NULL. */
+static const char *
+read_inherited(const char *text, int *fd_r)
+{
+    char *end;
+    long fd = strtol(text, &end, 10);
+
+    *fd_r = (int)fd;
+    return *end == '=' && fd > 2 && fd <= 65535 ? end + 1 : NULL;
+}
+
 /* The descriptor that an older process handed on for the address, or -1. */
 static int
 inherited_fd(char *const *inherited, const char *text)
 {
     for (; inherited != NULL && *inherited != NULL; inherited++) {
-        char *end;
-        long fd = strtol(*inherited, &end, 10);
+        int fd;
+        const char *address = read_inherited(*inherited, &fd);
 
-        if (*end == '=' && strcmp(end + 1, text) == 0 && fd > 2 && fd <= 65535)
-            return (int)fd;
+        if (address != NULL && strcmp(address, text) == 0)
+            return fd;
     }
     return -1;
+}
+
+/* Clients would wait for ever at sockets that nobody listens on any more. */
+static void
+close_unwanted(char *const *inherited, const struct config_spam *config)
+{
+    for (; inherited != NULL && *inherited != NULL; inherited++) {
+        int fd;
+        const char *address = read_inherited(*inherited, &fd);
+
+        if (address != NULL && !g_strv_contains((const char *const *)config->spamd_listen, address))
+            close(fd);
+    }
 }
 
 static int
@@ -61,6 +85,7 @@ spamd_service_open(const struct config_spam *config, char *const *inherited, GEr
 {
     struct spamd_service *service;
 
+    close_unwanted(inherited, config);
     if (*config->spamd_listen == NULL)
         return NULL;
     service = g_new0(struct spamd_service, 1);
@@ -140,6 +165,7 @@ scan(gpointer data, const struct spamd_client *client, const struct spamd_reques
     }
     options.required = required_points(runtime);
     scan_request.time_ms = runtime->config->spam.time_limit;
+    scan_request.dns = runtime->config->spam.network ? runtime->dns : NULL;
     scanner_scan(runtime->scanner, &scan_request, &result);
     struct scan_report *scanned = scan_report_new(&result, &options);
     struct report *report = scan_report_get(scanned);

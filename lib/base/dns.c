@@ -8,8 +8,16 @@ struct dns {
     gpointer data;
 };
 
+struct dns_bell {
+    gatomicrefcount refs; /* the waiter, and each lookup */
+    GMutex lock;
+    GCond rung;
+    gboolean has_rung;
+};
+
 struct dns_lookup {
     gatomicrefcount refs; /* the asker, and the source until it has completed */
+    struct dns_bell *bell; /* or NULL */
     char *name;
     enum dns_type type;
     GMutex lock;
@@ -31,7 +39,7 @@ dns_outcome_name(enum dns_outcome outcome)
 static void
 record_clear(gpointer record)
 {
-    g_free((gpointer)((struct dns_record *)record)->data);
+    g_free((gpointer)((struct dns_record *)record)->data); /* what strings points to lies behind it */
 }
 
 struct dns_answer *
@@ -55,23 +63,40 @@ dns_answer_free(struct dns_answer **answer)
     g_clear_pointer(answer, g_free);
 }
 
-void
-dns_answer_add(struct dns_answer *answer, guint16 preference, const void *data, gsize length)
+/* Lengths of strings are kept behind the data and its NUL, and count. */
+static void
+add(struct dns_answer *answer, guint16 preference, const void *data, gsize length, const guint8 *lengths, guint n)
 {
-    gsize sum = length;
+    gsize sum = length + n;
 
     for (guint i = 0; i < answer->records->len; i++)
-        sum += g_array_index(answer->records, struct dns_record, i).length;
+        sum += g_array_index(answer->records, struct dns_record, i).length +
+               g_array_index(answer->records, struct dns_record, i).n_strings;
     if (answer->records->len >= DNS_RECORDS_MAX || length > DNS_DATA_MAX || sum > DNS_ANSWER_MAX) {
         answer->truncated = TRUE;
         return;
     }
-    guint8 *copy = g_malloc(length + 1);
+    guint8 *copy = g_malloc(length + 1 + n);
     if (length > 0)
         memcpy(copy, data, length);
     copy[length] = 0;
-    g_array_append_vals(answer->records,
-                        &(struct dns_record){.preference = preference, .length = (guint32)length, .data = copy}, 1);
+    if (n > 0)
+        memcpy(copy + length + 1, lengths, n);
+    struct dns_record record = {.preference = preference, .length = (guint32)length, .data = copy,
+                                .strings = n > 0 ? copy + length + 1 : NULL, .n_strings = n};
+    g_array_append_val(answer->records, record);
+}
+
+void
+dns_answer_add(struct dns_answer *answer, guint16 preference, const void *data, gsize length)
+{
+    add(answer, preference, data, length, NULL, 0);
+}
+
+void
+dns_answer_add_strings(struct dns_answer *answer, const void *data, gsize length, const guint8 *lengths, guint n)
+{
+    add(answer, 0, data, length, lengths, n);
 }
 
 /* ---- the resolver ---- */
@@ -150,6 +175,50 @@ dns_reverse_name(const guint8 *address, gsize length, const char *suffix, GStrin
     g_string_append(out, suffix != NULL ? suffix : "ip6.arpa");
 }
 
+/* ---- bells ---- */
+
+struct dns_bell *
+dns_bell_new(void)
+{
+    struct dns_bell *bell = g_new0(struct dns_bell, 1);
+
+    g_atomic_ref_count_init(&bell->refs);
+    g_mutex_init(&bell->lock);
+    g_cond_init(&bell->rung);
+    return bell;
+}
+
+void
+dns_bell_unref(struct dns_bell *bell)
+{
+    if (bell == NULL || !g_atomic_ref_count_dec(&bell->refs))
+        return;
+    g_mutex_clear(&bell->lock);
+    g_cond_clear(&bell->rung);
+    g_free(bell);
+}
+
+gboolean
+dns_bell_wait(struct dns_bell *bell, gint64 until_us)
+{
+    g_mutex_lock(&bell->lock);
+    while (!bell->has_rung && g_cond_wait_until(&bell->rung, &bell->lock, until_us))
+        ;
+    gboolean has_rung = bell->has_rung;
+    bell->has_rung = FALSE;
+    g_mutex_unlock(&bell->lock);
+    return has_rung;
+}
+
+static void
+ring(struct dns_bell *bell)
+{
+    g_mutex_lock(&bell->lock);
+    bell->has_rung = TRUE;
+    g_cond_signal(&bell->rung);
+    g_mutex_unlock(&bell->lock);
+}
+
 /* ---- lookups ---- */
 
 static void
@@ -161,12 +230,19 @@ lookup_unref(struct dns_lookup *lookup)
     g_cond_clear(&lookup->answered);
     dns_answer_free(&lookup->answer);
     dns_answer_free(&lookup->late);
+    dns_bell_unref(lookup->bell);
     g_free(lookup->name);
     g_free(lookup);
 }
 
 struct dns_lookup *
 dns_start(struct dns *dns, const char *name, enum dns_type type)
+{
+    return dns_start_with_bell(dns, name, type, NULL);
+}
+
+struct dns_lookup *
+dns_start_with_bell(struct dns *dns, const char *name, enum dns_type type, struct dns_bell *bell)
 {
     struct dns_lookup *lookup = g_new0(struct dns_lookup, 1);
     gsize length = strlen(name);
@@ -179,7 +255,13 @@ dns_start(struct dns *dns, const char *name, enum dns_type type)
     if (!is_name(name, ' ')) {
         lookup->answer = dns_answer_new(DNS_NO_NAME);
         lookup->answer->malformed = TRUE;
+        if (bell != NULL)
+            ring(bell);
         return lookup;
+    }
+    if (bell != NULL) {
+        lookup->bell = bell;
+        g_atomic_ref_count_inc(&bell->refs);
     }
     g_atomic_ref_count_inc(&lookup->refs);
     dns->source->ask(dns->data, lookup->name, type, lookup);
@@ -239,5 +321,7 @@ dns_complete(struct dns_lookup *lookup, struct dns_answer *answer)
     lookup->answer = answer;
     g_cond_broadcast(&lookup->answered);
     g_mutex_unlock(&lookup->lock);
+    if (lookup->bell != NULL)
+        ring(lookup->bell);
     lookup_unref(lookup);
 }

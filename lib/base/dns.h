@@ -15,7 +15,7 @@
 #define DNS_DATA_MAX 65535u        /* bytes of one record (RDLENGTH) */
 #define DNS_ANSWER_MAX (128u * 1024u) /* bytes of all records of one answer; more: truncated */
 
-enum dns_type { DNS_A = 1, DNS_NS = 2, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28 }; /* IANA's numbers */
+enum dns_type { DNS_A = 1, DNS_NS = 2, DNS_SOA = 6, DNS_PTR = 12, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28 }; /* IANA's numbers */
 
 enum dns_outcome {
     DNS_FOUND,   /* at least one record of the type */
@@ -28,8 +28,11 @@ const char *dns_outcome_name(enum dns_outcome outcome); /* "found", "no_data", "
 struct dns_record {
     guint16 preference;  /* MX */
     guint32 length;      /* bytes of data */
-    const guint8 *data;  /* A: 4 octets, AAAA: 16; TXT: the strings put together; NS, PTR, MX: the name as text. Always
-                            followed by a NUL that length does not count; TXT may hold NULs of its own. */
+    const guint8 *data;  /* A: 4 octets, AAAA: 16; TXT: the strings put together; NS, PTR, MX: the name as text; SOA: that of
+                            the primary server. Always followed by a NUL that length does not count; TXT may hold NULs of its
+                            own. */
+    const guint8 *strings; /* TXT: how long each of the strings is; NULL: not known, one string */
+    guint n_strings;
 };
 struct dns_answer {
     enum dns_outcome outcome;
@@ -39,6 +42,7 @@ struct dns_answer {
     gboolean malformed;  /* the question was no name (too long, an empty label, ..): outcome NO_NAME, nobody was asked */
     guint32 ttl;         /* seconds */
     char *why;           /* FAILED: for the log, one line of ASCII; else NULL */
+    guint rcode;         /* FAILED: the RCODE that came (RFC 1035 4.1.1), 0 when none did */
     GArray *records;     /* struct dns_record; in no particular order, MX not sorted */
 };
 /* An empty answer, owned by the caller until it is given to dns_complete. */
@@ -46,6 +50,8 @@ struct dns_answer *dns_answer_new(enum dns_outcome outcome);
 void dns_answer_free(struct dns_answer **answer);
 /* Copies one record in, within the caps (else truncated is set). */
 void dns_answer_add(struct dns_answer *answer, guint16 preference, const void *data, gsize length);
+/* The same for TXT: lengths says how the data is divided into strings. */
+void dns_answer_add_strings(struct dns_answer *answer, const void *data, gsize length, const guint8 *lengths, guint n);
 
 struct dns;
 struct dns_lookup;
@@ -72,6 +78,16 @@ struct dns_lookup *dns_start(struct dns *dns, const char *name, enum dns_type ty
 const struct dns_answer *dns_wait(struct dns_lookup *lookup, gint64 deadline_us);
 /* Whether dns_wait would return at once. Thread-safe. */
 gboolean dns_is_answered(struct dns_lookup *lookup);
+
+/* A bell for who waits for many lookups: rung by each answer to a lookup that was started with it. Reference counted,
+ * thread-safe; one thread waits. */
+struct dns_bell;
+struct dns_bell *dns_bell_new(void);
+void dns_bell_unref(struct dns_bell *bell); /* NULL-safe */
+/* As dns_start; the bell rings when the answer is there, perhaps before this returns. */
+struct dns_lookup *dns_start_with_bell(struct dns *dns, const char *name, enum dns_type type, struct dns_bell *bell);
+/* Waits until the bell has rung since it was last waited for, or until until_us. FALSE: it has not. */
+gboolean dns_bell_wait(struct dns_bell *bell, gint64 until_us);
 /* NULL-safe; *lookup becomes NULL. */
 void dns_lookup_free(struct dns_lookup **lookup);
 const char *dns_lookup_name(const struct dns_lookup *lookup);

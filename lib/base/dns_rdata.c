@@ -199,7 +199,7 @@ add_name(const struct message *m, const struct rr *rr, gsize skip, struct dns_an
 static gboolean
 add_text(const struct message *m, const struct rr *rr, struct dns_answer *answer)
 {
-    g_autoptr(GByteArray) text = g_byte_array_new();
+    g_autoptr(GByteArray) text = g_byte_array_new(), lengths = g_byte_array_new();
     gsize at = rr->data;
 
     if (at == rr->end)
@@ -216,9 +216,25 @@ add_text(const struct message *m, const struct rr *rr, struct dns_answer *answer
         if (rr->end - at < length)
             return FALSE;
         g_byte_array_append(text, m->data + at, (guint)length);
+        g_byte_array_append(lengths, m->data + at - 1, 1);
         at += length;
     }
-    dns_answer_add(answer, 0, text->data, text->len);
+    dns_answer_add_strings(answer, text->data, text->len, lengths->data, lengths->len);
+    return TRUE;
+}
+
+/* MNAME, with which the record begins (RFC 1035 3.3.13). */
+static gboolean
+add_primary(const struct message *m, const struct rr *rr, struct dns_answer *answer)
+{
+    struct message inner = {m->data, rr->end, rr->data};
+    struct name name;
+    char text[NAME_WIRE_MAX + 1];
+
+    if (rr->end - rr->data < SOA_LEAST || !take_name(&inner, &name))
+        return FALSE;
+    if (name_text(&name, text))
+        dns_answer_add(answer, 0, text, strlen(text));
     return TRUE;
 }
 
@@ -246,6 +262,8 @@ add_record(const struct message *m, const struct rr *rr, struct dns_answer *answ
     case DNS_NS:
     case DNS_PTR:
         return add_name(m, rr, 0, answer);
+    case DNS_SOA:
+        return add_primary(m, rr, answer);
     }
     return FALSE;
 }
@@ -339,8 +357,11 @@ dns_rdata_answer(const guint8 *message, gsize length, const char *name, enum dns
         asked_class != DNS_CLASS_IN)
         return failure(answer, "malformed answer");
     guint rcode = head.flags & RCODE_MASK;
-    if (rcode != DNS_RCODE_NOERROR && rcode != DNS_RCODE_NXDOMAIN)
-        return failure(answer, dns_rcode_name(rcode));
+    if (rcode != DNS_RCODE_NOERROR && rcode != DNS_RCODE_NXDOMAIN) {
+        answer = failure(answer, dns_rcode_name(rcode));
+        answer->rcode = rcode;
+        return answer;
+    }
     if ((head.flags & FLAG_TRUNCATED) != 0)
         return failure(answer, "the answer is cut short");
     const char *wrong = read_answers(&m, &head, &current, type, answer);

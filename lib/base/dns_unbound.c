@@ -87,6 +87,7 @@ struct given {
     const guint8 *packet; /* NULL: failed */
     gsize length;
     const char *why;
+    guint rcode;          /* failed: what came, or 0 */
     gboolean secure, bogus;
 };
 
@@ -102,6 +103,8 @@ question_complete(struct question *question, const struct given *given)
 
         answer->secure = given->secure && answer->outcome != DNS_FAILED;
         answer->bogus = given->bogus;
+        if (given->packet == NULL || given->bogus)
+            answer->rcode = given->bogus ? DNS_RCODE_SERVFAIL : given->rcode;
         g_queue_unlink(&question->u->waiters, &waiter->link);
         dns_unbound_complete(question->u, waiter, answer);
     }
@@ -149,6 +152,7 @@ on_answer(void *data, int rcode, void *packet, int length, int security, char *w
         given.packet = packet;
         given.length = (gsize)length;
     }
+    given.rcode = (guint)rcode;
     given.why = given.bogus && why != NULL ? why : given.bogus ? "DNSSEC says bogus" : dns_rcode_name((guint)rcode);
     note_answered(u, given.packet != NULL);
     if (hold_bogus(question, &given))

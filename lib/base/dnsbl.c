@@ -44,13 +44,15 @@ answer_new(enum dnsbl_outcome outcome, const char *why)
     return answer;
 }
 
-static void
-answer_free(struct dnsbl_answer *answer)
+void
+dnsbl_answer_free(struct dnsbl_answer **answer)
 {
-    g_array_unref(answer->codes);
-    g_array_unref(answer->others);
-    g_free(answer->why);
-    g_free(answer);
+    if (*answer == NULL)
+        return;
+    g_array_unref((*answer)->codes);
+    g_array_unref((*answer)->others);
+    g_free((*answer)->why);
+    g_clear_pointer(answer, g_free);
 }
 
 static gint
@@ -204,6 +206,16 @@ tell(const struct dnsbl *list, const struct dnsbl_answer *answer)
     log_line_emit(line);
 }
 
+struct dnsbl_answer *
+dnsbl_judge(const struct dnsbl *list, const struct dns_answer *records)
+{
+    struct dnsbl_answer *answer = judge(list, records);
+
+    if (answer->outcome == DNSBL_FAILED)
+        tell(list, answer);
+    return answer;
+}
+
 /* ---- questions ---- */
 
 static struct dnsbl_lookup *
@@ -321,7 +333,7 @@ dnsbl_lookup_free(struct dnsbl_lookup **lookup)
     if (*lookup == NULL)
         return;
     dns_lookup_free(&(*lookup)->dns);
-    g_clear_pointer(&(*lookup)->answer, answer_free);
+    dnsbl_answer_free(&(*lookup)->answer);
     g_clear_pointer(lookup, g_free);
 }
 

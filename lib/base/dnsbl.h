@@ -79,6 +79,10 @@ struct dnsbl_lookup *dnsbl_start_address(struct dns *dns, const struct dnsbl *li
 /* Waits as dns_wait does; deadline_us by g_get_monotonic_time. The answer belongs to the lookup and stays what it is. Never
  * NULL. One thread at a time. Counts a failure in postern_dnsbl_failures_total{list, cause}, and warns. */
 const struct dnsbl_answer *dnsbl_wait(struct dnsbl_lookup *lookup, gint64 deadline_us);
+/* What an answer means that was asked for otherwise (dns_start with the subject before the list's zone): judged, counted and warned
+ * of as dnsbl_wait does. The caller's: free it with dnsbl_answer_free. Thread-safe. */
+struct dnsbl_answer *dnsbl_judge(const struct dnsbl *list, const struct dns_answer *records);
+void dnsbl_answer_free(struct dnsbl_answer **answer); /* NULL-safe; *answer becomes NULL */
 /* The name that is asked for; by a TXT record it may tell why something is listed. NULL: nothing is asked. */
 const char *dnsbl_lookup_name(const struct dnsbl_lookup *lookup);
 void dnsbl_lookup_free(struct dnsbl_lookup **lookup); /* NULL-safe; *lookup becomes NULL */

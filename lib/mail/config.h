@@ -52,6 +52,7 @@ struct config_spam {                /* section "spam": the milter module that ju
     int own_mail, kill_action;
     gint64 tag_level, tag2_level, kill_level; /* thousandths of a point */
     gint64 max_size, time_limit;
+    gboolean network;               /* ask DNS lists, and use what the module auth has found */
     char **spamd_listen, **spamd_networks;
     gint64 spamd_socket_mode, spamd_max_size, spamd_max_connections, spamd_timeout;
 };

@@ -19,6 +19,9 @@ const struct setting spam_settings[] = {
     ROW(config_spam, site, SETTING_PATH, "/etc/spamassassin", .min = 1, .doc = "Directory of the site's own *.pre and *.cf files."),
     ROW(config_spam, cache, SETTING_PATH, "/var/cache/postern",
         .doc = "Directory for compiled patterns: with it a start takes a second instead of half a minute; empty for none."),
+    ROW(config_spam, network, SETTING_BOOL, "yes",
+        .doc = "Rules that ask the DNS (lists of relays, links and senders) and rules on SPF, DKIM and DMARC, whose results the module "
+               "auth finds, run too. Public lists refuse resolvers that many share: see dns.mode."),
     ROW(config_spam, tag_level, SETTING_POINTS, "-999", .min = -POINTS_MAX, .max = POINTS_MAX,
         .doc = "Points from which mail gets X-Spam fields that tell the score; -999 for all mail. X-Spam fields that came with a "
                "message are taken out always."),

@@ -3,8 +3,11 @@ test's own; that all of SpamAssassin's hit as they should is test_spam_suites.py
 import os
 import pathlib
 import re
+import time
 
 import pytest
+
+from support.name_server import NameServer
 
 RULES = r"""
 loadplugin Mail::SpamAssassin::Plugin::Check
@@ -170,3 +173,85 @@ def test_no_rules_at_all_are_refused_before_start(spam, milter):
     with pytest.raises(AssertionError):
         spam(rules=nowhere, site=nowhere)
     assert nowhere in milter.log()
+
+
+NETWORK_RULES = r"""
+loadplugin Mail::SpamAssassin::Plugin::DNSEval
+loadplugin Mail::SpamAssassin::Plugin::AskDNS
+loadplugin Mail::SpamAssassin::Plugin::SPF
+loadplugin Mail::SpamAssassin::Plugin::DMARC
+rbl_timeout 2
+header LISTED eval:check_rbl('one-lastexternal', 'bl.test')
+score LISTED 0 4 0 4
+askdns FRESH _AUTHORDOMAIN_.fresh.test A /^127\.0\.0\.5$/
+score FRESH 1.5
+meta LISTED_AND_FRESH LISTED && FRESH
+score LISTED_AND_FRESH 1
+header SPF_FAIL eval:check_for_spf_fail()
+score SPF_FAIL 2
+header DMARC_REJECT eval:check_dmarc_reject()
+score DMARC_REJECT 3
+"""
+
+
+@pytest.fixture
+def names():
+    server = NameServer()
+    server.records.update({("7.2.0.192.bl.test", "A"): ["127.0.0.2"], ("elsewhere.test.fresh.test", "A"): ["127.0.0.5"],
+                           ("elsewhere.test", "TXT"): ["v=spf1 -all"], ("_dmarc.elsewhere.test", "TXT"): ["v=DMARC1; p=reject"]})
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def networked(spam, names):
+    """The milter with rules that ask the DNS."""
+    def start(modules="{spam, archive}", **settings):
+        milter = spam(network="no")
+        milter.stop()
+        milter.rules.write_text(RULES + NETWORK_RULES)
+        milter.start(milter={"modules": modules}, dns={"mode": "forward", "forwarders": f'{{"{names.forwarder}"}}', "dnssec": "off"},
+                     spam={"rules": str(milter.rules.parent), "site": str(milter.rules.parent / "none"), "cache": "", "network": "yes",
+                           **settings})
+        return milter
+    yield start
+
+
+def hit_names(milter):
+    return set(re.search(r" tests=(\S+)", milter.eom_lines()[-1])[1].split(","))
+
+
+def test_rules_ask_the_dns(networked):
+    milter = networked()
+    assert milter.send(letter("Hello")).accepted
+    assert hit_names(milter) == {"FROM_CLIENT", "FROM_SENDER", "LISTED", "FRESH", "LISTED_AND_FRESH"}
+
+
+def test_rules_know_what_auth_has_found(networked):
+    milter = networked("{auth, spam, archive}")
+    assert milter.send(letter("Hello")).accepted
+    assert hit_names(milter) >= {"LISTED", "SPF_FAIL", "DMARC_REJECT"}
+
+
+def test_no_question_without_network(networked, names):
+    milter = networked(network="no")
+    assert milter.send(letter("Hello")).accepted
+    assert hit_names(milter) == {"FROM_CLIENT", "FROM_SENDER"} and not names.asked
+
+
+def test_silent_lists_do_not_hold_mail(networked, names):
+    """The others count; the silent one is waited for rbl_timeout at most."""
+    names.silent.add("elsewhere.test.fresh.test")
+    milter = networked()
+    began = time.monotonic()
+    assert milter.send(letter("Hello")).accepted
+    assert time.monotonic() - began < 8
+    assert hit_names(milter) == {"FROM_CLIENT", "FROM_SENDER", "LISTED"}
+
+
+def test_a_list_that_refuses_hits_nothing(networked, names):
+    names.records[("7.2.0.192.bl.test", "A")] = ["127.255.255.254"]
+    milter = networked()
+    assert milter.send(letter("Hello")).accepted
+    assert hit_names(milter) == {"FROM_CLIENT", "FROM_SENDER", "FRESH"}
+    assert re.search(r"event=dnsbl level=warning list=bl\.test cause=refused", milter.log())

@@ -246,6 +246,14 @@ def test_restart_and_stop_lose_no_request(start, milter):
     stop.set()
     for thread in threads:
         thread.join()
+    # What the new configuration does not name is closed by the new process.
+    milter.write(spam={"spamd_listen": f'{{"127.0.0.1:{PORT}"}}'})
+    assert milter.command("restart")[0]
+
+    def unix_is_closed():
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex(f"{milter.directory}/run/s/spamd.sock") != 0
+    wait_until(unix_is_closed, what="the end of the unix socket")
     assert len(replies) > 40 and all(reply.endswith(b"T_BODY,T_META,T_SUBJECT") for reply in replies)
     slow = socket.create_connection(("127.0.0.1", PORT), timeout=20)
     slow.sendall(request("CHECK", SPAM)[:-30])

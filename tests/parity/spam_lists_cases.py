@@ -1,5 +1,6 @@
 """Configurations and messages of the stage "lists" (spam_lists.py)."""
 import base64
+import hashlib
 import re
 
 PLUGINS = "".join(f"loadplugin Mail::SpamAssassin::Plugin::{name}\n" for name in (
@@ -138,6 +139,17 @@ body BOUNCE_HAVE eval:have_any_bounce_relays()
 body BOUNCE eval:check_welcomelist_bounce_relays()
 """
 
+# What body rules see, which FreeMail changes.
+BODIES = r"""
+body B_AT /\w@\w/
+tflags B_AT multiple
+body B_LINK /https?:/
+tflags B_LINK multiple
+body B_WROTE / wrote:/
+body B_BLANKS /  /
+tflags B_BLANKS multiple
+"""
+
 FREEMAIL = r"""
 freemail_domains gmail.com yahoo.* yahoo.co*.* Hotmail.com *.free.fr mail?.com net *.org.*
 freemail_domains qq.com 163.com hinet.net aol.com mail.ru bad/domain
@@ -153,7 +165,7 @@ header FM_HDR2 eval:check_freemail_header('EnvelopeFrom')
 header FM_HDR3 eval:check_freemail_header('Subject')
 header FM_HDR4 eval:check_freemail_header('To')
 header FM_BODY eval:check_freemail_body()
-"""
+""" + BODIES
 
 # One pattern for each function: SpamAssassin's /o makes the first one count for all.
 PATTERNS = r"""
@@ -165,7 +177,7 @@ header FM_FROM_BAD eval:check_freemail_from('(')
 header FM_HDR eval:check_freemail_header('Reply-To', '^[a-m].*@(?:gmail|yahoo)')
 header FM_BODY eval:check_freemail_body('(?i)^[A-M]')
 header FM_REPLYTO eval:check_freemail_replyto('replyto')
-"""
+""" + BODIES
 
 OPEN = r"""
 freemail_domains gmail.com yahoo.com hotmail.com net tw com
@@ -178,10 +190,9 @@ freemail_import_def_welcomelist_auth 0
 welcomelist_auth *@gmail.com
 def_welcomelist_auth *
 header FM_FROM eval:check_freemail_from()
-header FM_BODY eval:check_freemail_body()
 header FM_REPLYTO eval:check_freemail_replyto('replyto')
 header FM_REPLY eval:check_freemail_replyto('reply')
-"""
+""" + BODIES
 
 # No domains: the plugin is off. The other list of imports stands here, too.
 OFF = "header FM_FROM eval:check_freemail_from()\nheader FM_BODY eval:check_freemail_body()\nheader FM_REPLY eval:check_freemail_replyto('reply')\n"
@@ -223,12 +234,13 @@ mimeheader MH_CD Content-Disposition =~ /filename="?[^"]+\.(?:pdf|gif|jpg|doc)/i
 mimeheader MH_ID Content-ID:raw =~ /^ <.+>\n?$/
 mimeheader MH_NAME content-transfer-encoding =~ /^base64$/
 mimeheader MH_EMPTY Content-Type =~ /^$/
+mimeheader MH_EMPTY_RAW Content-Type:raw =~ /^$/
 uri_detail UD_RAW raw =~ /^https?:\/\/[^\/]+\/$/
 uri_detail UD_TWO text =~ /click/i cleaned =~ /\.com/
 uri_detail UD_TYPE type =~ /^a$/ domain !~ /\.com$/
 uri_detail UD_HOST host =~ /^www\./ type =~ /^img$/
 uri_detail UD_FAKE text =~ /\bhttps:/ cleaned !~ /\bhttps:/
-uri_detail UD_BARE type =~ m#^(?:schemeless|parsed)$# raw !~ /^mailto:/
+uri_detail UD_BARE type =~ m!^(?:schemeless|parsed)$! raw !~ /^mailto:/
 uri_detail UD_LONG domain =~ /^[^.]{10,}\./ host !~ /^www/
 uri_detail UD_MAIL raw =~ /^mailto:/ type =~ /^parsed$/
 uri_detail UD_X raw =~ /%[0-9a-f]{2}/i
@@ -292,7 +304,7 @@ body PDF_FUZZY eval:pdf_match_fuzzy_md5('d41d8cd98f00b204e9800998ecf8427e')
 body PDF_FUZZY2 eval:pdf_match_fuzzy_md5('@FUZZY@')
 body PDF_AUTHOR eval:pdf_match_details('author', '/^[a-z]/i')
 body PDF_CREATOR eval:pdf_match_details('creator', 'Adobe|Word')
-body PDF_PRODUCER eval:pdf_match_details('producer', '/\(8/')
+body PDF_PRODUCER eval:pdf_match_details('producer', 'm!8\.15$!')
 body PDF_TITLE eval:pdf_match_details('title', '/Foo|^T/')
 body PDF_CREATED eval:pdf_match_details('created', '/^2007/')
 body PDF_MODIFIED eval:pdf_match_details('modified', '/1$/')
@@ -325,6 +337,8 @@ SENDERS = ["", "bounce-x@a.com", "list-owner@x.com", "noreply@x.com", "do-not-re
            "return-1@gmail.com", "grbounced-2@x.com", "x-request@y.org", "canoreply@x.com", "double-bounce@x.com"]
 HOSTS = ["www.example.com", "example.com", "a.example.com", "bad.example.org", "good.cn", "x.cn", "y.hu", "www.gov", "mit.edu", "1.2.3.4", "example.net", "b.example.net", "x.com.tw",
          "foo.co.uk", "a.b.c.d.e.f.g.h.i.j.k.l.org", "z.a.b.c.d.e.f.g.h.i.j.k.l.org", "bad.example.net", "10.1.2.3", "a.co.uk", "worse.example.info", "mild.example.info"]
+PHISHED = ["www.example.com/a", "bad.example.net/x?y=1", "10.1.2.3/login", "bad.example.org/p/q/r?z=1", "bad.example.org/p/q/r", "a.co.uk/b/c/d/", "a.co.uk/b/c/d/?q",
+           "worse.example.info/", "mild.example.info/"]
 PATHS = ["", "/", "/a", "/x?y=1", "/p/q/r?z=1", "/login", "/b/c/d/", "/x?u=a@b.com", "/%41%40c.com"]
 SUBJECTS = ["[Bug 12] x", "hello world", "Hello-World and", "make money fast", "Re: do it (now)\\x", "ZZ Top", "x@gmail.com, y@hotmail.com", "", "?", "nothing!", "a", "=?utf-8?q?zz=0Atop?="]
 NAMES = ["Joe", "\"joe@x.com\"", "\"service@paypal.com\"", "\"Some One <other@x.co.uk>\"", "\"boss@z.com via list\"", "\"'me@x.com'\"", "\"a.b.c@sub.paypal.co.uk\"",
@@ -348,13 +362,20 @@ TYPES = ["text/plain", "text/html", "application/pdf", "application/octet-stream
 FILES = ["", "invoice.pdf", "form.fdf", "x.exe", "image001.gif", "a.doc", "b.txt", "c.vcf", "d.jpg", "e.HTML", "f.scr", "g.xls", "h.ppt", "0", "i.pdf.exe", "photo12.JPG"]
 
 
+GIF = b"GIF89a" + bytes([44, 1, 44, 1, 0, 0, 0]) + bytes(20)
+KNOWN_PDF = b"%PDF-1.4\n/Type /Catalog\n/Author(x)\nstream\n"
+CONFIGURATIONS["pdf"] = (PDF.replace("C359F8F89B290DA99DC997ED50B4C5EC", hashlib.md5(KNOWN_PDF).hexdigest())
+                         .replace("d41d8cd98f00b204e9800998ecf8427e", hashlib.md5(b"/Type /Catalog/Author(x)stream").hexdigest())
+                         .replace("@FUZZY@", hashlib.md5(b"TypeAuthor").hexdigest().upper()))
+
+
 def address(rng):
     return rng.choice(ADDRESSES)
 
 
 def mailbox(rng):
     plain = address(rng)
-    return rng.choice([plain, f"<{plain}>", f"{rng.choice(NAMES)} <{plain}>", f"{plain} (comment x@y.com)", f"{plain}, {address(rng)}"])
+    return rng.choice([plain, f"<{plain}>", f"{rng.choice(NAMES)} <{plain}>", f"\"{address(rng)}\" <{plain}>", f"{plain} (comment x@y.com)", f"{plain}, {address(rng)}"])
 
 
 def received(rng):
@@ -375,12 +396,16 @@ def text(rng):
 
 
 def html(rng):
-    links = "".join(f'<a href="{rng.choice(["http://", "https://", "mailto:", "MAILTO:"])}{rng.choice([rng.choice(HOSTS) + rng.choice(PATHS), address(rng)])}">'
+    links = "".join(f'<a href="{rng.choice(["http://", "https://", "mailto:", "MAILTO:"])}{rng.choice([rng.choice(HOSTS) + rng.choice(PATHS), rng.choice(PHISHED), address(rng)])}">'
                     f'{rng.choice(["click here", "https://www.example.com/", "x", rng.choice(HOSTS)])}</a> ' for _ in range(rng.randint(0, 5)))
+    if rng.random() < 0.05:
+        links += '<a href="http://www.example.com/' + "x" * 9000 + '">x</a>'
     return f"<html><body>{links}<img src=\"http://www.example.com/i.gif\"><p>{text(rng)}</body></html>"
 
 
 def pdf(rng):
+    if rng.random() < 0.1:
+        return KNOWN_PDF
     lines = [rng.choice(PDF_LINES) for _ in range(rng.randint(2, 60))]
     if rng.random() < 0.8:
         lines.insert(0, "%PDF-1." + rng.choice("3456x"))
@@ -394,9 +419,12 @@ def part(rng, depth):
         end = rng.choice([f"\n--{boundary}--\n", f"\n--{boundary}--\nepilogue\n", ""]).encode()
         return f'Content-Type: multipart/{rng.choice(["mixed", "alternative", "report"])};\n\tboundary="{boundary}"\n\n'.encode() + inner + end
     kind, name = rng.choice(TYPES), rng.choice(FILES)
+    name = rng.choice(["image001.gif", "photo12.JPG", name]) if kind == "image/gif" else name
     data = (html(rng).encode() if kind == "text/html" else pdf(rng) if "pdf" in kind + name or rng.random() < 0.2 else
             (f"Received: {received(rng)}\n{text(rng)}".encode() if kind.startswith("message/") else text(rng).encode()))
-    if rng.random() < 0.1:
+    if kind == "image/gif":
+        data = GIF
+    elif rng.random() < 0.1:
         data = rng.choice([b"TVqQAAMAAAAEAAAA", b"M35J0``(``P``$``````````", b"\nM35GXX`XX`XXX````\n"]) + data
     head = f"Content-Type: {kind}" + (rng.choice([f'; name="{name}"', f";\n name={name}", ""]) if name else "") + "\n" if kind else ""
     if rng.random() < 0.3:
@@ -415,6 +443,9 @@ def message(rng):
                                ("Resent-Sender", 0.1, mailbox), ("X-Rcpt-To", 0.1, mailbox), ("Apparently-To", 0.1, mailbox)):
         if rng.random() < chance:
             fields.append((name, make(rng)))
+    if rng.random() < 0.1: # a name that is another's address, to which replies go
+        other = address(rng)
+        fields = [field for field in fields if field[0] not in ("From", "Reply-To")] + [("From", f'"{other}" <{address(rng)}>'), ("Reply-To", other)]
     if rng.random() < 0.6:
         fields.insert(rng.choice([0, 0, len(fields)]), ("Return-Path", f"<{rng.choice([rng.choice(SENDERS), address(rng)])}>"))
     for _ in range(rng.choice([0, 1, 1, 1, 2])):

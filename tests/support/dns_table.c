@@ -162,6 +162,7 @@ failure(void)
     struct dns_answer *answer = dns_answer_new(DNS_FAILED);
 
     answer->why = g_strdup("SERVFAIL");
+    answer->rcode = 2;
     return answer;
 }
 

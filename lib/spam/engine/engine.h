@@ -24,6 +24,9 @@ struct engine_source {
     GBytes *(*header)(gpointer data, const char *name);
     /* An eval function: its hit's value, 0 for none. May be NULL: then none hits. */
     double (*eval)(gpointer data, const struct spam_rule *rule);
+    /* Sets the values and times, by rule index, of rules that are run elsewhere, before metas are worked out. May be NULL: there are
+     * none. */
+    void (*outside)(gpointer data, double *values, guint *times);
 };
 
 struct spam_engine;

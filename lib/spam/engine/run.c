@@ -343,6 +343,8 @@ engine_run(struct engine_worker *worker, const struct engine_source *source, gpo
     run_list(&run, ENGINE_RAWBODY, source->rawbody(data));
     run_full(&run);
     run_evals(&run);
+    if (source->outside != NULL)
+        source->outside(data, result_r->values, result_r->times);
     run_metas(&run);
     sum_up(&run);
 }

@@ -59,6 +59,10 @@ local_start(const struct mail_scan *scan, gsize at)
 {
     gsize lowest = MAX(scan->pos, at > MAIL_SCAN_LOCAL_MAX ? at - MAIL_SCAN_LOCAL_MAX : 0), start = at;
 
+#ifdef POSTERN_PLANTED_BUGS
+    if (at == 0 && is_atom(scan->text[-1])) /* planted: what stands before the text */
+        return at;
+#endif
     if (at == 0 || !is_atom(scan->text[at - 1]))
         return at;
     for (gsize i = at; i > lowest; i--) {

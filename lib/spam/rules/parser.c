@@ -232,6 +232,8 @@ rules_load_plugin(struct rules_parser *parser, const char *name, gboolean silent
             rules_warn(parser, "unknown plugin %s: its rules don't count", full);
         return;
     }
+    if (plugin->lack != NULL)
+        rules_warn(parser, "plugin %s is not supported: %s", plugin->name, plugin->lack);
     g_hash_table_add(parser->set->plugins, g_strdup(full));
     register_plugin(parser, plugin);
 }

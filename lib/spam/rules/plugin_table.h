@@ -6,6 +6,7 @@
 struct rules_plugin {
     const char *name;            /* short: "ASN" for Mail::SpamAssassin::Plugin::ASN */
     const char *const *features; /* NULL-terminated */
+    const char *lack;            /* NULL: what it does is done here, too; else what is not, for a warning */
 };
 
 struct rules_function {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "lib/base/log.h"
 #include "lib/spam/eval/html_eval.h"
+#include "lib/spam/net/auth_eval.h"
 #include "lib/spam/rules/pattern.h"
 
 struct binding {
@@ -21,7 +22,8 @@ struct eval_bindings {
 
 static const struct eval_entry *const tables[] = {evals_of_texts, evals_of_parts, evals_of_html,
                                                 evals_of_uris,  evals_of_lists, evals_of_freemail, evals_of_plugins,
-                                                evals_of_from_name, evals_of_pdf};
+                                                evals_of_from_name, evals_of_pdf,
+                                                evals_of_freemail_body};
 
 /* ---- bindings ---- */
 
@@ -34,6 +36,16 @@ entries(void)
         for (const struct eval_entry *entry = tables[i]; entry->name != NULL; entry++)
             g_hash_table_insert(by_name, (gpointer)entry->name, (gpointer)entry);
     return by_name;
+}
+
+static gboolean
+changes_body(const struct eval_entry *entry)
+{
+    const struct eval_entry *known = evals_of_freemail_body;
+
+    while (known->name != NULL && known != entry)
+        known++;
+    return known->name != NULL;
 }
 
 struct eval_bindings *
@@ -56,11 +68,13 @@ eval_bindings_new(const struct view_settings *settings)
         binding->entry = g_hash_table_lookup(by_name, rule->function);
         if (binding->entry == NULL && header_eval_find(rule->function) != NULL)
             binding->entry = &eval_of_header_function;
+        if (binding->entry == NULL && auth_eval_find(rule->function) != NULL)
+            binding->entry = &eval_of_auth_function;
         if (rule->mimeheader != NULL)
             binding->entry = &eval_of_mime_header;
         if (binding->entry != NULL && binding->entry->prepare != NULL)
             binding->prepared = binding->entry->prepare(settings, rule);
-        if (binding->entry != NULL && binding->entry->changes_body)
+        if (changes_body(binding->entry))
             g_ptr_array_add(self->before_body, (gpointer)rule);
     }
     return self;
@@ -224,15 +238,16 @@ eval_context_images(struct eval_context *context)
 }
 
 void
-evals_before_body(struct eval_context *context, guint score_set)
+evals_before_body(struct eval_context *context)
 {
     const GPtrArray *rules = context->bindings->before_body;
 
-    for (guint i = 0; i < rules->len; i++) {
+    for (guint i = 0; i < rules->len && !context->body_is_final; i++) {
         const struct spam_rule *rule = rules->pdata[i];
-        if (rule->scores[score_set] != 0)
+        if (rule->scores[context->score_set] != 0)
             evals_run(context, rule);
     }
+    context->body_is_final = TRUE;
 }
 
 double

@@ -19,12 +19,15 @@ void eval_bindings_free(struct eval_bindings **bindings); /* NULL-safe */
 gboolean eval_bindings_has(const struct eval_bindings *bindings, const struct spam_rule *rule);
 const struct eval_lists *eval_bindings_lists(const struct eval_bindings *bindings);
 
-/* What the functions share of one message; each member but the first four is made by the function beside it. */
+/* What the functions share of one message; each member but the first seven is made by the function beside it. */
 struct eval_context {
     const struct eval_bindings *bindings;
     struct message_view *view;
     struct matcher *matcher; /* of the thread */
     gint64 now;              /* seconds since 1970 */
+    guint score_set;         /* of evals_before_body; 0 at first */
+    gboolean body_is_final;  /* it has run, or is not to */
+    struct scan_net *net;    /* the network side (scan_net.h), or NULL */
 
     struct header_eval *header;     /* eval_context_header */
     struct header_eval_options header_options;
@@ -45,7 +48,7 @@ struct eval_list_state *eval_context_lists(struct eval_context *context);
 const struct mime_facts *eval_context_mime(struct eval_context *context);
 const struct image_info *eval_context_images(struct eval_context *context);
 
-/* Runs those functions of rules of the score set that change what body rules see, as they come before them in SpamAssassin. */
-void evals_before_body(struct eval_context *context, guint score_set);
+/* Runs those functions of rules of the score set that change what body rules see, as they come before them in SpamAssassin. Once only. */
+void evals_before_body(struct eval_context *context);
 /* The rule's value: 0 is no hit. Rules without a function never hit. */
 double evals_run(struct eval_context *context, const struct spam_rule *rule);

@@ -91,9 +91,13 @@ reply_to(const struct eval_call *call)
 }
 
 const struct eval_entry evals_of_freemail[] = {
-    {"check_freemail_from", from, prepare_first, argument_free, FALSE},
-    {"check_freemail_header", header, prepare_second, argument_free, FALSE},
-    {"check_freemail_body", body, prepare_first, argument_free, TRUE},
-    {"check_freemail_replyto", reply_to, NULL, NULL, TRUE},
-    {NULL, NULL, NULL, NULL, FALSE},
+    {"check_freemail_from", from, prepare_first, argument_free},
+    {"check_freemail_header", header, prepare_second, argument_free},
+    {NULL, NULL, NULL, NULL},
+};
+
+const struct eval_entry evals_of_freemail_body[] = {
+    {"check_freemail_body", body, prepare_first, argument_free},
+    {"check_freemail_replyto", reply_to, NULL, NULL},
+    {NULL, NULL, NULL, NULL},
 };

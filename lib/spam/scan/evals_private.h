@@ -14,15 +14,19 @@ struct eval_entry {
     /* What of the rule is the same for all messages. Both may be NULL. */
     gpointer (*prepare)(const struct view_settings *settings, const struct spam_rule *rule);
     GDestroyNotify prepared_free;
-    gboolean changes_body; /* run before body rules look at it */
 };
 
 /* Of all functions that header_eval_find knows. */
 extern const struct eval_entry eval_of_header_function;
+/* Of all that auth_eval_find knows. */
+extern const struct eval_entry eval_of_auth_function;
 extern const struct eval_entry eval_of_mime_header; /* of all mimeheader rules */
 /* Each ends with a name of NULL. */
 extern const struct eval_entry evals_of_texts[], evals_of_parts[], evals_of_html[], evals_of_uris[], evals_of_lists[],
     evals_of_freemail[], evals_of_plugins[], evals_of_from_name[], evals_of_pdf[];
+
+/* Those that change what body rules see: they are run before. */
+extern const struct eval_entry evals_of_freemail_body[];
 
 /* The n-th argument from 0; NULL, or NAN, when the rule has none. */
 const char *eval_arg(const struct eval_call *call, guint n);

@@ -2,6 +2,7 @@
 #include "lib/spam/scan/scanner.h"
 #include <string.h>
 #include "lib/spam/scan/evals.h"
+#include "lib/spam/scan/scan_net.h"
 
 /* What one scan needs for itself; kept for the next one. */
 struct worker {
@@ -15,7 +16,7 @@ struct scanner {
     struct spam_engine *engine;
     struct view_settings *settings;
     struct eval_bindings *bindings;
-    guint score_set;
+    struct scan_net_rules *net;
     struct spam_rule over_time; /* what hits where not all rules could run, unless the set has a rule of that name */
     GMutex lock;
     GCond freed;
@@ -99,6 +100,7 @@ scanner_of(struct spam_ruleset *ruleset, const char *cache, GError **error)
     make_over_time(scanner);
     scanner->settings = view_settings_new(ruleset);
     scanner->bindings = eval_bindings_new(scanner->settings);
+    scanner->net = scan_net_rules_new(ruleset);
     return scanner;
 }
 
@@ -123,6 +125,7 @@ scanner_unref(struct scanner *scanner)
     if (scanner == NULL || !g_atomic_ref_count_dec(&scanner->refs))
         return;
     g_ptr_array_unref(scanner->idle);
+    scan_net_rules_free(&scanner->net);
     eval_bindings_free(&scanner->bindings);
     view_settings_free(&scanner->settings);
     engine_free(scanner->engine);
@@ -143,6 +146,7 @@ scanner_ruleset(const struct scanner *scanner)
 static const GPtrArray *
 source_body(gpointer data)
 {
+    evals_before_body(data);
     return message_view_body(((struct eval_context *)data)->view);
 }
 
@@ -158,9 +162,11 @@ source_uris(gpointer data)
     return message_view_uri_texts(((struct eval_context *)data)->view);
 }
 
+/* Between the kinds of rules is the time to see which answers have come. */
 static GBytes *
 source_full(gpointer data)
 {
+    scan_net_step(((struct eval_context *)data)->net);
     return message_view_full(((struct eval_context *)data)->view);
 }
 
@@ -176,7 +182,17 @@ source_eval(gpointer data, const struct spam_rule *rule)
     return evals_run(data, rule);
 }
 
-static const struct engine_source source = {source_body, source_rawbody, source_uris, source_full, source_header, source_eval};
+static void
+source_outside(gpointer data, double *values, guint *times)
+{
+    struct eval_context *context = data;
+
+    if (context->net != NULL)
+        scan_net_finish(context->net, values, times);
+}
+
+static const struct engine_source source = {source_body, source_rawbody, source_uris, source_full, source_header, source_eval,
+                                            source_outside};
 
 /* The message below the lines that the MTA is about to write. */
 static GString *
@@ -208,7 +224,7 @@ budget(const struct scanner *scanner, gint64 asked)
 
 /* That not all rules ran is a hit of its own: it counts, and everybody sees it. */
 static void
-note_over_time(const struct scanner *scanner, struct engine_result *result)
+note_over_time(const struct scanner *scanner, guint set, struct engine_result *result)
 {
     const struct spam_rule *known = rules_find(scanner->ruleset, OVER_TIME);
     const struct spam_rule *rule = known != NULL ? known : &scanner->over_time;
@@ -218,7 +234,7 @@ note_over_time(const struct scanner *scanner, struct engine_result *result)
     result->values[rule->index] = 1;
     result->times[rule->index] = 1;
     g_ptr_array_add(result->hits, (gpointer)rule);
-    result->score += rule->scores[scanner->score_set];
+    result->score += rule->scores[set];
 }
 
 void
@@ -226,17 +242,25 @@ scanner_scan(struct scanner *scanner, const struct scan_request *request, struct
 {
     struct worker *worker = worker_take(scanner);
     struct eval_context context;
+    gint64 time_ms = budget(scanner, request->time_ms), deadline = g_get_monotonic_time() + time_ms * 1000;
+    guint set = request->dns != NULL ? 1 : 0;
     GString *traced = request->session != NULL ? with_trace(request) : NULL;
 
-    *result_r = (struct scan_result){.score_set = scanner->score_set, .scanner = scanner_ref(scanner)};
+    *result_r = (struct scan_result){.score_set = set, .scanner = scanner_ref(scanner)};
     result_r->view = message_view_new(scanner->settings, traced != NULL ? traced->str : request->message,
                                       traced != NULL ? traced->len : request->length);
     if (traced != NULL)
         g_string_free(traced, TRUE);
     eval_context_init(&context, scanner->bindings, result_r->view, worker->matcher,
                       request->now > 0 ? request->now : g_get_real_time() / G_USEC_PER_SEC);
-    engine_run(worker->engine, &source, &context, scanner->score_set, budget(scanner, request->time_ms), &result_r->engine);
-    note_over_time(scanner, &result_r->engine);
+    context.score_set = set;
+    if (request->dns != NULL)
+        context.net = scan_net_start(scanner->net, set, result_r->view, request->dns, request->known, deadline);
+    engine_run(worker->engine, &source, &context, set, time_ms, &result_r->engine);
+    if (context.net != NULL)
+        scan_net_add_tags(context.net, result_r->engine.tags);
+    scan_net_free(&context.net);
+    note_over_time(scanner, set, &result_r->engine);
     eval_context_clear(&context);
     worker_give(scanner, worker);
 }
@@ -258,6 +282,7 @@ scan_result_why(const struct scan_result *result, const struct spam_rule *rule)
     GBytes *why;
 
     eval_context_init(&context, result->scanner->bindings, result->view, worker->matcher, 0);
+    context.body_is_final = TRUE; /* since the scan */
     why = engine_why(worker->engine, &source, &context, &result->engine, rule);
     eval_context_clear(&context);
     worker_give(result->scanner, worker);

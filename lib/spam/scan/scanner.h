@@ -4,6 +4,7 @@
  * ends with it. Scans run side by side, at most SCANNER_WORKERS_MAX at once; more wait their turn. */
 #pragma once
 #include "lib/spam/engine/engine.h"
+#include "lib/spam/net/auth_eval.h"
 #include "lib/spam/scan/message_view.h"
 
 #define SCANNER_WORKERS_MAX 32u
@@ -31,6 +32,9 @@ struct scan_request {
     const struct relays_session *session;
     gint64 now;          /* seconds since 1970; 0: the clock's */
     gint64 time_ms;      /* budget; 0: the rules' time_limit, at most ENGINE_TIME_MS */
+    /* Who answers the network rules' questions; NULL: they don't run, nor do those on what is known of SPF, DKIM, DMARC. */
+    struct dns *dns;
+    const struct auth_known *known; /* or NULL: nothing is known */
 };
 
 struct scan_result {

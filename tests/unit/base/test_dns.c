@@ -201,12 +201,55 @@ test_other_thread(void **state)
     dns_unref(NULL);
 }
 
+/* One bell for two lookups: it rings for each answer, also for one that was there at once, and is quiet after it was heard. */
+static void
+test_bell(void **state)
+{
+    static const struct dns_source source = {slow_ask, NULL};
+    struct slow slow;
+    struct dns *dns = dns_new(&source, &slow);
+    struct dns_bell *bell = dns_bell_new();
+
+    (void)state;
+    struct dns_lookup *slow_lookup = dns_start_with_bell(dns, "a.test", DNS_A, bell);
+    assert_true(dns_bell_wait(bell, g_get_monotonic_time() + 60 * G_USEC_PER_SEC));
+    assert_true(dns_is_answered(slow_lookup));
+    assert_false(dns_bell_wait(bell, g_get_monotonic_time() + 1000));
+    struct dns_lookup *malformed = dns_start_with_bell(dns, "a..test", DNS_A, bell);
+    assert_true(dns_bell_wait(bell, g_get_monotonic_time()));
+    g_thread_join(slow.thread);
+    dns_bell_unref(bell); /* before the lookups, and after */
+    dns_lookup_free(&slow_lookup);
+    dns_lookup_free(&malformed);
+    dns_bell_unref(NULL);
+    dns_unref(dns);
+}
+
+/* Where the strings of a TXT record end is kept, and counts against the caps. */
+static void
+test_strings(void **state)
+{
+    struct dns_answer *answer = dns_answer_new(DNS_FOUND);
+    const guint8 lengths[] = {4, 0, 2};
+
+    (void)state;
+    dns_answer_add_strings(answer, "1103/8", 6, lengths, 3);
+    dns_answer_add(answer, 0, "x", 1);
+    const struct dns_record *record = &g_array_index(answer->records, struct dns_record, 0);
+    assert_int_equal(record->n_strings, 3);
+    assert_memory_equal(record->strings, lengths, 3);
+    assert_string_equal((const char *)record->data, "1103/8");
+    assert_null(g_array_index(answer->records, struct dns_record, 1).strings);
+    dns_answer_free(&answer);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),     cmocka_unit_test(test_reverse_names), cmocka_unit_test(test_answers),
         cmocka_unit_test(test_truncated), cmocka_unit_test(test_deadline),      cmocka_unit_test(test_other_thread),
+        cmocka_unit_test(test_bell),      cmocka_unit_test(test_strings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,6 +119,9 @@ test_texts(void **state)
 
     (void)state;
     add(m, DNS_TXT, 60, "\5v=spf\0\2\0001", 10);
+    struct dns_answer *strings = dns_rdata_answer(m->data, m->len, "a.test", DNS_TXT);
+    assert_memory_equal(g_array_index(strings->records, struct dns_record, 0).strings, "\5\0\2", 3);
+    dns_answer_free(&strings);
     assert_records(read_as(m, DNS_TXT), 1, "v=spf\0001", 7);
     m = message(DNS_TXT, RESPONSE);
     add(m, DNS_TXT, 60, "\0", 1);
@@ -129,6 +132,27 @@ test_texts(void **state)
     m = message(DNS_TXT, RESPONSE);
     add(m, DNS_TXT, 60, "\1a\2b", 4); /* runs over by one */
     MALFORMED(m, DNS_TXT);
+}
+
+/* Of a SOA record the primary server's name is kept; a failure keeps the RCODE that came. */
+static void
+test_primary_and_rcode(void **state)
+{
+    static const char numbers[20] = "";
+    g_autoptr(GByteArray) data = g_byte_array_new();
+    GByteArray *m = message(DNS_SOA, RESPONSE);
+
+    (void)state;
+    g_byte_array_append(data, (const guint8 *)"\2ns\xc0\x0c\5admin\xc0\x0c", 13);
+    g_byte_array_append(data, (const guint8 *)numbers, sizeof numbers);
+    add(m, DNS_SOA, 60, (const char *)data->data, data->len);
+    assert_records(read_as(m, DNS_SOA), 1, "ns.a.test", 9);
+    m = message(DNS_SOA, RESPONSE);
+    add(m, DNS_SOA, 60, "\2ns\xc0\x0c", 5);
+    MALFORMED(m, DNS_SOA);
+    struct dns_answer *answer = read_as(message(DNS_A, RESPONSE | 5), DNS_A);
+    assert_int_equal(answer->rcode, 5);
+    dns_answer_free(&answer);
 }
 
 static void
@@ -354,7 +378,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_texts),    cmocka_unit_test(test_names),
+        cmocka_unit_test(test_addresses), cmocka_unit_test(test_texts),    cmocka_unit_test(test_primary_and_rcode), cmocka_unit_test(test_names),
         cmocka_unit_test(test_name_caps), cmocka_unit_test(test_aliases),  cmocka_unit_test(test_negative),
         cmocka_unit_test(test_frame),     cmocka_unit_test(test_caps),     cmocka_unit_test(test_signatures),
     };

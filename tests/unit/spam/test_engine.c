@@ -71,7 +71,7 @@ eval(gpointer data, const struct spam_rule *rule)
     return strcmp(rule->function, "check_for_missing_to_header") == 0 ? 1 : 0;
 }
 
-static const struct engine_source source = {body, rawbody, uris, full, header, eval};
+static const struct engine_source source = {body, rawbody, uris, full, header, eval, NULL};
 
 /* The hits of the rules in the texts, as "A=1 B=2 score 3.0". */
 static char *
@@ -127,9 +127,9 @@ test_body(void **state)
 
     (void)state;
     assert_hits("body A /word/\nscore A 2.5\nbody B /nothing/\n", texts, "A=1 score 2.5");
-    assert_hits("body A /word/\ntflags A multiple\n", texts, "A=4 score 1.0");
-    assert_hits("body A /word/\ntflags A multiple maxhits=3\n", texts, "A=3 score 1.0");
-    assert_hits("body A /Subject/\ntflags A nosubject\nbody B /word/\ntflags B multiple nosubject\n", texts, "B=3 score 1.0");
+    assert_hits("body A /word/\ntflags A multiple\n", texts, "A=4 score 4.0");
+    assert_hits("body A /word/\ntflags A multiple maxhits=3\n", texts, "A=3 score 3.0");
+    assert_hits("body A /Subject/\ntflags A nosubject\nbody B /word/\ntflags B multiple nosubject\n", texts, "B=3 score 3.0");
     /* A paragraph is a text of its own, however they are scanned. */
     assert_hits("body A /^first/\nbody B /word$/\nbody C /word.first/s\nbody D /\\Asecond/\nbody E /here\\z/\nbody F /word\\s+second/\n", texts,
                 "A=1 B=1 D=1 E=1 score 4.0");
@@ -147,7 +147,7 @@ test_headers(void **state)
     assert_hits("header A Subject =~ /there$/\nheader B Subject !~ /there/\nheader C Subject !~ /nowhere/\n", texts, "A=1 C=1 score 2.0");
     assert_hits("header A exists:Subject\nheader B exists:X-No\nheader C X-No =~ /^$/\nheader D X-No !~ /x/\n"
                 "header E X-No =~ /unset/ [if-unset: UNSET unset]\n", texts, "A=1 C=1 D=1 E=1 score 4.0");
-    assert_hits("header A Subject =~ /[eo]/\ntflags A multiple\nheader B Subject =~ /[eo]/\ntflags B multiple maxhits=2\n", texts, "A=4 B=2 score 2.0");
+    assert_hits("header A Subject =~ /[eo]/\ntflags A multiple\nheader B Subject =~ /[eo]/\ntflags B multiple maxhits=2\n", texts, "A=4 B=2 score 6.0");
     /* Enough rules for a prefilter. */
     assert_hits("header A Subject =~ /Hello/\nheader B Subject =~ /x/\nheader C Subject =~ /y/\nheader D Subject =~ /THERE/i\n"
                 "header E Subject !~ /z/\nheader F Subject =~ /(.)\\1/\nheader G exists:Subject\n", texts, "A=1 D=1 E=1 F=1 G=1 score 5.0");
@@ -160,7 +160,7 @@ test_other_texts(void **state)
 
     (void)state;
     assert_hits("rawbody A /a\\nb/\nrawbody B /bc/\nrawbody C /^c$/\n", texts, "A=1 C=1 score 2.0");
-    assert_hits("uri A /^mailto:/\nuri B /x\\.test/\ntflags B multiple\n", texts, "A=1 B=2 score 2.0");
+    assert_hits("uri A /^mailto:/\nuri B /x\\.test/\ntflags B multiple\n", texts, "A=1 B=2 score 3.0");
     assert_hits("full A /^A: b\\n\\nbody/\nfull B /END\\z/\nfull C /^body/m\nfull D /^body/\n", texts, "A=1 B=1 C=1 score 3.0");
     assert_hits("header A eval:check_for_missing_to_header()\nheader B eval:check_illegal_chars('X','0','1')\n", texts, "A=1 score 1.0");
 }
