@@ -82,7 +82,7 @@ test_joined(void **state)
 
     (void)state;
     prefilter_scratch_fit(scratch, prefilter);
-    prefilter_scan(prefilter, scratch, "one\n\ntwo\n\nx\n\n", 15, bits, ends);
+    prefilter_scan(prefilter, scratch, "one\n\ntwo\n\nx\n\n", 13, bits, ends);
     assert_int_equal(bits[0], 15);
     assert_int_equal(ends[0], 8);
     assert_int_equal(ends[1], 8); /* \A: at the beginning of each */
