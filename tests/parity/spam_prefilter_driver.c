@@ -1,7 +1,7 @@
 /* spam_prefilter_driver.c: that the prefilter never leaves out a pattern that matches.
- * spam_prefilter_driver PATTERNS SUBJECTS CACHE: one database of all patterns (as spam_pattern.pl prints them). Prints a JSON line a
+ * spam_prefilter_driver PATTERNS SUBJECTS CACHE [rough]: one database of all patterns (as spam_pattern.pl prints them). Prints a JSON line a
  * pattern, {"name", "missed": [subjects]}, and last {"untaken", "bytes", "cached", "build_ms", "scan_us", "candidates", "matches"}: the
- * last three are means for one subject. */
+ * last three are means for one subject. rough: all patterns in their rough form. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +32,7 @@ decoded(const char *base64)
 int
 main(int argc, char **argv)
 {
-    g_auto(GStrv) rules = argc == 4 ? lines_of(argv[1]) : NULL, texts = argc == 4 ? lines_of(argv[2]) : NULL;
+    g_auto(GStrv) rules = argc >= 4 ? lines_of(argv[1]) : NULL, texts = argc >= 4 ? lines_of(argv[2]) : NULL;
     guint n = rules != NULL ? g_strv_length(rules) : 0, n_texts = rules != NULL ? g_strv_length(texts) : 0;
     struct prefilter_rule *input = g_new0(struct prefilter_rule, n + 1);
     json_t **parsed = g_new0(json_t *, n + 1);
@@ -42,7 +42,7 @@ main(int argc, char **argv)
     guint64 candidates = 0, matches = 0;
     gint64 begun, scanned;
 
-    if (argc != 4)
+    if (argc < 4)
         return 2;
     for (guint i = 0; i < n; i++) {
         parsed[i] = json_loads(rules[i], 0, NULL);
@@ -52,7 +52,7 @@ main(int argc, char **argv)
     for (guint i = 0; i < n_texts; i++)
         subjects[i] = decoded(texts[i]);
     begun = g_get_monotonic_time();
-    struct prefilter *prefilter = prefilter_new(input, n, PREFILTER_ONE, argv[3], &cached, &error);
+    struct prefilter *prefilter = prefilter_new(input, n, argc > 4 ? PREFILTER_ROUGH : PREFILTER_ONE, argv[3], &cached, &error);
     gint64 build = g_get_monotonic_time() - begun;
     if (prefilter == NULL)
         g_error("%s", error->message);

@@ -45,6 +45,7 @@ group_clear(struct engine_group *group)
     for (guint i = 0; group->screens != NULL && i < group->rules->len; i++)
         pattern_free(group->screens[i]);
     g_free(group->screens);
+    g_free(group->on_missing);
     prefilter_free(group->prefilter);
     g_clear_pointer(&group->rules, g_ptr_array_unref);
 }
@@ -92,20 +93,53 @@ make_screens(struct engine_group *group)
     }
 }
 
+/* What the pattern matches whatever the tags of its templates hold. Caller frees. */
+static char *
+any_template(const struct spam_rule *rule)
+{
+    GString *text = g_string_new(rule->pattern.text != NULL ? rule->pattern.text : "");
+
+    for (guint i = 0; rule->templates != NULL && i < rule->templates->len; i++) {
+        g_autofree char *template = g_strdup_printf("%%\\{%s\\}", (const char *)g_ptr_array_index(rule->templates, i));
+        g_string_replace(text, template, "(?s:.+)", 0);
+    }
+    return g_string_free(text, FALSE);
+}
+
 static gboolean
 make_prefilter(struct engine_group *group, enum prefilter_kind kind, const char *cache, GError **error)
 {
     struct prefilter_rule *input = g_new0(struct prefilter_rule, group->rules->len + 1);
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
 
     for (guint i = 0; i < group->rules->len; i++) {
         const struct spam_rule *rule = g_ptr_array_index(group->rules, i);
-        /* A template's pattern is not known yet: one that nothing can leave out. */
-        input[i].text = rule->templates != NULL || rule->pattern.text == NULL ? "" : rule->pattern.text;
-        input[i].length = strlen(input[i].text);
+        char *text = any_template(rule);
+
+        g_ptr_array_add(texts, text);
+        input[i] = (struct prefilter_rule){.text = text, .length = strlen(text)};
     }
     group->prefilter = prefilter_new(input, group->rules->len, kind, cache, NULL, error);
     g_free(input);
     return group->prefilter != NULL;
+}
+
+/* Most headers that rules ask for are not in a message: what comes of that is known beforehand. */
+static void
+look_at_missing(const struct spam_engine *engine, struct engine_group *group)
+{
+    struct matcher *matcher = matcher_new();
+
+    group->on_missing = g_new0(gboolean, group->rules->len + 1);
+    for (guint i = 0; i < group->rules->len; i++) {
+        const struct spam_rule *rule = g_ptr_array_index(group->rules, i);
+        const struct pattern *pattern = engine->patterns[rule->index];
+        const char *text = rule->if_unset != NULL ? rule->if_unset : "";
+
+        group->on_missing[i] = rule->exists || rule->templates != NULL || pattern == NULL ||
+                               (pattern_match(pattern, matcher, text, strlen(text), 0, NULL, NULL) == MATCH_NO) == rule->negated;
+    }
+    matcher_free(matcher);
 }
 
 static gboolean
@@ -119,46 +153,17 @@ make_prefilters(struct spam_engine *engine, const char *cache, GError **error)
     }
     for (guint i = 0; i < engine->headers->len; i++) {
         struct engine_group *group = g_ptr_array_index(engine->headers, i);
+        look_at_missing(engine, group);
         if (group->rules->len >= FEW && !make_prefilter(group, PREFILTER_ONE, cache, error))
             return FALSE;
     }
     return TRUE;
 }
 
-/* ---- metas ---- */
-
-/* Puts each meta behind those that it names. Those in circles, and those that name a meta that is not run, are left out: they
- * never get ready in SpamAssassin either. */
-static void
-sort_metas(struct spam_engine *engine)
-{
-    const GPtrArray *rules = engine->ruleset->rules;
-    g_autoptr(GPtrArray) waiting = g_steal_pointer(&engine->metas);
-    g_autofree gboolean *is_done = g_new0(gboolean, rules->len + 1);
-    gboolean progress = TRUE;
-
-    engine->metas = g_ptr_array_new();
-    for (guint i = 0; i < rules->len; i++)
-        is_done[i] = ((const struct spam_rule *)g_ptr_array_index(rules, i))->type != SPAM_RULE_META;
-    while (progress) {
-        progress = FALSE;
-        for (guint i = 0; i < waiting->len; i++) {
-            const struct spam_rule *rule = g_ptr_array_index(waiting, i);
-            gboolean ready = !is_done[rule->index];
-            for (guint d = 0; ready && d < rule->meta->dependencies->len; d++)
-                ready = is_done[g_array_index(rule->meta->dependencies, guint, d)];
-            if (ready) {
-                g_ptr_array_add(engine->metas, (gpointer)rule);
-                is_done[rule->index] = progress = TRUE;
-            }
-        }
-    }
-}
-
 /* ---- the whole ---- */
 
 static void
-sort_rule(struct spam_engine *engine, GHashTable *headers, const struct spam_rule *rule)
+sort_rule(struct spam_engine *engine, GHashTable *headers, GPtrArray *metas, const struct spam_rule *rule)
 {
     if (!can_score(rule))
         return;
@@ -168,7 +173,7 @@ sort_rule(struct spam_engine *engine, GHashTable *headers, const struct spam_rul
         if (rule->type == kind_types[kind] && compile_rule(engine, rule))
             g_ptr_array_add(engine->groups[kind].rules, (gpointer)rule);
     if (rule->type == SPAM_RULE_META)
-        g_ptr_array_add(engine->metas, (gpointer)rule);
+        g_ptr_array_add(metas, (gpointer)rule);
     if (rule->function != NULL && rule->function_known)
         g_ptr_array_add(engine->evals, (gpointer)rule);
 }
@@ -178,17 +183,17 @@ engine_new(const struct spam_ruleset *ruleset, const char *cache, GError **error
 {
     struct spam_engine *engine = g_new0(struct spam_engine, 1);
     g_autoptr(GHashTable) headers = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GPtrArray) metas = g_ptr_array_new();
 
     engine->ruleset = ruleset;
     engine->patterns = g_new0(struct pattern *, ruleset->rules->len + 1);
     engine->headers = g_ptr_array_new_with_free_func(group_free);
     engine->evals = g_ptr_array_new();
-    engine->metas = g_ptr_array_new();
     for (guint kind = 0; kind < ENGINE_KINDS; kind++)
         engine->groups[kind].rules = g_ptr_array_new();
     for (guint i = 0; i < ruleset->rules->len; i++)
-        sort_rule(engine, headers, g_ptr_array_index(ruleset->rules, i));
-    sort_metas(engine);
+        sort_rule(engine, headers, metas, g_ptr_array_index(ruleset->rules, i));
+    engine->metas = meta_order_new(ruleset, metas);
     if (make_prefilters(engine, cache, error))
         return engine;
     engine_free(engine);
@@ -207,7 +212,7 @@ engine_free(struct spam_engine *engine)
     g_free(engine->patterns);
     g_ptr_array_unref(engine->headers);
     g_ptr_array_unref(engine->evals);
-    g_ptr_array_unref(engine->metas);
+    meta_order_free(engine->metas);
     g_free(engine);
 }
 
@@ -244,6 +249,8 @@ engine_worker_new(const struct spam_engine *engine)
         if (group->prefilter != NULL)
             prefilter_scratch_fit(worker->scratch, group->prefilter);
     }
+    worker->hits = g_array_new(FALSE, FALSE, sizeof(guint));
+    worker->marks = g_new0(guint64, META_ORDER_WORDS(engine->metas));
     worker->candidates = g_new0(guint32, PREFILTER_WORDS(most) + 1);
     worker->ends = g_new0(guint32, most + 1);
     return worker;
@@ -258,6 +265,8 @@ engine_worker_free(struct engine_worker *worker)
     prefilter_scratch_free(worker->scratch);
     g_byte_array_unref(worker->joined);
     g_array_unref(worker->begins);
+    g_array_unref(worker->hits);
+    g_free(worker->marks);
     g_free(worker->candidates);
     g_free(worker->ends);
     g_free(worker);

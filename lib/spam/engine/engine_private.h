@@ -1,6 +1,7 @@
 /* engine_private.h: what engine.c makes and run.c uses. */
 #pragma once
 #include "lib/spam/engine/engine.h"
+#include "lib/spam/engine/meta_order.h"
 #include "lib/spam/engine/pattern.h"
 #include "lib/spam/engine/prefilter.h"
 
@@ -14,6 +15,7 @@ struct engine_group {
     /* Of rules that are candidates always: the pattern for all texts at once, which finds at least what the pattern finds in one of
      * them; NULL where that can't be said. By the order of rules; NULL for headers. */
     struct pattern **screens;
+    gboolean *on_missing;        /* of headers, by the order of rules: whether the rule may hit where the header is not there */
 };
 
 struct spam_engine {
@@ -22,7 +24,7 @@ struct spam_engine {
     struct engine_group groups[ENGINE_KINDS];
     GPtrArray *headers;        /* struct engine_group * */
     GPtrArray *evals;          /* const struct spam_rule * */
-    GPtrArray *metas;          /* likewise: each after those that it names; without those that never get ready */
+    struct meta_order *metas;
     guint left_out;
 };
 
@@ -33,6 +35,8 @@ struct engine_worker {
     GByteArray *joined;    /* the texts of a list with line ends between them, and where each begins */
     GArray *begins;        /* gsize */
     guint32 *candidates, *ends;
+    GArray *hits;          /* guint: indices of the rules that have hit in this run */
+    guint64 *marks;        /* of the metas */
 };
 
 /* The pattern of a rule with templates, with the tags' values in it; NULL when a tag has none: the rule is not run. Caller frees. */

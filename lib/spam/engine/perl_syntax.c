@@ -7,6 +7,7 @@ struct translator {
     GString *out;
     gboolean in_class, extended; /* extended: (?x) is on somewhere, so that "#" may begin a comment; see copy_comment */
     gboolean refers;
+    gsize branch; /* of out: where an alternative begins */
     const char *why;
 };
 
@@ -111,6 +112,20 @@ group_flags(struct translator *t)
     return TRUE;
 }
 
+/* What opens a group is written up to where its first alternative begins. */
+static void
+begin_branch(struct translator *t)
+{
+    gsize n = t->at < t->end && strchr(":=!>", *t->at) != NULL && *t->at != '\0' ? 1
+              : t->end - t->at > 1 && *t->at == '<' && (t->at[1] == '=' || t->at[1] == '!') ? 2 : 0;
+
+    if (t->out->str[t->out->len - 1] != '(') { /* "(?.." */
+        g_string_append_len(t->out, t->at, (gssize)n);
+        t->at += n;
+    }
+    t->branch = t->out->len;
+}
+
 static gboolean
 group(struct translator *t)
 {
@@ -138,7 +153,20 @@ group(struct translator *t)
     return group_flags(t);
 }
 
-/* A brace outside of classes: a quantifier in one of Perl's forms, or itself. */
+/* Nothing but blanks and comments of /x stand between the beginning of an alternative and here. */
+static gboolean
+begins_branch(const struct translator *t)
+{
+    const char *p = t->out->str + t->branch, *end = t->out->str + t->out->len;
+
+    while (t->extended && p < end && (g_ascii_isspace(*p) || *p == '#')) {
+        const char *stop = *p == '#' ? memchr(p, '\n', (gsize)(end - p)) : p;
+        p = stop != NULL ? stop + 1 : end;
+    }
+    return p == end;
+}
+
+/* A brace outside of classes: a quantifier in one of Perl's forms, or itself; itself where there is nothing to repeat. */
 static void
 brace(struct translator *t)
 {
@@ -146,6 +174,10 @@ brace(struct translator *t)
     gboolean comma;
     const char *p;
 
+    if (begins_branch(t)) {
+        g_string_append(t->out, "\\{");
+        return;
+    }
     g_string_append_c(t->out, '{');
     t->at--;
     if (!braced(t, inner)) {
@@ -230,12 +262,16 @@ perl_syntax_translate(const char *text, gsize length, gboolean *refers_r, const 
             in_class(&t, c);
         else if (c == '[')
             open_class(&t);
-        else if (c == '(')
+        else if (c == '(') {
             good = group(&t);
+            begin_branch(&t);
+        }
         else if (c == '{')
             brace(&t);
         else {
             g_string_append_c(t.out, c);
+            if (c == '|')
+                t.branch = t.out->len;
             if (c == '#' && t.extended)
                 copy_comment(&t);
         }

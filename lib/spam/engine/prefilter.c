@@ -1,18 +1,28 @@
 /* prefilter.c: the database of all patterns that Hyperscan takes, compiled or read back, and the scan. */
 #include "lib/spam/engine/prefilter.h"
 #include "lib/spam/engine/perl_syntax.h"
+#include "lib/spam/engine/prefilter_rough.h"
 #include "lib/spam/engine/prefilter_syntax.h"
 #include <glib/gstdio.h>
 #include <hs.h>
 #include <string.h>
 
 #define SIZE_MAX_WRITTEN_OUT 6000u /* see size_of: beyond, compiling takes seconds and megabytes */
+#define SIZE_MAX_UNTRIED 800u       /* beyond, a pattern may turn out to be too large to be compiled */
 #define NESTED_MAX 100u             /* groups in groups */
+#define POSITIONS_MAX 1500u         /* states of a rough expression: the library can't take many more */
+#define EXPRESSION_MAX 15000u       /* bytes; the library's own limit is 16,000 */
+#define READING 2u                  /* goes up when patterns are read into other expressions than before: older caches are not for us */
 
 G_DEFINE_QUARK(postern-prefilter-error, prefilter_error)
 
+/* Patterns as they are, and rough forms of others, are compiled into databases of so many each: all in one takes twice as long to
+ * compile, and is no faster. Mixed it is slower, for rough expressions have states for every byte where others wait for literals. */
+enum part { PART_EXACT, PART_ROUGH, PART_ROUGH_ASCII /* for texts of ASCII, in place of PART_ROUGH */, PARTS };
+static const guint batches[PARTS] = {64, 12, 12};
+
 struct prefilter {
-    hs_database_t *database; /* NULL: no rule was taken */
+    GPtrArray *databases[PARTS]; /* hs_database_t * */
     guint n_rules, n_untaken;
     guint32 *always; /* bits of the rules that were not taken */
 };
@@ -26,7 +36,7 @@ struct found {
     guint32 *candidates, *ends;
 };
 
-/* What goes into the database: parallel arrays as the library wants them. */
+/* What goes into a database: parallel arrays as the library wants them. */
 struct input {
     GPtrArray *expressions; /* char * */
     GArray *flags, *ids;    /* unsigned */
@@ -121,9 +131,64 @@ is_anchored(const char *expression)
     return FALSE;
 }
 
+static void
+add_input(struct input *input, char *expression, unsigned flags, unsigned id)
+{
+    g_ptr_array_add(input->expressions, expression);
+    g_array_append_val(input->flags, flags);
+    g_array_append_val(input->ids, id);
+}
+
+/* Whether the library compiles the expression by itself: only so much is known of large ones. */
+static gboolean
+compiles(const char *expression, unsigned flags)
+{
+    hs_database_t *database = NULL;
+    hs_compile_error_t *error = NULL;
+    gboolean good = hs_compile(expression, flags, HS_MODE_BLOCK, NULL, &database, &error) == HS_SUCCESS;
+
+    if (error != NULL)
+        hs_free_compile_error(error);
+    hs_free_database(database);
+    return good;
+}
+
+/* Adds a rough form of the pattern, with as much of its beginning as the library can take, for the texts of that part. */
+static gboolean
+take_for(enum part part, struct input *input, const GString *pattern, const struct prefilter_rule *rule, enum prefilter_kind kind,
+         unsigned id)
+{
+    static const guint lengths[] = {64, 32, 24, 16, 12, 10, 8, 6}; /* bytes of its beginning that are kept */
+    const unsigned flags = HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY;
+    const char *modifiers = rule->modifiers != NULL ? rule->modifiers : "";
+    gboolean caseless = strchr(modifiers, 'i') != NULL, lines = kind == PREFILTER_JOINED || strchr(modifiers, 'm') != NULL;
+
+    for (guint i = 0; i < G_N_ELEMENTS(lengths); i++) {
+        guint positions = 0;
+        g_autoptr(GString) rough = prefilter_rough(pattern, caseless, lines, part == PART_ROUGH_ASCII, lengths[i], &positions);
+
+        if (rough == NULL || strchr(modifiers, 's') != NULL)
+            return FALSE;
+        if (rough->len == 0) /* it matches none of them */
+            return TRUE;
+        if (positions > POSITIONS_MAX || rough->len > EXPRESSION_MAX || !compiles(rough->str, flags))
+            continue;
+        add_input(input, g_string_free(g_steal_pointer(&rough), FALSE), flags, id);
+        return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
+take_roughly(struct input inputs[PARTS], const GString *pattern, const struct prefilter_rule *rule, enum prefilter_kind kind, unsigned id)
+{
+    return take_for(PART_ROUGH_ASCII, &inputs[PART_ROUGH_ASCII], pattern, rule, kind, id) &&
+           take_for(PART_ROUGH, &inputs[PART_ROUGH], pattern, rule, kind, id);
+}
+
 /* Adds the rule when the library takes it, as it is or roughly. */
 static gboolean
-take(struct input *input, const struct prefilter_rule *rule, enum prefilter_kind kind, unsigned id)
+take(struct input inputs[PARTS], const struct prefilter_rule *rule, enum prefilter_kind kind, unsigned id)
 {
     const char *why;
     gboolean refers;
@@ -132,19 +197,19 @@ take(struct input *input, const struct prefilter_rule *rule, enum prefilter_kind
     g_autoptr(GString) expression = pattern != NULL && pattern->len <= PREFILTER_PATTERN_MAX ? prefilter_syntax(pattern) : NULL;
 
     /* /x is left out: blanks are where they mean nothing, and patterns with it are few. */
-    if (expression == NULL || (rule->modifiers != NULL && strchr(rule->modifiers, 'x') != NULL))
+    if (pattern == NULL || (rule->modifiers != NULL && strchr(rule->modifiers, 'x') != NULL))
         return FALSE;
+    if (expression == NULL || kind == PREFILTER_ROUGH)
+        return take_roughly(inputs, pattern, rule, kind, id);
     if (size_of(expression->str) > SIZE_MAX_WRITTEN_OUT) {
         g_autofree char *relaxed = prefilter_relax(expression->str);
         g_string_assign(expression, relaxed);
     }
-    if (size_of(expression->str) > SIZE_MAX_WRITTEN_OUT || (kind == PREFILTER_JOINED && is_anchored(expression->str)))
-        return FALSE;
-    if (!is_taken(expression->str, flags) && !is_taken(expression->str, flags |= HS_FLAG_PREFILTER))
-        return FALSE;
-    g_ptr_array_add(input->expressions, g_string_free(g_steal_pointer(&expression), FALSE));
-    g_array_append_val(input->flags, flags);
-    g_array_append_val(input->ids, id);
+    if (size_of(expression->str) > SIZE_MAX_WRITTEN_OUT || (kind == PREFILTER_JOINED && is_anchored(expression->str)) ||
+        (!is_taken(expression->str, flags) && !is_taken(expression->str, flags |= HS_FLAG_PREFILTER)) ||
+        (size_of(expression->str) > SIZE_MAX_UNTRIED && !compiles(expression->str, flags)))
+        return take_roughly(inputs, pattern, rule, kind, id);
+    add_input(&inputs[PART_EXACT], g_string_free(g_steal_pointer(&expression), FALSE), flags, id);
     return TRUE;
 }
 
@@ -157,40 +222,62 @@ leave_out(struct prefilter *prefilter, guint rule)
     prefilter->n_untaken++;
 }
 
+/* What decides on the content: the rules, how they are read here, the library and the processor. */
 static char *
-cache_path(const struct input *input, const char *cache)
+cache_path(const struct prefilter_rule *rules, guint n_rules, enum prefilter_kind kind, const char *cache)
 {
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
     hs_platform_info_t platform = {0};
+    const guint32 head[] = {READING, kind, n_rules};
 
     hs_populate_platform(&platform);
     g_checksum_update(sum, (const guchar *)hs_version(), -1);
     g_checksum_update(sum, (const guchar *)&platform, sizeof platform);
-    for (guint i = 0; i < input->expressions->len; i++) {
-        const char *expression = g_ptr_array_index(input->expressions, i);
-        g_checksum_update(sum, (const guchar *)expression, (gssize)strlen(expression) + 1);
-        g_checksum_update(sum, (const guchar *)&g_array_index(input->flags, unsigned, i), sizeof(unsigned));
-        g_checksum_update(sum, (const guchar *)&g_array_index(input->ids, unsigned, i), sizeof(unsigned));
+    g_checksum_update(sum, (const guchar *)head, sizeof head);
+    for (guint i = 0; i < n_rules; i++) {
+        const char *modifiers = rules[i].modifiers != NULL ? rules[i].modifiers : "";
+        const guint64 lengths[] = {rules[i].length, strlen(modifiers)};
+
+        g_checksum_update(sum, (const guchar *)lengths, sizeof lengths);
+        g_checksum_update(sum, (const guchar *)rules[i].text, (gssize)rules[i].length);
+        g_checksum_update(sum, (const guchar *)modifiers, (gssize)lengths[1]);
     }
     g_autofree char *name = g_strdup_printf("patterns-%s.hs", g_checksum_get_string(sum));
     return g_build_filename(cache, name, NULL);
 }
 
-/* The file: "PHS1", how many rules turned out to be too large, their numbers (guint32 in host order, as the database itself is of this
- * machine), the database. */
+/* The file: "PHS2", how many rules are in no database, their numbers; then for each database its part, its length, and it. Numbers are guint32
+ * in host order, as the databases themselves are of this machine. */
+static gboolean
+read_databases(struct prefilter *prefilter, const char *at, const char *end)
+{
+    guint32 head[2];
+
+    for (; end - at >= (gssize)sizeof head; at += head[1]) {
+        hs_database_t *database = NULL;
+
+        memcpy(head, at, sizeof head);
+        at += sizeof head;
+        if (head[0] >= PARTS || (gsize)(end - at) < head[1] || hs_deserialize_database(at, head[1], &database) != HS_SUCCESS)
+            break;
+        g_ptr_array_add(prefilter->databases[head[0]], database);
+    }
+    for (guint part = 0; part < PARTS && at != end; part++)
+        g_ptr_array_set_size(prefilter->databases[part], 0);
+    return at == end;
+}
+
 static gboolean
 read_back(struct prefilter *prefilter, const char *path)
 {
     g_autofree char *bytes = NULL;
-    gsize length = 0, head;
+    gsize length = 0;
     guint32 n = 0, rule;
 
-    if (!g_file_get_contents(path, &bytes, &length, NULL) || length < 8 || memcmp(bytes, "PHS1", 4) != 0)
+    if (!g_file_get_contents(path, &bytes, &length, NULL) || length < 8 || memcmp(bytes, "PHS2", 4) != 0)
         return FALSE;
     memcpy(&n, bytes + 4, sizeof n);
-    head = 8 + (gsize)n * 4;
-    if (n > PREFILTER_RULES_MAX || head > length ||
-        hs_deserialize_database(bytes + head, length - head, &prefilter->database) != HS_SUCCESS)
+    if (n > PREFILTER_RULES_MAX || (length - 8) / 4 < n || !read_databases(prefilter, bytes + 8 + (gsize)n * 4, bytes + length))
         return FALSE;
     for (guint32 i = 0; i < n; i++) {
         memcpy(&rule, bytes + 8 + 4 * i, sizeof rule);
@@ -200,71 +287,112 @@ read_back(struct prefilter *prefilter, const char *path)
     return TRUE;
 }
 
-/* A cache that can't be written costs the next start time, no more. */
-static void
-write_back(const struct prefilter *prefilter, const GArray *left_out, const char *path)
+static gboolean
+append_database(GByteArray *out, guint part, const hs_database_t *database)
 {
-    g_autoptr(GByteArray) out = g_byte_array_new();
-    guint32 n = left_out->len;
     char *bytes = NULL;
     size_t length = 0;
+    guint32 head[2] = {part};
 
-    if (hs_serialize_database(prefilter->database, &bytes, &length) != HS_SUCCESS)
-        return;
-    g_byte_array_append(out, (const guint8 *)"PHS1", 4);
-    g_byte_array_append(out, (const guint8 *)&n, sizeof n);
-    g_byte_array_append(out, (const guint8 *)left_out->data, n * (guint)sizeof(guint32));
-    g_byte_array_append(out, (const guint8 *)bytes, (guint)length);
-    g_file_set_contents_full(path, (const char *)out->data, (gssize)out->len, G_FILE_SET_CONTENTS_CONSISTENT, 0644, NULL);
+    if (hs_serialize_database(database, &bytes, &length) != HS_SUCCESS)
+        return FALSE;
+    head[1] = (guint32)length;
+    g_byte_array_append(out, (const guint8 *)head, sizeof head);
+    g_byte_array_append(out, (const guint8 *)bytes, head[1]);
     free(bytes);
+    return length == head[1];
+}
+
+/* A cache that can't be written costs the next start time, no more. */
+static void
+write_back(const struct prefilter *prefilter, const char *path)
+{
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    guint32 n = prefilter->n_untaken;
+
+    g_byte_array_append(out, (const guint8 *)"PHS2", 4);
+    g_byte_array_append(out, (const guint8 *)&n, sizeof n);
+    for (guint32 rule = 0; rule < prefilter->n_rules; rule++)
+        if (prefilter_is_untaken(prefilter, rule))
+            g_byte_array_append(out, (const guint8 *)&rule, sizeof rule);
+    for (guint part = 0; part < PARTS; part++)
+        for (guint i = 0; i < prefilter->databases[part]->len; i++)
+            if (!append_database(out, part, g_ptr_array_index(prefilter->databases[part], i)))
+                return;
+    g_file_set_contents_full(path, (const char *)out->data, (gssize)out->len, G_FILE_SET_CONTENTS_CONSISTENT, 0644, NULL);
 }
 
 /* ---- making ---- */
 
-/* Some patterns turn out to be too large only here: they are left out, one after the other. */
-static hs_database_t *
-compile(struct prefilter *prefilter, struct input *input, GArray *left_out, GError **error)
+static void
+leave_out_at(struct prefilter *prefilter, struct input *input, guint at)
+{
+    leave_out(prefilter, g_array_index(input->ids, unsigned, at));
+    g_ptr_array_remove_index(input->expressions, at);
+    g_array_remove_index(input->flags, at);
+    g_array_remove_index(input->ids, at);
+}
+
+/* Makes a database of the expressions, and empties the list. Some may turn out to be too large only here: they are left out, one after the
+ * other. */
+static gboolean
+compile(struct prefilter *prefilter, enum part part, struct input *input, GError **error)
 {
     hs_database_t *database = NULL;
-    hs_compile_error_t *failure = NULL;
 
-    while (input->expressions->len > 0) {
-        gint at;
+    while (input->expressions->len > 0 && database == NULL) {
+        hs_compile_error_t *failure = NULL;
+
         if (hs_compile_multi((const char *const *)input->expressions->pdata, (const unsigned *)(gpointer)input->flags->data,
                              (const unsigned *)(gpointer)input->ids->data, input->expressions->len, HS_MODE_BLOCK, NULL, &database,
                              &failure) == HS_SUCCESS)
-            return database;
-        at = failure->expression;
-        if (at < 0)
+            break;
+        gint at = failure->expression;
+        if (at >= 0)
+            leave_out_at(prefilter, input, (guint)at);
+        else
             g_set_error(error, PREFILTER_ERROR, PREFILTER_ERROR_COMPILE, "%s", failure->message);
         hs_free_compile_error(failure);
         if (at < 0)
-            return NULL;
-        leave_out(prefilter, g_array_index(input->ids, unsigned, at));
-        guint32 rule = g_array_index(input->ids, unsigned, at);
-        g_array_append_val(left_out, rule);
-        g_ptr_array_remove_index(input->expressions, (guint)at);
-        g_array_remove_index(input->flags, (guint)at);
-        g_array_remove_index(input->ids, (guint)at);
+            return FALSE;
     }
-    return NULL;
+    if (database != NULL)
+        g_ptr_array_add(prefilter->databases[part], database);
+    g_ptr_array_set_size(input->expressions, 0);
+    g_array_set_size(input->flags, 0);
+    g_array_set_size(input->ids, 0);
+    return TRUE;
 }
 
 static gboolean
-make_database(struct prefilter *prefilter, struct input *input, const char *cache, gboolean *was_cached_r, GError **error)
+make_databases(struct prefilter *prefilter, const struct prefilter_rule *rules, enum prefilter_kind kind, GError **error)
 {
-    g_autofree char *path = cache != NULL ? cache_path(input, cache) : NULL;
-    g_autoptr(GArray) left_out = g_array_new(FALSE, FALSE, sizeof(guint32));
+    struct input inputs[PARTS];
+    gboolean good = TRUE;
 
-    if (path != NULL && read_back(prefilter, path)) {
-        if (was_cached_r != NULL)
-            *was_cached_r = TRUE;
-        return TRUE;
+    for (guint part = 0; part < PARTS; part++)
+        inputs[part] = (struct input){.expressions = g_ptr_array_new_with_free_func(g_free),
+                                      .flags = g_array_new(FALSE, FALSE, sizeof(unsigned)), .ids = g_array_new(FALSE, FALSE, sizeof(unsigned))};
+    for (guint i = 0; i < prefilter->n_rules && good; i++) {
+        if (i >= PREFILTER_RULES_MAX || !take(inputs, &rules[i], kind, i))
+            leave_out(prefilter, i);
+        for (guint part = 0; part < PARTS && good; part++)
+            if (inputs[part].expressions->len == batches[part])
+                good = compile(prefilter, part, &inputs[part], error);
     }
-    prefilter->database = compile(prefilter, input, left_out, error);
-    if (prefilter->database != NULL && path != NULL)
-        write_back(prefilter, left_out, path);
-    return prefilter->database != NULL || input->expressions->len == 0;
+    for (guint part = 0; part < PARTS; part++) {
+        good = good && compile(prefilter, part, &inputs[part], error);
+        g_ptr_array_unref(inputs[part].expressions);
+        g_array_unref(inputs[part].flags);
+        g_array_unref(inputs[part].ids);
+    }
+    return good;
+}
+
+static void
+free_database(gpointer database)
+{
+    hs_free_database(database);
 }
 
 struct prefilter *
@@ -272,26 +400,23 @@ prefilter_new(const struct prefilter_rule *rules, guint n_rules, enum prefilter_
               gboolean *was_cached_r, GError **error)
 {
     struct prefilter *prefilter = g_new0(struct prefilter, 1);
-    struct input input = {.expressions = g_ptr_array_new_with_free_func(g_free),
-                          .flags = g_array_new(FALSE, FALSE, sizeof(unsigned)), .ids = g_array_new(FALSE, FALSE, sizeof(unsigned))};
-    gboolean made = TRUE;
+    g_autofree char *path = cache != NULL ? cache_path(rules, n_rules, kind, cache) : NULL;
+    gboolean was_cached;
 
     prefilter->n_rules = n_rules;
+    for (guint part = 0; part < PARTS; part++)
+        prefilter->databases[part] = g_ptr_array_new_with_free_func(free_database);
     prefilter->always = g_new0(guint32, PREFILTER_WORDS(n_rules) + 1);
-    for (guint i = 0; i < n_rules; i++)
-        if (i >= PREFILTER_RULES_MAX || !take(&input, &rules[i], kind, i))
-            leave_out(prefilter, i);
+    was_cached = path != NULL && read_back(prefilter, path);
     if (was_cached_r != NULL)
-        *was_cached_r = FALSE;
-    if (input.expressions->len > 0)
-        made = make_database(prefilter, &input, cache, was_cached_r, error);
-    g_ptr_array_unref(input.expressions);
-    g_array_unref(input.flags);
-    g_array_unref(input.ids);
-    if (made)
-        return prefilter;
-    prefilter_free(prefilter);
-    return NULL;
+        *was_cached_r = was_cached;
+    if (!was_cached && !make_databases(prefilter, rules, kind, error)) {
+        prefilter_free(prefilter);
+        return NULL;
+    }
+    if (!was_cached && path != NULL)
+        write_back(prefilter, path);
+    return prefilter;
 }
 
 void
@@ -299,7 +424,8 @@ prefilter_free(struct prefilter *prefilter)
 {
     if (prefilter == NULL)
         return;
-    hs_free_database(prefilter->database);
+    for (guint part = 0; part < PARTS; part++)
+        g_ptr_array_unref(prefilter->databases[part]);
     g_free(prefilter->always);
     g_free(prefilter);
 }
@@ -319,11 +445,15 @@ prefilter_is_untaken(const struct prefilter *prefilter, guint rule)
 gsize
 prefilter_bytes(const struct prefilter *prefilter)
 {
-    size_t size = 0;
+    size_t all = 0;
 
-    if (prefilter->database != NULL)
-        hs_database_size(prefilter->database, &size);
-    return size;
+    for (guint part = 0; part < PARTS; part++)
+        for (guint i = 0; i < prefilter->databases[part]->len; i++) {
+            size_t size = 0;
+            hs_database_size(g_ptr_array_index(prefilter->databases[part], i), &size);
+            all += size;
+        }
+    return all;
 }
 
 /* ---- scanning ---- */
@@ -337,8 +467,10 @@ prefilter_scratch_new(void)
 void
 prefilter_scratch_fit(struct prefilter_scratch *scratch, const struct prefilter *prefilter)
 {
-    if (prefilter->database != NULL && hs_alloc_scratch(prefilter->database, &scratch->scratch) != HS_SUCCESS)
-        scratch->failed = TRUE;
+    for (guint part = 0; part < PARTS; part++)
+        for (guint i = 0; i < prefilter->databases[part]->len; i++)
+            if (hs_alloc_scratch(g_ptr_array_index(prefilter->databases[part], i), &scratch->scratch) != HS_SUCCESS)
+                scratch->failed = TRUE;
 }
 
 void
@@ -370,20 +502,37 @@ take_all(const struct prefilter *prefilter, guint32 *candidates, guint32 *ends)
         memset(ends, 0, prefilter->n_rules * sizeof *ends);
 }
 
+static gboolean
+is_ascii(const char *text, gsize length)
+{
+    guint64 all = 0, eight;
+    gsize at = 0;
+
+    for (; length - at >= sizeof eight; at += sizeof eight) {
+        memcpy(&eight, text + at, sizeof eight);
+        all |= eight;
+    }
+    for (; at < length; at++)
+        all |= (guchar)text[at];
+    return (all & G_GUINT64_CONSTANT(0x8080808080808080)) == 0;
+}
+
 void
 prefilter_scan(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length,
                guint32 *candidates, guint32 *ends_r)
 {
     struct found found = {candidates, ends_r};
+    enum part skipped = is_ascii(text, length) ? PART_ROUGH : PART_ROUGH_ASCII;
 
     for (guint i = 0; i < prefilter->n_rules && ends_r != NULL && prefilter->n_untaken > 0; i++)
         if (prefilter_is_untaken(prefilter, i))
             ends_r[i] = 0;
     for (guint i = 0; i < PREFILTER_WORDS(prefilter->n_rules); i++)
         candidates[i] |= prefilter->always[i];
-    if (prefilter->database == NULL)
-        return;
-    if (scratch->failed || length > G_MAXINT32 ||
-        hs_scan(prefilter->database, text != NULL ? text : "", (unsigned)length, 0, scratch->scratch, on_match, &found) != HS_SUCCESS)
-        take_all(prefilter, candidates, ends_r); /* not known: all of them */
+    for (guint part = 0; part < PARTS; part++)
+        for (guint i = 0; i < prefilter->databases[part]->len && part != skipped; i++)
+            if (scratch->failed || length > G_MAXINT32 ||
+                hs_scan(g_ptr_array_index(prefilter->databases[part], i), text != NULL ? text : "", (unsigned)length, 0, scratch->scratch,
+                        on_match, &found) != HS_SUCCESS)
+                take_all(prefilter, candidates, ends_r); /* not known: all of them */
 }

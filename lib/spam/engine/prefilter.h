@@ -1,10 +1,11 @@
 /* prefilter.h: which of many patterns can match a text at all, found in one pass by Hyperscan (or Vectorscan).
  *
  * What it says is never too little and often too much: a candidate must be matched by its pattern (pattern.h); what is no
- * candidate need not be. Patterns that the library can't take are candidates always.
+ * candidate need not be. Patterns that the library can't take are looked for in a rough form (prefilter_rough.h); those that have none
+ * are candidates always.
  *
- * Compiling takes long (half a minute for SpamAssassin's rules), so the result is kept in a folder, in a file named by the
- * content: patterns, and the library's version and processor features. A file that can't be read back is made anew. */
+ * Compiling takes long (three quarters of a minute for SpamAssassin's rules), so the result is kept in a folder, in a file named by the
+ * patterns, the library's version and the processor's features. A file that can't be read back is made anew. */
 #pragma once
 #include <glib.h>
 
@@ -23,8 +24,8 @@ struct prefilter_rule {
 
 enum prefilter_kind {
     PREFILTER_ONE,   /* each text is scanned by itself */
-    PREFILTER_JOINED /* many texts are scanned as one, with line ends between them: ^ and $ hold at each; patterns with \A, \z, \Z or
-                        \G are candidates always */
+    PREFILTER_JOINED, /* many texts are scanned as one, with line ends between them: ^, $, \A, \z and \Z hold at each */
+    PREFILTER_ROUGH   /* as PREFILTER_ONE, but all patterns in their rough form only: for tests of it */
 };
 
 struct prefilter;

@@ -33,6 +33,8 @@ hit_times(struct run *run, const struct spam_rule *rule, double value, guint tim
 
     if (*known != 0 && (rule->flags & SPAM_TFLAG_MULTIPLE) == 0)
         return;
+    if (*known == 0)
+        g_array_append_val(run->worker->hits, rule->index);
     *known += value > 0 ? value : 1;
     run->result->times[rule->index] += times;
 }
@@ -256,6 +258,8 @@ run_headers(struct run *run)
         for (guint r = 0; r < group->rules->len; r++) {
             const struct spam_rule *rule = g_ptr_array_index(group->rules, r);
             /* What is missing is not filtered, nor is what must not match. */
+            if (value == NULL && !group->on_missing[r])
+                continue;
             if (is_on(run, rule) && (!filtered || rule->negated || rule->exists || is_candidate(run, r)))
                 run_header_rule(run, rule, value);
         }
@@ -289,27 +293,34 @@ run_evals(struct run *run)
 static void
 run_metas(struct run *run)
 {
-    for (guint i = 0; i < run->engine->metas->len; i++) {
-        const struct spam_rule *rule = g_ptr_array_index(run->engine->metas, i);
-        double value = is_on(run, rule) ? spam_meta_value(rule->meta, run->result->values, (run->set & 1) == 0) : 0;
-        if (value != 0)
-            hit(run, rule, value);
-    }
+    GArray *hits = run->worker->hits;
+    guint before = hits->len;
+
+    meta_order_run(run->engine->metas, run->set, hits, run->result->values, run->worker->marks);
+    for (guint i = before; i < hits->len; i++)
+        run->result->times[g_array_index(hits, guint, i)] = 1;
+}
+
+static gint
+by_index(gconstpointer a, gconstpointer b)
+{
+    guint x = *(const guint *)a, y = *(const guint *)b;
+
+    return (x > y) - (x < y);
 }
 
 static void
 sum_up(struct run *run)
 {
-    const GPtrArray *rules = run->engine->ruleset->rules;
+    GArray *hits = run->worker->hits;
 
-    for (guint i = 0; i < rules->len; i++) {
-        const struct spam_rule *rule = g_ptr_array_index(rules, i);
+    g_array_sort(hits, by_index);
+    for (guint i = 0; i < hits->len; i++) {
+        const struct spam_rule *rule = g_ptr_array_index(run->engine->ruleset->rules, g_array_index(hits, guint, i));
         gboolean is_sub = g_str_has_prefix(rule->name, "__");
 
-        if (run->result->values[i] == 0)
-            continue;
         g_ptr_array_add(is_sub ? run->result->sub_hits : run->result->hits, (gpointer)rule);
-        run->result->score += is_sub ? 0 : rule->scores[run->set] * run->result->times[i];
+        run->result->score += is_sub ? 0 : rule->scores[run->set] * run->result->times[rule->index];
     }
 }
 
@@ -322,7 +333,9 @@ engine_run(struct engine_worker *worker, const struct engine_source *source, gpo
     struct run run = {.worker = worker, .engine = engine, .source = source, .data = data, .set = score_set, .result = result_r,
                       .deadline_us = g_get_monotonic_time() + time_ms * 1000};
 
-    *result_r = (struct engine_result){.hits = g_ptr_array_new(), .sub_hits = g_ptr_array_new(), .values = g_new0(double, n + 1), .times = g_new0(guint, n + 1)};
+    *result_r = (struct engine_result){.hits = g_ptr_array_new(), .sub_hits = g_ptr_array_new(), .values = g_new0(double, n + 1),
+                                       .times = g_new0(guint, n + 1)};
+    g_array_set_size(worker->hits, 0);
     result_r->tags = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
     run_headers(&run);
     run_list(&run, ENGINE_BODY, source->body(data));

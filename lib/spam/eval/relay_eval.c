@@ -312,20 +312,28 @@ hop_has_domain(const GString *text, gsize at, const char *domain)
     return FALSE;
 }
 
+/* Whether the domain stands in the sender's address, behind a word boundary. The address may hold NULs. */
+static gboolean
+is_from_domain(const GString *from, const char *domain)
+{
+    const char *text = from->str;
+    gsize n = strlen(domain);
+
+    for (gsize at = 0; at + MAX(n, 1) <= from->len; at++)
+        if (is_word_char(text[at]) != (at > 0 && is_word_char(text[at - 1])) &&
+            g_ascii_strncasecmp(text + at, domain, n) == 0)
+            return TRUE;
+    return FALSE;
+}
+
 /* args: a domain, "true" or "false". Mail from the domain that has (or has not) come by its own hosts. */
 HEADER_EVAL(eval_from_domain_in_received)
 {
     const char *domain = n_args > 0 ? args[0] : "", *found;
     gboolean wanted = n_args > 1 && strcmp(args[1], "true") == 0;
     g_autoptr(GString) from = header_eval_text(e, "From:addr"), text = g_string_new(NULL);
-    g_autofree char *lc_from = g_ascii_strdown(from->str, (gssize)from->len),
-                    *lc_domain = g_ascii_strdown(domain, -1);
-    const char *in_from = lc_from;
 
-    while ((in_from = strstr(in_from, lc_domain)) != NULL && in_from[0] != '\0' &&
-           is_word_char(in_from[0]) == (in_from > lc_from && is_word_char(in_from[-1])))
-        in_from++;
-    if (in_from == NULL || in_from[0] == '\0')
+    if (!is_from_domain(from, domain))
         return FALSE;
     g_string_append_len(text, relays_of(e)->trusted_text->str, (gssize)relays_of(e)->trusted_text->len);
     g_string_append_c(text, '\n');

@@ -327,6 +327,7 @@ evaluate_node(struct evaluation *e, guint i)
     const struct spam_meta_node *node = &g_array_index(e->nodes, struct spam_meta_node, i);
     struct rules_value none = {0};
 
+    e->died[i] = FALSE;
     switch (node->op) {
     case SPAM_META_NUMBER:
         e->values[i] = number_value(node->number);
@@ -366,8 +367,8 @@ evaluate_node(struct evaluation *e, guint i)
 struct rules_value
 rules_evaluate(const GArray *nodes, const double *hits, gboolean local_tests_only, gboolean *divided)
 {
-    struct rules_value values[STACK_NODES] = {0};
-    gboolean died[STACK_NODES] = {0};
+    struct rules_value values[STACK_NODES]; /* each is set before it is read */
+    gboolean died[STACK_NODES];
     gboolean fits = nodes->len <= STACK_NODES;
     g_autofree struct rules_value *more = fits ? NULL : g_new0(struct rules_value, nodes->len);
     g_autofree gboolean *more_died = fits ? NULL : g_new0(gboolean, nodes->len);

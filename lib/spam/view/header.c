@@ -56,24 +56,32 @@ header_view_free(struct header_view **view)
     g_clear_pointer(view, g_free);
 }
 
+static gboolean
+is_modifier(const char *text, gsize length, const char *name)
+{
+    return strlen(name) == length && memcmp(text, name, length) == 0;
+}
+
 /* Name and modifiers; unknown modifiers are dropped. */
 static void
 parse_request(const char *text, struct request *r)
 {
-    g_auto(GStrv) pieces = g_strsplit(text, ":", -1);
+    gsize n = strcspn(text, ":");
 
     memset(r, 0, sizeof *r);
-    r->name = g_strdup(pieces[0] != NULL ? pieces[0] : "");
-    for (char **piece = pieces[0] != NULL ? pieces + 1 : pieces; *piece != NULL; piece++) {
-        r->raw |= strcmp(*piece, "raw") == 0;
-        r->addr |= strcmp(*piece, "addr") == 0;
-        r->display |= strcmp(*piece, "name") == 0;
-        r->domain |= strcmp(*piece, "domain") == 0;
-        r->host |= r->domain || strcmp(*piece, "host") == 0;
-        r->revip |= strcmp(*piece, "revip") == 0;
-        r->ip |= r->revip || strcmp(*piece, "ip") == 0;
-        r->first |= strcmp(*piece, "first") == 0;
-        r->last |= strcmp(*piece, "last") == 0;
+    r->name = g_strndup(text, n);
+    while (text[n] == ':') {
+        text += n + 1;
+        n = strcspn(text, ":");
+        r->raw |= is_modifier(text, n, "raw");
+        r->addr |= is_modifier(text, n, "addr");
+        r->display |= is_modifier(text, n, "name");
+        r->domain |= is_modifier(text, n, "domain");
+        r->host |= r->domain || is_modifier(text, n, "host");
+        r->revip |= is_modifier(text, n, "revip");
+        r->ip |= r->revip || is_modifier(text, n, "ip");
+        r->first |= is_modifier(text, n, "first");
+        r->last |= is_modifier(text, n, "last");
     }
 }
 

@@ -35,6 +35,7 @@ struct step {
     enum form_slot slot;
     GString *text;
     char **texts; /* of a choice */
+    guint64 firsts[4]; /* bytes that a text or a choice can begin with */
     guint after;  /* the step after an optional part */
 };
 
@@ -42,6 +43,7 @@ struct line_form {
     struct step steps[STEPS_MAX];
     guint n;
     gboolean ignore_case;
+    struct line_print needs; /* pairs of its texts, but for those that may be missing */
 };
 
 /* What is known of a run without limit: the last stretch of its class that was looked at is [seen, seen_end],
@@ -192,6 +194,51 @@ add_token(struct line_form *form, const char *token)
         g_error("line form with {%s}", token);
 }
 
+static void
+add_pair(struct line_print *print, char a, char b)
+{
+    guint hash = ((guint)(guchar)g_ascii_tolower(a) * 37u + (guchar)g_ascii_tolower(b)) % LINE_PRINT_BITS;
+
+    print->bits[hash / 64] |= G_GUINT64_CONSTANT(1) << hash % 64;
+}
+
+static void
+add_first(struct step *step, char c)
+{
+    step->firsts[(guchar)c / 64] |= G_GUINT64_CONSTANT(1) << (guchar)c % 64;
+}
+
+static void
+note_firsts(struct line_form *form, struct step *step)
+{
+    const char *one[] = {step->text != NULL ? step->text->str : NULL, NULL};
+
+    for (const char *const *text = step->kind == CHOICE ? (const char *const *)step->texts : one; *text != NULL; text++) {
+        for (guint c = 0; c < 256 && **text == '\0'; c++)
+            add_first(step, (char)c);
+        add_first(step, form->ignore_case ? g_ascii_tolower(**text) : **text);
+        add_first(step, form->ignore_case ? g_ascii_toupper(**text) : **text);
+    }
+}
+
+/* What helps to see soon that a line does not have the form. */
+static void
+note_signs(struct line_form *form)
+{
+    guint optional = 0;
+
+    for (guint i = 0; i < form->n; i++) {
+        struct step *step = &form->steps[i];
+
+        optional += step->kind == OPTIONAL;
+        optional -= step->kind == OPTIONAL_END;
+        if (step->kind == TEXT || step->kind == CHOICE)
+            note_firsts(form, step);
+        for (gsize at = 1; step->kind == TEXT && optional == 0 && at < step->text->len; at++)
+            add_pair(&form->needs, step->text->str[at - 1], step->text->str[at]);
+    }
+}
+
 struct line_form *
 line_form_new(const char *text, gboolean ignore_case)
 {
@@ -212,6 +259,7 @@ line_form_new(const char *text, gboolean ignore_case)
             text = close + 1;
         }
     }
+    note_signs(form);
     return form;
 }
 
@@ -344,14 +392,21 @@ text_at(const struct walk *w, const char *text, gsize len, gsize pos)
                                 : memcmp(w->line + pos, text, len) == 0;
 }
 
-/* The next place in [pos, last] where the step's text stands: last + 1 when there is none. */
+/* The next place in [pos, last] where the step's text, or one of its choice, may stand: last + 1 when there is none. */
 static gsize
 next_text(const struct walk *w, const struct step *step, gsize pos, gsize last)
 {
     const char *found;
 
-    if (step->kind != TEXT || w->form->ignore_case)
+    if (step->kind != TEXT && step->kind != CHOICE)
         return pos;
+    if (step->kind == CHOICE || w->form->ignore_case) {
+        gsize end = MIN(last + 1, w->len);
+
+        while (pos < end && (step->firsts[(guchar)w->line[pos] / 64] >> (guchar)w->line[pos] % 64 & 1) == 0)
+            pos++;
+        return pos < end || step->firsts[0] & 1 ? pos : last + 1;
+    }
     found =
         memmem(w->line + pos, MIN(w->len, last + step->text->len) - pos, step->text->str, step->text->len);
     return found != NULL ? (gsize)(found - w->line) : last + 1;
@@ -510,6 +565,24 @@ walk_on(struct walk *w, guint at, gsize pos)
     }
     w->match.end = pos;
     return TRUE;
+}
+
+void
+line_print_take(struct line_print *print, const char *line, gsize len)
+{
+    memset(print, 0, sizeof *print);
+    for (gsize at = 1; at < len; at++)
+        add_pair(print, line[at - 1], line[at]);
+}
+
+gboolean
+line_form_may_match(const struct line_form *form, const struct line_print *print)
+{
+    guint64 missing = 0;
+
+    for (guint i = 0; i < G_N_ELEMENTS(print->bits); i++)
+        missing |= form->needs.bits[i] & ~print->bits[i];
+    return missing == 0;
 }
 
 gboolean

@@ -51,6 +51,15 @@ void line_form_free(struct line_form *form); /* NULL-safe */
 /* match may be NULL; it is written on success only. */
 gboolean line_form_match(const struct line_form *form, const char *line, gsize len, struct form_match *match);
 
+/* Which pairs of bytes stand in a line, whatever their case, roughly: it tells of most forms that the line does not have them. */
+#define LINE_PRINT_BITS 1024u
+struct line_print {
+    guint64 bits[LINE_PRINT_BITS / 64];
+};
+void line_print_take(struct line_print *print, const char *line, gsize len);
+/* FALSE: the form does not match the line of which the print is taken, nor a part of it. */
+gboolean line_form_may_match(const struct line_form *form, const struct line_print *print);
+
 /* A form that is compiled when it is first needed and then kept: static struct line_form_once x = {"..",
  * FALSE, NULL}. */
 struct line_form_once {

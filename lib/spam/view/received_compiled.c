@@ -14,7 +14,7 @@ compile(const struct received_form *list, guint n)
     struct compiled *all = g_new0(struct compiled, n);
 
     for (guint i = 0; i < n; i++)
-        all[i] = (struct compiled){sensitive(list[i].form), list[i].traits, list[i].action};
+        all[i] = (struct compiled){sensitive(list[i].form), sensitive(list[i].sign), list[i].traits, list[i].action};
     return all;
 }
 
@@ -28,7 +28,7 @@ compile_guarded(const struct received_guarded *list, guint n, struct line_form *
     if (unless_r != NULL)
         *unless_r = g_new0(struct line_form *, n);
     for (guint i = 0; i < n; i++) {
-        all[i] = (struct compiled){sensitive(list[i].form.form), list[i].form.traits, list[i].form.action};
+        all[i] = (struct compiled){sensitive(list[i].form.form), NULL, list[i].form.traits, list[i].form.action};
         (*signs_r)[i] = sensitive(list[i].sign);
         if (unless_r != NULL)
             (*unless_r)[i] = sensitive(list[i].unless);

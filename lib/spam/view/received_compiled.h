@@ -4,7 +4,7 @@
 
 /* All forms, compiled once. */
 struct compiled {
-    struct line_form *form;
+    struct line_form *form, *sign;
     guint traits;
     enum received_action action;
 };

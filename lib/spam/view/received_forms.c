@@ -6,11 +6,11 @@
 
 #define TAKE(form, traits)                                                                                   \
     {                                                                                                        \
-        form, traits, RECEIVED_TAKE                                                                          \
+        form, traits, RECEIVED_TAKE, NULL                                                                    \
     }
 #define SKIP(form)                                                                                           \
     {                                                                                                        \
-        form, 0, RECEIVED_SKIP                                                                               \
+        form, 0, RECEIVED_SKIP, NULL                                                                         \
     }
 #define HELO_WORD "{HELO|EHLO}"
 #define BRACKETED_IP "{[}[{]}{ip}{[}]{]}" /* qmail-ldap puts the address in brackets */
@@ -136,7 +136,7 @@ const struct received_form received_forms[] = {
     TAKE("{helo} ({x} [{ip}]){few} by {by}{b}", RECEIVED_SOFT_DNS),
     TAKE("{helo} ([{ip}{[}{.|:}{d:1-}{]}]){few} by {by} ", RECEIVED_LOOKED_UP),
     TAKE("{helo} ({rdns} [{ip}]){[} (authenticated bits={d:1-}){]} by {by} (", RECEIVED_LOOKED_UP),
-    {"{few}with {POP3|IMAP}", 0, RECEIVED_FETCHED},
+    {"{few}with {POP3|IMAP}", 0, RECEIVED_FETCHED, NULL},
     /* forms like qmail's, smap, InterScan */
     TAKE("{rdns} (" HELO_WORD " {helo<}{):0-}{>helo}) ({[}{ident?}@{]}" BRACKETED_IP "){any} by {by} ",
          RECEIVED_LOOKED_UP | RECEIVED_CLEAR_IDENT),
@@ -150,7 +150,8 @@ const struct received_form received_forms[] = {
     TAKE("{rdns} (" HELO_WORD " {helo?}) ({[}{ident}@{]}{ip}{few}) by {by} with ", RECEIVED_LOOKED_UP),
     /* CommuniGate, IronPort, Content Technologies, Tumbleweed, F-Secure, IMail, MailGate, Obtuse, Yahoo */
     TAKE("[{ip}] ({[}account {-} {]}" HELO_WORD " {helo?}) by {by} (", 0),
-    TAKE("{rdns} ([{ip}] verified) by {by} (CommuniGate Pro", RECEIVED_LOOKED_UP | RECEIVED_RDNS_IS_HELO),
+    {"{rdns} ([{ip}] verified) by {by} (", RECEIVED_LOOKED_UP | RECEIVED_RDNS_IS_HELO, RECEIVED_TAKE,
+     .sign = "{few} (CommuniGate Pro"},
     TAKE("{helo<}{D:1-1}{-}{>helo} ({ip}) by {by} ", 0),
     SKIP("{-} ({-}) by {-} (Content Technologies "),
     TAKE("{helo} ([{ip}] [{-}]) by {by} with ", 0),
@@ -200,7 +201,7 @@ const struct received_form received_ignored[] = {
     SKIP("{-}.amazon.com by {-}.amazon.com with ESMTP (peer crosscheck: "),
     SKIP("{p:1-} by {-} with Novell_GroupWise"),
     SKIP("no.name.available by {-} via smtpd (for "),
-    {"{-} by {-} ({.:0-100}) with qmail-scanner", 0, RECEIVED_QMAIL_SCANNER},
+    {"{-} by {-} ({.:0-100}) with qmail-scanner", 0, RECEIVED_QMAIL_SCANNER, NULL},
     SKIP("{-} by {-} with local"),
     SKIP("{-} ([unix socket]) by {-} (Cyrus v{d:0-}.{d:0-}.{d:0-}) with LMTPA"),
     SKIP("{-} by {-} {with|via|for|(}"),

@@ -34,6 +34,7 @@ struct received_form {
     const char *form;
     guint traits;
     enum received_action action;
+    const char *sign; /* a form that the line must have as well, or NULL */
 };
 
 /* Forms of one mail program, tried when a line has the sign of it and of none before in the list. */

@@ -10,6 +10,8 @@
 struct reading {
     GString *line;
     GString *ip, *rdns, *helo, *by, *id, *ident, *envfrom, *auth; /* envfrom may be NULL */
+    struct line_print print; /* of the line, once it is ready */
+    gboolean has_print;
     gboolean looked_up, keep_v6_prefix;
     struct received_notes *notes;
 };
@@ -22,6 +24,8 @@ enum outcome { GO_ON, HOP, IGNORED };
 static gboolean
 matches(const struct reading *r, const struct line_form *form, struct form_match *match)
 {
+    if (r->has_print && !line_form_may_match(form, &r->print))
+        return FALSE;
     return line_form_match(form, r->line->str, r->line->len, match);
 }
 
@@ -276,7 +280,7 @@ try_form(struct reading *r, const struct compiled *c)
 {
     struct form_match match;
 
-    if (!matches(r, c->form, &match))
+    if (!matches(r, c->form, &match) || (c->sign != NULL && !matches(r, c->sign, NULL)))
         return GO_ON;
     switch (c->action) {
     case RECEIVED_TAKE:
@@ -448,6 +452,8 @@ read_line(struct reading *r)
         return IGNORED;
     received_cut_date(r->line);
     received_mend_by(r->line);
+    line_print_take(&r->print, r->line->str, r->line->len);
+    r->has_print = TRUE;
     find_common(r);
     if (starts(r, "from ")) {
         g_string_erase(r->line, 0, 5);

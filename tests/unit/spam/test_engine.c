@@ -174,6 +174,10 @@ test_metas(void **state)
     assert_hits("body __A /one/\nbody __B /two/\ntflags __B multiple\nbody __C /three/\nmeta D __A && !__C\nmeta E __B + __A > 2\n"
                 "meta F __B * 2\nscore F 3\nmeta G D && E\nmeta __H __C || __C\nmeta I !__H\n", texts,
                 "__A=1 __B=2 D=1 E=1 F=4 G=1 I=1 score 7.0");
+    /* What is so when nothing hits, and what hangs on that. */
+    static const char turned[] = "body __A /one/\nbody __C /three/\nmeta __N !__A\nmeta P !__N\nmeta Q __N\nmeta R (!__C && __N) || P\nmeta S 2\n";
+    assert_hits(turned, texts, "__A=1 P=1 R=1 S=2 score 3.0");
+    assert_hits(turned, (struct texts){.body = {"three\n"}}, "__C=1 __N=1 Q=1 S=2 score 2.0");
     assert_hits("# a circle\nmeta A B\nmeta B A\nbody C /one/\nmeta D C && A\n", texts, "C=1 score 1.0");
     assert_hits("body A /one/\nmeta B A - 3\n", texts, "A=1 B=1 score 2.0"); /* a hit counts at least 1 */
 }

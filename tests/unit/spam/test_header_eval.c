@@ -32,7 +32,7 @@ get(gpointer message, const char *name)
     return g_hash_table_lookup(message, name);
 }
 
-/* fields: "name", "value" pairs, NULL-terminated; a name may come again. */
+/* fields: "name", "value" pairs, NULL-terminated; a name may come again; a backslash stands for NUL. */
 static GHashTable *
 message_of(const char *const *fields)
 {
@@ -45,7 +45,10 @@ message_of(const char *const *fields)
             values = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
             g_hash_table_insert(message, g_strdup(fields[0]), values);
         }
-        g_ptr_array_add(values, g_bytes_new(fields[1], strlen(fields[1])));
+        GString *value = g_string_new(fields[1]);
+        for (gsize i = 0; i < value->len; i++)
+            value->str[i] = value->str[i] == '\\' ? '\0' : value->str[i];
+        g_ptr_array_add(values, g_string_free_to_bytes(value));
     }
     return message;
 }
@@ -127,6 +130,9 @@ test_forged(void **state)
     HIT("check_for_forged_juno_received_headers", no_args, "Received", PUBLIC, "From:addr", "u@juno.com");
     HIT("check_for_fake_aol_relay_in_rcvd", no_args, "Received",
         "from x by rly-xw01.mx.aol.com with QMQP; x\n");
+    HIT("check_for_from_domain_in_received_headers", ARGS("hotmail.com", "false"), "Received", PUBLIC, "From:addr", "u@x.hotmail.com");
+    HIT("check_for_from_domain_in_received_headers", ARGS("hotmail.com", "false"), "Received", PUBLIC, "From:addr", "\\u@hotmail.com");
+    MISS("check_for_from_domain_in_received_headers", ARGS("hotmail.com", "false"), "Received", PUBLIC, "From:addr", "u@nothotmail.com");
     HIT("gated_through_received_hdr_remover", no_args, "X", "y");
     MISS("gated_through_received_hdr_remover", no_args, "Received", PUBLIC);
 }

@@ -118,13 +118,29 @@ test_time(void **state)
     assert_true(g_get_monotonic_time() - start < 10 * G_USEC_PER_SEC);
 }
 
+static void
+test_print(void **state)
+{
+    struct line_form *form = line_form_new("{few} by {[}(absent) {]}{x|yy} WITH ", TRUE);
+    struct line_print print;
+
+    (void)state;
+    line_print_take(&print, "from a by x with b", 18);
+    assert_true(line_form_may_match(form, &print));
+    assert_true(line_form_match(form, "from a by x with b", 18, NULL));
+    line_print_take(&print, "from a by x via b", 17);
+    assert_false(line_form_may_match(form, &print));
+    assert_false(line_form_match(form, "from a by x via b", 17, NULL));
+    line_form_free(form);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words),  cmocka_unit_test(test_optional_and_choices),
         cmocka_unit_test(test_places), cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_case),   cmocka_unit_test(test_time),
+        cmocka_unit_test(test_case),   cmocka_unit_test(test_time), cmocka_unit_test(test_print),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,8 @@ test_syntax(void **state)
     assert_translated("(?aa)(?^aai:x)(?i-sa:y)(?a)", "(?)(?^i:x)(?i-s:y)(?)");
     assert_translated("(?=a)(?<!a)(?<name>a)(?>a)", "(?=a)(?<!a)(?<name>a)(?>a)");
     assert_translated("a{,3}b{ 1 , 2 }c{x}d{}e{1}", "a{0,3}b{1,2}c{x}d{}e{1}");
+    assert_translated("{1,2}a|{1,2}?({1})(?:{1})(?<!{1}|a{1})b{1}", "\\{1,2}a|\\{1,2}?(\\{1})(?:\\{1})(?<!\\{1}|a{1})b{1}");
+    assert_translated("(?x)a| #|\n {1}?b", "(?x)a| #|\n \\{1}?b");
     assert_translated("\\x{e9}\\N{U+41}\\o{101}\\N{1,2}[\\x{41}]", "\\x{e9}\\x{41}\\x{41}\\N{1,2}[\\x{41}]");
     assert_translated("a\\x{2019}b", "a(?:(?!))b");
     assert_translated("\\Qa.b\\E\\_\\.", "Qa.bE\\_\\.");

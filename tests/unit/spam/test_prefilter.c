@@ -6,7 +6,9 @@
 #include <cmocka.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include "lib/spam/engine/perl_syntax.h"
 #include "lib/spam/engine/prefilter.h"
+#include "lib/spam/engine/prefilter_rough.h"
 #include "lib/spam/engine/prefilter_syntax.h"
 
 #define RULE(text, modifiers) {text, sizeof(text) - 1, modifiers}
@@ -80,13 +82,92 @@ test_joined(void **state)
 
     (void)state;
     prefilter_scratch_fit(scratch, prefilter);
-    prefilter_scan(prefilter, scratch, "one\n\ntwo\n\nx\n\n", 15, bits, ends);
+    prefilter_scan(prefilter, scratch, "one\n\ntwo\n\nx\n\n", 13, bits, ends);
     assert_int_equal(bits[0], 15);
     assert_int_equal(ends[0], 8);
-    assert_int_equal(ends[1], 0); /* \A: a candidate always */
+    assert_int_equal(ends[1], 8); /* \A: at the beginning of each */
     assert_int_equal(ends[2], 11);
     assert_int_equal(ends[3], 12);
     prefilter_scratch_free(scratch);
+    prefilter_free(prefilter);
+}
+
+/* The rough form, or "-". Caller frees. */
+static char *
+rough(const char *perl, gboolean lines, gboolean ascii, guint least_max)
+{
+    const char *why;
+    gboolean refers;
+    guint positions;
+    g_autoptr(GString) pattern = perl_syntax_translate(perl, strlen(perl), &refers, &why);
+    GString *out = prefilter_rough(pattern, FALSE, lines, ascii, least_max, &positions);
+
+    return out != NULL ? g_string_free(out, FALSE) : g_strdup("-");
+}
+
+static void
+test_rough(void **state)
+{
+    static const struct {
+        const char *pattern;
+        gboolean lines, ascii;
+        guint least_max;
+        const char *rough;
+    } cases[] = {
+        {"a?b{2,9}(?!c)(?<=d)e.*?f", FALSE, FALSE, 64, "b{2,}e[\\x00-\\x09\\x0b-\\xff]*f"},
+        {"(?i)a(?:b|\\xe9)(?-i:c)", FALSE, FALSE, 64, "[Aa](?:[Bb]|[\\xc9\\xe9])(?:c)"},
+        {"abcdef", FALSE, FALSE, 3, "abc"},
+        {"ab(?:cdef|gh)?h", FALSE, FALSE, 4, "ab(?:(?:cdef|gh))?h"}, /* what may be missing is kept whole */
+        {"x(?:a|b\\xc3|b\\xd0[\\x80-\\x8f])y", FALSE, FALSE, 64, "x(?:[ab][\\x80-\\x8f\\xc3\\xd0]*)y"}, /* as a replace tag */
+        {"x(?:a|b\\xc3|\\xd0[\\x80-\\x8f])y", FALSE, TRUE, 64, "x(?:a)y"},
+        {"x\\xc3+", FALSE, TRUE, 64, ""},
+        {"\\Aa$", TRUE, FALSE, 64, "(?m:^)a(?m:$)"},
+        {"^a\\z", FALSE, FALSE, 64, "^a$"},
+        {"(a)x\\1[\\101\\x42-D[:digit:]]", FALSE, FALSE, 64, "(?:a)x[\\x00-\\xff]*[0-9A-D]"},
+        {"(?x)a b # c\n {2}", FALSE, FALSE, 64, "ab{2,2}"},
+        {"a*", FALSE, FALSE, 64, "-"},
+        {"(?(?=a)b|c)d", FALSE, FALSE, 64, "-"},
+    };
+
+    (void)state;
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *out = rough(cases[i].pattern, cases[i].lines, cases[i].ascii, cases[i].least_max);
+        GString *shown = g_string_new(NULL);
+
+        for (const char *p = out; *p != '\0'; p++)
+            g_string_append_printf(shown, (guchar)*p > 127 ? "\\x%02x" : "%c", (guchar)*p);
+        assert_string_equal(shown->str, cases[i].rough);
+        g_string_free(shown, TRUE);
+    }
+}
+
+/* Larger than the library takes: looked for in its rough form, by another one in texts of ASCII. */
+static void
+test_too_large(void **state)
+{
+    struct prefilter_rule rule = {0};
+    GString *text = g_string_new("x");
+    struct prefilter *prefilter;
+
+    (void)state;
+    for (guint i = 0; i < 300; i++)
+        g_string_append(text, "(?:a|\\xc3[\\x80-\\xbf])(?=a)");
+    rule.text = text->str;
+    rule.length = text->len;
+    prefilter = prefilter_new(&rule, 1, PREFILTER_ONE, NULL, NULL, NULL);
+    assert_int_equal(prefilter_untaken(prefilter), 0);
+    g_string_printf(text, "x%0300d", 0);
+    for (gsize i = 1; i < text->len; i++)
+        text->str[i] = 'a';
+    assert_candidates(prefilter, text->str, "0");
+    text->str[2] = (char)0xc3;
+    text->str[3] = (char)0x81;
+    assert_candidates(prefilter, text->str, "0");
+    text->str[3] = 'b';
+    assert_candidates(prefilter, text->str, "");
+    text->str[2] = 'a';
+    assert_candidates(prefilter, text->str, "");
+    g_string_free(text, TRUE);
     prefilter_free(prefilter);
 }
 
@@ -163,6 +244,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_candidates), cmocka_unit_test(test_joined),
+                                       cmocka_unit_test(test_rough), cmocka_unit_test(test_too_large),
                                        cmocka_unit_test(test_relaxed), cmocka_unit_test(test_cache)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

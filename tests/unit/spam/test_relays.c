@@ -59,6 +59,10 @@ test_forms(void **state)
          "[ ip=192.0.2.3 rdns=f.example helo=g by=h ident=who envfrom= intl=0 id= auth= msa=0 ]"},
         {"from i (IDENT:root@j.example [::ffff:192.0.2.4]) by k (8.1/8.1) id 7XY",
          "[ ip=192.0.2.4 rdns=j.example helo=i by=k ident=root envfrom= intl=0 id=7XY auth= msa=0 ]"},
+        {"from o.example ([192.0.2.6] verified) by p.example (account u) by (CommuniGate Pro SMTP 5.1.13) with ESMTP id 9777",
+         "[ ip=192.0.2.6 rdns=o.example helo=o.example by=p.example ident= envfrom= intl=1 id=9777 auth=Communigate msa=0 ]"},
+        {"from o.example ([192.0.2.6] verified) by p.example (other) with ESMTP id 9777",
+         "[ ip=192.0.2.6 rdns= helo=o.example by=p.example ident= envfrom= intl=0 id=9777 auth= msa=0 ]"},
         {"FROM [192.168.1.24] (l.example [192.0.2.5]) BY m.example ID 43.5 ; 11 Oct 2005 01:40:33 -0400",
          "[ ip=192.0.2.5 rdns=l.example helo=!192.168.1.24! by=m.example ident= envfrom= intl=0 id=43.5 "
          "auth= msa=0 ]"},

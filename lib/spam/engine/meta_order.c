@@ -1,0 +1,164 @@
+/* meta_order.c: who names whom, turned around, and one pass in order over what is marked. */
+#include "lib/spam/engine/meta_order.h"
+
+struct meta_order {
+    const struct spam_ruleset *ruleset;
+    GPtrArray *metas;                /* const struct spam_rule *, in order */
+    guint *named_by, *begins;        /* the metas, by place, that name the rule: of rule r those from begins[r] to begins[r + 1] */
+    double *base[SPAM_SCORE_SETS];   /* by place: the values when nothing has hit */
+    GArray *base_hits[SPAM_SCORE_SETS]; /* guint: places of those that are not 0 */
+};
+
+static const struct spam_rule *
+meta_at(const struct meta_order *order, guint place)
+{
+    return g_ptr_array_index(order->metas, place);
+}
+
+/* Puts each meta behind those that it names, as long as there are such. */
+static void
+sort(struct meta_order *order, const GPtrArray *metas)
+{
+    const GPtrArray *rules = order->ruleset->rules;
+    g_autofree gboolean *is_done = g_new0(gboolean, rules->len + 1);
+    gboolean progress = TRUE;
+
+    for (guint i = 0; i < rules->len; i++)
+        is_done[i] = ((const struct spam_rule *)g_ptr_array_index(rules, i))->type != SPAM_RULE_META;
+    while (progress) {
+        progress = FALSE;
+        for (guint i = 0; i < metas->len; i++) {
+            const struct spam_rule *rule = g_ptr_array_index(metas, i);
+            gboolean ready = !is_done[rule->index];
+            for (guint d = 0; ready && d < rule->meta->dependencies->len; d++)
+                ready = is_done[g_array_index(rule->meta->dependencies, guint, d)];
+            if (ready) {
+                g_ptr_array_add(order->metas, (gpointer)rule);
+                is_done[rule->index] = progress = TRUE;
+            }
+        }
+    }
+}
+
+static void
+turn_around(struct meta_order *order)
+{
+    guint n_rules = order->ruleset->rules->len, all = 0;
+    g_autofree guint *filled = g_new0(guint, n_rules + 1);
+
+    order->begins = g_new0(guint, n_rules + 2);
+    for (guint place = 0; place < order->metas->len; place++) {
+        const GArray *named = meta_at(order, place)->meta->dependencies;
+        for (guint d = 0; d < named->len; d++)
+            order->begins[g_array_index(named, guint, d) + 1]++;
+        all += named->len;
+    }
+    for (guint r = 0; r < n_rules; r++)
+        order->begins[r + 1] += order->begins[r];
+    order->named_by = g_new0(guint, all + 1);
+    for (guint place = 0; place < order->metas->len; place++) {
+        const GArray *named = meta_at(order, place)->meta->dependencies;
+        for (guint d = 0; d < named->len; d++) {
+            guint r = g_array_index(named, guint, d);
+            order->named_by[order->begins[r] + filled[r]++] = place;
+        }
+    }
+}
+
+/* A meta's value as its hits count: what is not more than nothing counts 1. */
+static double
+value_of(const struct spam_rule *rule, guint set, const double *values)
+{
+    double value = rule->scores[set] != 0 ? spam_meta_value(rule->meta, values, (set & 1) == 0) : 0;
+
+    return value == 0 || value > 0 ? value : 1;
+}
+
+static void
+work_out_base(struct meta_order *order, guint set)
+{
+    g_autofree double *values = g_new0(double, order->ruleset->rules->len + 1);
+
+    order->base[set] = g_new0(double, order->metas->len + 1);
+    order->base_hits[set] = g_array_new(FALSE, FALSE, sizeof(guint));
+    for (guint place = 0; place < order->metas->len; place++) {
+        double value = value_of(meta_at(order, place), set, values);
+
+        values[meta_at(order, place)->index] = order->base[set][place] = value;
+        if (value != 0)
+            g_array_append_val(order->base_hits[set], place);
+    }
+}
+
+struct meta_order *
+meta_order_new(const struct spam_ruleset *ruleset, const GPtrArray *metas)
+{
+    struct meta_order *order = g_new0(struct meta_order, 1);
+
+    order->ruleset = ruleset;
+    order->metas = g_ptr_array_new();
+    sort(order, metas);
+    turn_around(order);
+    for (guint set = 0; set < SPAM_SCORE_SETS; set++)
+        work_out_base(order, set);
+    return order;
+}
+
+void
+meta_order_free(struct meta_order *order)
+{
+    if (order == NULL)
+        return;
+    for (guint set = 0; set < SPAM_SCORE_SETS; set++) {
+        g_free(order->base[set]);
+        g_array_unref(order->base_hits[set]);
+    }
+    g_free(order->named_by);
+    g_free(order->begins);
+    g_ptr_array_unref(order->metas);
+    g_free(order);
+}
+
+guint
+meta_order_length(const struct meta_order *order)
+{
+    return order->metas->len;
+}
+
+static void
+mark(const struct meta_order *order, guint rule, guint64 *marks)
+{
+    for (guint i = order->begins[rule]; i < order->begins[rule + 1]; i++)
+        marks[order->named_by[i] / 64] |= G_GUINT64_CONSTANT(1) << order->named_by[i] % 64;
+}
+
+void
+meta_order_run(const struct meta_order *order, guint set, GArray *hits, double *values, guint64 *marks)
+{
+    guint words = META_ORDER_WORDS(order), before = hits->len;
+
+    for (guint i = 0; i < order->base_hits[set]->len; i++) {
+        guint place = g_array_index(order->base_hits[set], guint, i);
+        values[meta_at(order, place)->index] = order->base[set][place];
+    }
+    for (guint i = 0; i < before; i++)
+        mark(order, g_array_index(hits, guint, i), marks);
+    for (guint word = 0; word < words; word++)
+        while (marks[word] != 0) { /* what is marked on the way comes later in the order */
+            guint place = word * 64 + (guint)__builtin_ctzll(marks[word]);
+            const struct spam_rule *rule = meta_at(order, place);
+            double value = value_of(rule, set, values);
+
+            marks[word] &= marks[word] - 1;
+            values[rule->index] = value;
+            if (value != order->base[set][place])
+                mark(order, rule->index, marks);
+            if (value != 0 && order->base[set][place] == 0)
+                g_array_append_val(hits, rule->index);
+        }
+    for (guint i = 0; i < order->base_hits[set]->len; i++) {
+        guint index = meta_at(order, g_array_index(order->base_hits[set], guint, i))->index;
+        if (values[index] != 0)
+            g_array_append_val(hits, index);
+    }
+}
