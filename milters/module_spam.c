@@ -22,6 +22,7 @@ struct spam_state {
     const struct config_spam *config;
     struct scanner *scanner; /* borrowed from the runtime */
     struct dns *dns;         /* NULL: network rules don't run */
+    gint64 dns_ms;
     struct networks *skipped;
 };
 
@@ -50,6 +51,7 @@ spam_open(struct runtime *runtime, GError **error)
     state->config = &runtime->config->spam;
     state->scanner = runtime->scanner;
     state->dns = state->config->network ? dns_ref(runtime->dns) : NULL;
+    state->dns_ms = runtime->config->dns.timeout;
     state->skipped = networks_new(state->config->skip_networks, error);
     if (state->skipped != NULL)
         return state;
@@ -79,7 +81,8 @@ scan(const struct spam_state *state, struct transaction *tx, struct scan_result 
     struct spam_known known;
     struct scan_request request = {.message = message, .length = MIN(length, max),
                                    .session = capture->source != CAPTURE_LOCAL ? &session : NULL,
-                                   .now = session.time, .time_ms = state->config->time_limit, .dns = state->dns};
+                                   .now = session.time, .time_ms = state->config->time_limit, .dns = state->dns,
+                                   .dns_ms = state->dns_ms};
 
     spam_known_init(&known, tx->auth, capture);
     request.known = &known.known;

@@ -166,6 +166,7 @@ scan(gpointer data, const struct spamd_client *client, const struct spamd_reques
     options.required = required_points(runtime);
     scan_request.time_ms = runtime->config->spam.time_limit;
     scan_request.dns = runtime->config->spam.network ? runtime->dns : NULL;
+    scan_request.dns_ms = runtime->config->dns.timeout;
     scanner_scan(runtime->scanner, &scan_request, &result);
     struct scan_report *scanned = scan_report_new(&result, &options);
     struct report *report = scan_report_get(scanned);

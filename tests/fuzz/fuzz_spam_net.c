@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const guint8 *data, size_t size);
 
-static const char rules_text[] =
+static const char rule_lines[] =
     "loadplugin Mail::SpamAssassin::Plugin::DNSEval\nloadplugin Mail::SpamAssassin::Plugin::URIDNSBL\n"
     "loadplugin Mail::SpamAssassin::Plugin::AskDNS\nloadplugin Mail::SpamAssassin::Plugin::HashBL\n"
     "loadplugin Mail::SpamAssassin::Plugin::ASN\nloadplugin Mail::SpamAssassin::Plugin::DKIM\nutil_rb_tld com net test\n"
@@ -71,7 +71,7 @@ prepare(void)
     GPtrArray *warnings;
 
     log_open("fuzz", LOG_TO_STDERR, LOG_AS_TEXT, LOG_SEV_ERROR);
-    ruleset = rules_load_text(&options, "fuzz.cf", rules_text, strlen(rules_text));
+    ruleset = rules_load_text(&options, "fuzz.cf", rule_lines, strlen(rule_lines));
     settings = view_settings_new(ruleset);
     rules = net_rules_new(ruleset, &warnings);
     g_ptr_array_unref(warnings);

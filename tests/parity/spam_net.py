@@ -3,6 +3,7 @@
 Both ask the server of spam_net_server.py on loopback, so nothing leaves the machine. Rule sets: one of each kind of rule, with trust in no
 network or in some; and Debian's own rules of lists. What is known to differ (net.h) is not in them: several types in one askdns rule,
 check_dns_sender; more hosts than uridnsbl_max_domains (SpamAssassin takes some at random); refusals, which SpamAssassin believes."""
+import collections
 import hashlib
 import json
 import os
@@ -250,12 +251,19 @@ def plain(question):
     return not re.search(r"[^!-~]|[\\\"]", question) and not question.startswith("SOA/")
 
 
+def is_cut(theirs):
+    """Whether there was more to ask than a rule may: SpamAssassin takes some at random."""
+    zones = collections.Counter(question[-11:] for question in theirs["asked"] if question.endswith(".bl.test"))
+    return theirs["hosts"] > 20 or any(number >= (10 if zone.startswith("emd") else 100) for zone, number in zones.items())
+
+
 def difference(theirs, ours):
     out = []
     one, other = ({q for q in side["asked"] if plain(q)} for side in (theirs, ours))
     if one != other:
         out.append(f"asked more: {sorted(other - one)[:4]} less: {sorted(one - other)[:4]}")
-    if theirs["hits"] != ours["hits"]:
+    # What only they can ask for may hit.
+    if theirs["hits"] != ours["hits"] and all(plain(q) for q in theirs["asked"]):
         more = {rule: times for rule, times in ours["hits"].items() if theirs["hits"].get(rule) != times}
         less = {rule: times for rule, times in theirs["hits"].items() if ours["hits"].get(rule) != times}
         out.append(f"hits more: {more} less: {less}")
@@ -276,7 +284,7 @@ def compared(build, name, rules, files):
     assert len(asked) == len(answers) == len(files), f"{name}: {len(files)} files, {len(asked)} lines, {len(answers)} answers"
     failures, total = [], 0
     for theirs, ours in zip(asked, answers):
-        if theirs["hosts"] > 20:
+        if is_cut(theirs):
             continue
         total += 1
         found = difference(theirs, ours)

@@ -142,10 +142,12 @@ replace_tag(const GPtrArray *queries, const char *tag, const GPtrArray *values)
             GString *query = g_string_new(g_ptr_array_index(queries, q));
             if (*value != '\0' && strlen(value) <= DNS_NAME_MAX)
                 g_string_replace(query, mark, value, 0);
-            if (*value == '\0' || query->len > 4 * DNS_NAME_MAX || !g_hash_table_add(seen, query->str))
+            if (*value == '\0' || query->len > 4 * DNS_NAME_MAX || g_hash_table_contains(seen, query->str)) {
                 g_string_free(query, TRUE);
-            else
-                g_ptr_array_add(out, g_string_free(query, FALSE));
+                continue;
+            }
+            g_ptr_array_add(out, g_string_free(query, FALSE));
+            g_hash_table_add(seen, g_ptr_array_index(out, out->len - 1));
         }
     return out;
 }

@@ -162,10 +162,12 @@ on_email(gpointer data, const char *match, gsize length)
     struct emails *emails = data;
     char *email = g_strndup(match, length);
 
-    if (g_hash_table_add(emails->seen, email))
-        g_ptr_array_add(emails->list, email);
-    else
+    if (g_hash_table_contains(emails->seen, email)) {
         g_free(email);
+        return TRUE;
+    }
+    g_hash_table_add(emails->seen, email);
+    g_ptr_array_add(emails->list, email);
     return emails->list->len < NET_EMAILS_MAX;
 }
 

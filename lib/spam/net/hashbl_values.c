@@ -3,14 +3,16 @@
 #include "lib/spam/net/hashbl.h"
 #include "lib/spam/view/bytes.h"
 
-/* Adds a string that is new; takes it. */
+/* Adds a string that is new; takes it. Not by g_hash_table_add's word alone, which has put the new string in the old one's place. */
 static void
 add_new(GPtrArray *list, GHashTable *seen, char *string)
 {
-    if (list->len >= NET_EMAILS_MAX || !g_hash_table_add(seen, string))
+    if (list->len >= NET_EMAILS_MAX || g_hash_table_contains(seen, string)) {
         g_free(string);
-    else
-        g_ptr_array_add(list, string);
+        return;
+    }
+    g_hash_table_add(seen, string);
+    g_ptr_array_add(list, string);
 }
 
 /* ---- addresses ---- */

@@ -255,7 +255,8 @@ scanner_scan(struct scanner *scanner, const struct scan_request *request, struct
                       request->now > 0 ? request->now : g_get_real_time() / G_USEC_PER_SEC);
     context.score_set = set;
     if (request->dns != NULL)
-        context.net = scan_net_start(scanner->net, set, result_r->view, request->dns, request->known, deadline);
+        context.net = scan_net_start(scanner->net, set, result_r->view, request->dns, request->known,
+                                     request->dns_ms > 0 ? MIN(deadline, g_get_monotonic_time() + request->dns_ms * 1000) : deadline);
     engine_run(worker->engine, &source, &context, set, time_ms, &result_r->engine);
     if (context.net != NULL)
         scan_net_add_tags(context.net, result_r->engine.tags);

@@ -34,6 +34,7 @@ struct scan_request {
     gint64 time_ms;      /* budget; 0: the rules' time_limit, at most ENGINE_TIME_MS */
     /* Who answers the network rules' questions; NULL: they don't run, nor do those on what is known of SPF, DKIM, DMARC. */
     struct dns *dns;
+    gint64 dns_ms;       /* how long they are waited for at most; 0: the budget */
     const struct auth_known *known; /* or NULL: nothing is known */
 };
 

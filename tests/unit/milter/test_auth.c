@@ -48,9 +48,11 @@ world_new(const char *settings)
     w->runtime.dns = dns_table_dns(w->table);
     w->runtime.accounts = accounts_new(NULL, "+");
     g_atomic_ref_count_init(&w->runtime.refs);
-    for (guint i = 0; i < 2; i++) {
+    assert_true(milter_modules_select(w->config->milter.modules, &w->runtime.selected, NULL));
+    for (guint i = 0; milter_modules[i] != NULL; i++) {
         g_autoptr(GError) error = NULL;
-        w->runtime.selected |= 1u << i;
+        if ((w->runtime.selected & 1u << i) == 0)
+            continue;
         w->runtime.states[i] = milter_modules[i]->open(&w->runtime, &error);
         if (w->runtime.states[i] == NULL)
             fail_msg("%s", error->message);
@@ -64,8 +66,9 @@ static void
 world_free(struct world *w)
 {
     session_free(&w->session);
-    for (guint i = 0; i < 2; i++)
-        milter_modules[i]->close(w->runtime.states[i]);
+    for (guint i = 0; milter_modules[i] != NULL; i++)
+        if (w->runtime.states[i] != NULL)
+            milter_modules[i]->close(w->runtime.states[i]);
     accounts_free(&w->runtime.accounts);
     dns_unref(w->runtime.dns);
     config_unref(w->config);

@@ -257,7 +257,7 @@ test_hashes(void **state)
     add(&c, "5500c4097732fca17ecf8522373d4f04.three.test", "127.0.0.2");
     add(&c, "user@author.com.four.test", "127.0.0.2");
     add(&c, "123456.five.test", "127.0.0.2");
-    const char *hits = net_case_run(&c, NET_MESSAGE "call 123 456\n");
+    const char *hits = net_case_run(&c, NET_MESSAGE "call 123 456 or 123 456, 123 456 a@b.com a@b.com a@b.com\n");
     assert_string_equal(hits, "SHA1 SHA256 MD5 PLAIN NUM");
     net_case_clear(&c);
 }
@@ -293,6 +293,13 @@ test_scan(void **state)
     assert_non_null(asn);
     assert_int_equal(g_bytes_get_size(asn->pdata[0]), 7);
     assert_memory_equal(g_bytes_get_data(asn->pdata[0], NULL), "AS64500", 7);
+    scan_result_clear(&result);
+    dns_table_silence(table, "9.2.0.192.bl.test");
+    request.dns_ms = 200;
+    gint64 began = g_get_monotonic_time();
+    scanner_scan(scanner, &request, &result);
+    assert_in_range(g_get_monotonic_time() - began, 200000, 2000000);
+    assert_int_equal(result.engine.hits->len, 3); /* without what is not known in time, and the meta on it */
     scan_result_clear(&result);
     request.dns = NULL;
     scanner_scan(scanner, &request, &result);
