@@ -187,7 +187,7 @@ cli_rules_test(int argc, char **argv, const char *config_path)
     folder = cache_folder();
     if (isatty(STDERR_FILENO))
         fputs("making the patterns ready (the first time takes some 20 seconds) ..\r", stderr);
-    scanner = scanner_of(set, folder, &error);
+    scanner = scanner_of(set, ENGINE_COMPILED, folder, &error);
     if (isatty(STDERR_FILENO))
         fputs("                                                                     \r", stderr);
     if (scanner == NULL) {

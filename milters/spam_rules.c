@@ -53,9 +53,10 @@ spam_rules_open(const struct config_spam *config, gboolean has_former, GError **
         rules_free(&set);
         return NULL;
     }
-    scanner = scanner_of(set, cache_folder(config), error);
+    scanner = scanner_of(set, has_former ? ENGINE_COMPILED : ENGINE_CACHED, cache_folder(config), error);
     if (scanner != NULL)
-        log_text(LOG_SEV_INFO, "rules", "%u rules from %u files in %.1f s", set->rules->len, set->n_files,
-                 (double)(g_get_monotonic_time() - began) / G_USEC_PER_SEC);
+        log_text(LOG_SEV_INFO, "rules", "%u rules from %u files in %.1f s%s", set->rules->len, set->n_files,
+                 (double)(g_get_monotonic_time() - began) / G_USEC_PER_SEC,
+                 scanner_is_compiling() ? "; their patterns are compiled meanwhile, until then scans cost more" : "");
     return scanner;
 }

@@ -167,7 +167,7 @@ main(int argc, char **argv)
     const struct rules_options options = {.local_tests_only = TRUE};
     g_autoptr(GError) error = NULL;
     struct spam_ruleset *ruleset = rules_load(&options, &error);
-    struct spam_engine *engine = ruleset != NULL && argc >= 2 ? engine_new(ruleset, argv[1], &error) : NULL;
+    struct spam_engine *engine = ruleset != NULL && argc >= 2 ? engine_new(ruleset, ENGINE_COMPILED, argv[1], &error) : NULL;
     g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(gint64));
     guint times = argc > 2 ? (guint)g_ascii_strtoull(argv[2], NULL, 10) : 1;
     struct engine_worker *worker;
@@ -187,7 +187,7 @@ main(int argc, char **argv)
         print_figures(all);
     free(line);
     engine_worker_free(worker);
-    engine_free(engine);
+    engine_unref(engine);
     rules_free(&ruleset);
     return 0;
 }

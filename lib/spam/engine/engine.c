@@ -106,8 +106,10 @@ any_template(const struct spam_rule *rule)
     return g_string_free(text, FALSE);
 }
 
+/* TRUE with ENGINE_CACHED also when there is none. */
 static gboolean
-make_prefilter(struct engine_group *group, enum prefilter_kind kind, const char *cache, GError **error)
+make_prefilter(struct spam_engine *engine, struct engine_group *group, enum prefilter_kind kind, enum engine_start start,
+               const char *cache, GError **error)
 {
     struct prefilter_rule *input = g_new0(struct prefilter_rule, group->rules->len + 1);
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
@@ -119,9 +121,11 @@ make_prefilter(struct engine_group *group, enum prefilter_kind kind, const char 
         g_ptr_array_add(texts, text);
         input[i] = (struct prefilter_rule){.text = text, .length = strlen(text)};
     }
-    group->prefilter = prefilter_new(input, group->rules->len, kind, cache, NULL, error);
+    group->prefilter = start == ENGINE_CACHED ? prefilter_cached(input, group->rules->len, kind, cache, NULL)
+                                              : prefilter_new(input, group->rules->len, kind, cache, NULL, error);
+    engine->is_compiled &= group->prefilter != NULL;
     g_free(input);
-    return group->prefilter != NULL;
+    return group->prefilter != NULL || start == ENGINE_CACHED;
 }
 
 /* Most headers that rules ask for are not in a message: what comes of that is known beforehand. */
@@ -143,18 +147,19 @@ look_at_missing(const struct spam_engine *engine, struct engine_group *group)
 }
 
 static gboolean
-make_prefilters(struct spam_engine *engine, const char *cache, GError **error)
+make_prefilters(struct spam_engine *engine, enum engine_start start, const char *cache, GError **error)
 {
     for (guint kind = 0; kind < ENGINE_KINDS; kind++) {
         struct engine_group *group = &engine->groups[kind];
-        if (!make_prefilter(group, kind == ENGINE_FULL ? PREFILTER_ONE : PREFILTER_JOINED, cache, error))
+        if (!make_prefilter(engine, group, kind == ENGINE_FULL ? PREFILTER_ONE : PREFILTER_JOINED, start, cache, error))
             return FALSE;
-        make_screens(group);
+        if (group->prefilter != NULL)
+            make_screens(group);
     }
     for (guint i = 0; i < engine->headers->len; i++) {
         struct engine_group *group = g_ptr_array_index(engine->headers, i);
         look_at_missing(engine, group);
-        if (group->rules->len >= FEW && !make_prefilter(group, PREFILTER_ONE, cache, error))
+        if (group->rules->len >= FEW && !make_prefilter(engine, group, PREFILTER_ONE, start, cache, error))
             return FALSE;
     }
     return TRUE;
@@ -179,12 +184,14 @@ sort_rule(struct spam_engine *engine, GHashTable *headers, GPtrArray *metas, con
 }
 
 struct spam_engine *
-engine_new(const struct spam_ruleset *ruleset, const char *cache, GError **error)
+engine_new(const struct spam_ruleset *ruleset, enum engine_start start, const char *cache, GError **error)
 {
     struct spam_engine *engine = g_new0(struct spam_engine, 1);
     g_autoptr(GHashTable) headers = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GPtrArray) metas = g_ptr_array_new();
 
+    g_atomic_ref_count_init(&engine->refs);
+    engine->is_compiled = TRUE;
     engine->ruleset = ruleset;
     engine->patterns = g_new0(struct pattern *, ruleset->rules->len + 1);
     engine->headers = g_ptr_array_new_with_free_func(group_free);
@@ -194,16 +201,29 @@ engine_new(const struct spam_ruleset *ruleset, const char *cache, GError **error
     for (guint i = 0; i < ruleset->rules->len; i++)
         sort_rule(engine, headers, metas, g_ptr_array_index(ruleset->rules, i));
     engine->metas = meta_order_new(ruleset, metas);
-    if (make_prefilters(engine, cache, error))
+    if (make_prefilters(engine, start, cache, error))
         return engine;
-    engine_free(engine);
+    engine_unref(engine);
     return NULL;
 }
 
-void
-engine_free(struct spam_engine *engine)
+struct spam_engine *
+engine_ref(struct spam_engine *engine)
 {
-    if (engine == NULL)
+    g_atomic_ref_count_inc(&engine->refs);
+    return engine;
+}
+
+gboolean
+engine_is_compiled(const struct spam_engine *engine)
+{
+    return engine->is_compiled;
+}
+
+void
+engine_unref(struct spam_engine *engine)
+{
+    if (engine == NULL || !g_atomic_ref_count_dec(&engine->refs))
         return;
     for (guint i = 0; i < engine->ruleset->rules->len; i++)
         pattern_free(engine->patterns[i]);
@@ -229,18 +249,19 @@ engine_left_out(const struct spam_engine *engine)
 }
 
 struct engine_worker *
-engine_worker_new(const struct spam_engine *engine)
+engine_worker_new(struct spam_engine *engine)
 {
     struct engine_worker *worker = g_new0(struct engine_worker, 1);
     guint most = 0;
 
-    worker->engine = engine;
+    worker->engine = engine_ref(engine);
     worker->matcher = matcher_new();
     worker->scratch = prefilter_scratch_new();
     worker->joined = g_byte_array_new();
     worker->begins = g_array_new(FALSE, FALSE, sizeof(gsize));
     for (guint kind = 0; kind < ENGINE_KINDS; kind++) {
-        prefilter_scratch_fit(worker->scratch, engine->groups[kind].prefilter);
+        if (engine->groups[kind].prefilter != NULL)
+            prefilter_scratch_fit(worker->scratch, engine->groups[kind].prefilter);
         most = MAX(most, engine->groups[kind].rules->len);
     }
     for (guint i = 0; i < engine->headers->len; i++) {
@@ -269,5 +290,12 @@ engine_worker_free(struct engine_worker *worker)
     g_free(worker->marks);
     g_free(worker->candidates);
     g_free(worker->ends);
+    engine_unref(worker->engine);
     g_free(worker);
+}
+
+const struct spam_engine *
+engine_of_worker(const struct engine_worker *worker)
+{
+    return worker->engine;
 }

@@ -29,17 +29,26 @@ struct engine_source {
     void (*outside)(gpointer data, double *values, guint *times);
 };
 
+/* How prefilters are come by: compiling them takes most of a minute for SpamAssassin's rules. */
+enum engine_start {
+    ENGINE_COMPILED, /* what is not in the cache is compiled now, and kept there */
+    ENGINE_CACHED    /* without those that are not in the cache: all the same hits, at many times the CPU */
+};
+
 struct spam_engine;
 /* Takes a reference on nothing: ruleset must live as long as the engine. cache: folder of compiled prefilters, or NULL. Rules whose pattern
  * does not compile are left out and told in a warning line each. */
-struct spam_engine *engine_new(const struct spam_ruleset *ruleset, const char *cache, GError **error);
-void engine_free(struct spam_engine *engine); /* NULL-safe */
+struct spam_engine *engine_new(const struct spam_ruleset *ruleset, enum engine_start start, const char *cache, GError **error);
+struct spam_engine *engine_ref(struct spam_engine *engine);
+void engine_unref(struct spam_engine *engine); /* NULL-safe */
+gboolean engine_is_compiled(const struct spam_engine *engine); /* FALSE: prefilters are missing */
 const struct spam_ruleset *engine_ruleset(const struct spam_engine *engine);
 guint engine_left_out(const struct spam_engine *engine); /* rules whose pattern did not compile */
 
 struct engine_worker;
-struct engine_worker *engine_worker_new(const struct spam_engine *engine); /* for one thread at a time */
+struct engine_worker *engine_worker_new(struct spam_engine *engine); /* for one thread at a time; holds a reference */
 void engine_worker_free(struct engine_worker *worker); /* NULL-safe */
+const struct spam_engine *engine_of_worker(const struct engine_worker *worker);
 
 struct engine_result {
     double score;         /* the sum, not rounded */

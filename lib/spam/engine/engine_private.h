@@ -11,7 +11,7 @@ enum engine_kind { ENGINE_BODY, ENGINE_RAWBODY, ENGINE_URI, ENGINE_FULL, ENGINE_
 struct engine_group {
     const char *header;          /* of header rules: its name and modifiers */
     GPtrArray *rules;            /* const struct spam_rule * */
-    struct prefilter *prefilter; /* over their patterns, in that order; NULL for few rules: all are candidates */
+    struct prefilter *prefilter; /* over their patterns, in that order; NULL for few rules, and not compiled yet: all are candidates */
     /* Of rules that are candidates always: the pattern for all texts at once, which finds at least what the pattern finds in one of
      * them; NULL where that can't be said. By the order of rules; NULL for headers. */
     struct pattern **screens;
@@ -19,6 +19,8 @@ struct engine_group {
 };
 
 struct spam_engine {
+    gatomicrefcount refs;
+    gboolean is_compiled;
     const struct spam_ruleset *ruleset;
     struct pattern **patterns; /* by rule index; NULL without one */
     struct engine_group groups[ENGINE_KINDS];
@@ -29,7 +31,7 @@ struct spam_engine {
 };
 
 struct engine_worker {
-    const struct spam_engine *engine;
+    struct spam_engine *engine;
     struct matcher *matcher;
     struct prefilter_scratch *scratch;
     GByteArray *joined;    /* the texts of a list with line ends between them, and where each begins */

@@ -395,18 +395,39 @@ free_database(gpointer database)
     hs_free_database(database);
 }
 
-struct prefilter *
-prefilter_new(const struct prefilter_rule *rules, guint n_rules, enum prefilter_kind kind, const char *cache,
-              gboolean *was_cached_r, GError **error)
+static struct prefilter *
+empty_prefilter(guint n_rules)
 {
     struct prefilter *prefilter = g_new0(struct prefilter, 1);
-    g_autofree char *path = cache != NULL ? cache_path(rules, n_rules, kind, cache) : NULL;
-    gboolean was_cached;
 
     prefilter->n_rules = n_rules;
     for (guint part = 0; part < PARTS; part++)
         prefilter->databases[part] = g_ptr_array_new_with_free_func(free_database);
     prefilter->always = g_new0(guint32, PREFILTER_WORDS(n_rules) + 1);
+    return prefilter;
+}
+
+struct prefilter *
+prefilter_cached(const struct prefilter_rule *rules, guint n_rules, enum prefilter_kind kind, const char *cache, GError **error)
+{
+    struct prefilter *prefilter = empty_prefilter(n_rules);
+    g_autofree char *path = cache != NULL ? cache_path(rules, n_rules, kind, cache) : NULL;
+
+    if (path != NULL && read_back(prefilter, path))
+        return prefilter;
+    g_set_error(error, PREFILTER_ERROR, PREFILTER_ERROR_NOT_CACHED, "not compiled yet");
+    prefilter_free(prefilter);
+    return NULL;
+}
+
+struct prefilter *
+prefilter_new(const struct prefilter_rule *rules, guint n_rules, enum prefilter_kind kind, const char *cache,
+              gboolean *was_cached_r, GError **error)
+{
+    struct prefilter *prefilter = empty_prefilter(n_rules);
+    g_autofree char *path = cache != NULL ? cache_path(rules, n_rules, kind, cache) : NULL;
+    gboolean was_cached;
+
     was_cached = path != NULL && read_back(prefilter, path);
     if (was_cached_r != NULL)
         *was_cached_r = was_cached;

@@ -14,7 +14,7 @@
 
 #define PREFILTER_ERROR prefilter_error_quark()
 GQuark prefilter_error_quark(void);
-enum prefilter_error { PREFILTER_ERROR_COMPILE };
+enum prefilter_error { PREFILTER_ERROR_COMPILE, PREFILTER_ERROR_NOT_CACHED };
 
 struct prefilter_rule {
     const char *text;      /* as pattern_new takes it */
@@ -33,6 +33,9 @@ struct prefilter;
  * thread-safe afterwards. NULL and error when there is no memory for it or the processor is too old (SSE 4.2). */
 struct prefilter *prefilter_new(const struct prefilter_rule *rules, guint n_rules, enum prefilter_kind kind, const char *cache,
                                 gboolean *was_cached_r, GError **error);
+/* The same, but only from the cache: NULL with PREFILTER_ERROR_NOT_CACHED when it is not there. */
+struct prefilter *prefilter_cached(const struct prefilter_rule *rules, guint n_rules, enum prefilter_kind kind, const char *cache,
+                                   GError **error);
 void prefilter_free(struct prefilter *prefilter); /* NULL-safe */
 /* Rules that are candidates always. */
 guint prefilter_untaken(const struct prefilter *prefilter);

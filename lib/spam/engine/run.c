@@ -68,7 +68,7 @@ take_captures(struct run *run, const struct pattern *pattern, const char *text)
             continue;
         if (values == NULL) {
             values = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
-            g_hash_table_insert(run->result->tags, (gpointer)names[i], values);
+            g_hash_table_insert(run->result->tags, (gpointer)g_intern_string(names[i]), values); /* outlives the engine */
         }
         g_ptr_array_add(values, value);
     }
@@ -114,6 +114,12 @@ is_candidate(const struct run *run, guint n)
 static void
 filter(struct run *run, const struct engine_group *group, const char *text, gsize length, guint32 *ends)
 {
+    if (group->prefilter == NULL) {
+        memset(run->worker->candidates, 0xff, PREFILTER_WORDS(group->rules->len) * sizeof *run->worker->candidates);
+        if (ends != NULL)
+            memset(ends, 0, group->rules->len * sizeof *ends);
+        return;
+    }
     memset(run->worker->candidates, 0, PREFILTER_WORDS(group->rules->len) * sizeof *run->worker->candidates);
     prefilter_scan(group->prefilter, run->worker->scratch, text, length, run->worker->candidates, ends);
 }
@@ -190,7 +196,7 @@ may_find(struct run *run, const struct engine_group *group, guint r, guint *firs
     const struct engine_worker *worker = run->worker;
     gsize end = worker->ends[r];
 
-    if (group->screens[r] != NULL) {
+    if (group->screens != NULL && group->screens[r] != NULL) {
         enum match outcome = pattern_match(group->screens[r], worker->matcher, run->whole, run->whole_length, 0, NULL, NULL);
         if (outcome == MATCH_NO)
             return FALSE;
@@ -290,6 +296,22 @@ run_evals(struct run *run)
     }
 }
 
+/* What was hit elsewhere is among the hits, too. */
+static void
+run_outside(struct run *run)
+{
+    guint n = run->engine->ruleset->rules->len;
+    GArray *hits = run->worker->hits;
+    g_autofree gboolean *known = g_new0(gboolean, n + 1);
+
+    for (guint i = 0; i < hits->len; i++)
+        known[g_array_index(hits, guint, i)] = TRUE;
+    run->source->outside(run->data, run->result->values, run->result->times);
+    for (guint i = 0; i < n; i++)
+        if (run->result->values[i] != 0 && !known[i])
+            g_array_append_val(hits, i);
+}
+
 static void
 run_metas(struct run *run)
 {
@@ -344,7 +366,7 @@ engine_run(struct engine_worker *worker, const struct engine_source *source, gpo
     run_full(&run);
     run_evals(&run);
     if (source->outside != NULL)
-        source->outside(data, result_r->values, result_r->times);
+        run_outside(&run);
     run_metas(&run);
     sum_up(&run);
 }

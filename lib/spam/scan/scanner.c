@@ -1,6 +1,7 @@
 /* scanner.c: a ruleset, its engine and its eval functions, put together; workers for the threads that scan. */
 #include "lib/spam/scan/scanner.h"
 #include <string.h>
+#include "lib/base/log.h"
 #include "lib/spam/scan/evals.h"
 #include "lib/spam/scan/scan_net.h"
 
@@ -13,7 +14,7 @@ struct worker {
 struct scanner {
     gatomicrefcount refs;
     struct spam_ruleset *ruleset;
-    struct spam_engine *engine;
+    struct spam_engine *engine; /* under lock: one that is compiled takes its place */
     struct view_settings *settings;
     struct eval_bindings *bindings;
     struct scan_net_rules *net;
@@ -40,6 +41,7 @@ static struct worker *
 worker_take(struct scanner *scanner)
 {
     struct worker *worker = NULL;
+    struct spam_engine *engine;
 
     g_mutex_lock(&scanner->lock);
     while (scanner->idle->len == 0 && scanner->n_workers >= SCANNER_WORKERS_MAX)
@@ -48,12 +50,17 @@ worker_take(struct scanner *scanner)
         worker = g_ptr_array_steal_index(scanner->idle, scanner->idle->len - 1);
     else
         scanner->n_workers++;
+    engine = engine_ref(scanner->engine);
     g_mutex_unlock(&scanner->lock);
-    if (worker != NULL)
-        return worker;
-    worker = g_new0(struct worker, 1);
-    worker->engine = engine_worker_new(scanner->engine);
-    worker->matcher = matcher_new();
+    if (worker == NULL) {
+        worker = g_new0(struct worker, 1);
+        worker->matcher = matcher_new();
+    } else if (engine_of_worker(worker->engine) != engine) {
+        g_clear_pointer(&worker->engine, engine_worker_free); /* it is compiled now */
+    }
+    if (worker->engine == NULL)
+        worker->engine = engine_worker_new(engine);
+    engine_unref(engine);
     return worker;
 }
 
@@ -64,6 +71,58 @@ worker_give(struct scanner *scanner, struct worker *worker)
     g_ptr_array_add(scanner->idle, worker);
     g_cond_signal(&scanner->freed);
     g_mutex_unlock(&scanner->lock);
+}
+
+/* ---- compiling behind ---- */
+
+static gint compiling; /* threads, by atomic operations */
+
+struct compilation {
+    struct scanner *scanner;
+    char *cache;
+};
+
+static gpointer
+compile(gpointer data)
+{
+    struct compilation *job = data;
+    gint64 began = g_get_monotonic_time();
+    g_autoptr(GError) error = NULL;
+    struct spam_engine *engine = engine_new(job->scanner->ruleset, ENGINE_COMPILED, job->cache, &error), *former = engine;
+
+    if (engine == NULL) {
+        log_text(LOG_SEV_ERROR, "rules", "patterns could not be compiled, scans stay slow: %s", error->message);
+    } else {
+        g_mutex_lock(&job->scanner->lock);
+        former = job->scanner->engine;
+        job->scanner->engine = engine;
+        g_mutex_unlock(&job->scanner->lock);
+        log_text(LOG_SEV_INFO, "rules", "patterns were compiled in %.1f s: scans are fast now",
+                 (double)(g_get_monotonic_time() - began) / G_USEC_PER_SEC);
+    }
+    engine_unref(former);
+    scanner_unref(job->scanner);
+    g_free(job->cache);
+    g_free(job);
+    g_atomic_int_add(&compiling, -1);
+    return NULL;
+}
+
+static void
+start_compiling(struct scanner *scanner, const char *cache)
+{
+    struct compilation *job = g_new0(struct compilation, 1);
+
+    job->scanner = scanner_ref(scanner);
+    job->cache = g_strdup(cache);
+    g_atomic_int_inc(&compiling);
+    g_thread_unref(g_thread_new("compile", compile, job));
+}
+
+gboolean
+scanner_is_compiling(void)
+{
+    return g_atomic_int_get(&compiling) > 0;
 }
 
 /* ---- the scanner ---- */
@@ -83,7 +142,7 @@ make_over_time(struct scanner *scanner)
 }
 
 struct scanner *
-scanner_of(struct spam_ruleset *ruleset, const char *cache, GError **error)
+scanner_of(struct spam_ruleset *ruleset, enum engine_start start, const char *cache, GError **error)
 {
     struct scanner *scanner = g_new0(struct scanner, 1);
 
@@ -92,7 +151,7 @@ scanner_of(struct spam_ruleset *ruleset, const char *cache, GError **error)
     g_cond_init(&scanner->freed);
     scanner->idle = g_ptr_array_new_with_free_func(worker_free);
     scanner->ruleset = ruleset;
-    scanner->engine = engine_new(ruleset, cache, error);
+    scanner->engine = engine_new(ruleset, start, cache, error);
     if (scanner->engine == NULL) {
         scanner_unref(scanner);
         return NULL;
@@ -101,6 +160,8 @@ scanner_of(struct spam_ruleset *ruleset, const char *cache, GError **error)
     scanner->settings = view_settings_new(ruleset);
     scanner->bindings = eval_bindings_new(scanner->settings);
     scanner->net = scan_net_rules_new(ruleset);
+    if (!engine_is_compiled(scanner->engine))
+        start_compiling(scanner, cache);
     return scanner;
 }
 
@@ -109,7 +170,7 @@ scanner_new(const struct scanner_options *options, GError **error)
 {
     struct spam_ruleset *ruleset = rules_load(&options->rules, error);
 
-    return ruleset != NULL ? scanner_of(ruleset, options->cache, error) : NULL;
+    return ruleset != NULL ? scanner_of(ruleset, options->start, options->cache, error) : NULL;
 }
 
 struct scanner *
@@ -128,7 +189,7 @@ scanner_unref(struct scanner *scanner)
     scan_net_rules_free(&scanner->net);
     eval_bindings_free(&scanner->bindings);
     view_settings_free(&scanner->settings);
-    engine_free(scanner->engine);
+    engine_unref(scanner->engine);
     rules_free(&scanner->ruleset);
     g_mutex_clear(&scanner->lock);
     g_cond_clear(&scanner->freed);

@@ -1,24 +1,28 @@
 /* scanner.h: a ruleset with all that it needs to judge messages, and the judging of one.
  *
- * A scanner is immutable, counted and shared by threads: a reload makes a new one beside the old, and who scans with the old one
+ * A scanner gives the same answers always, is counted and shared by threads: a reload makes a new one beside the old, and who scans with the old one
  * ends with it. Scans run side by side, at most SCANNER_WORKERS_MAX at once; more wait their turn. */
 #pragma once
 #include "lib/spam/engine/engine.h"
 #include "lib/spam/net/auth_eval.h"
 #include "lib/spam/scan/message_view.h"
 
-#define SCANNER_WORKERS_MAX 32u
+#define SCANNER_WORKERS_MAX 128u /* most of them wait for the DNS */
 
 struct scanner_options {
     struct rules_options rules;
+    enum engine_start start;
     const char *cache; /* folder of compiled prefilters, or NULL: they are made each time */
 };
 
 struct scanner;
 /* NULL with error when the rules can't be read or compiled. Faults of single rules are in the ruleset's diagnostics. */
 struct scanner *scanner_new(const struct scanner_options *options, GError **error);
-/* The same over a ruleset that is there; taken over, also on failure. */
-struct scanner *scanner_of(struct spam_ruleset *ruleset, const char *cache, GError **error);
+/* The same over a ruleset that is there; taken over, also on failure. With ENGINE_CACHED, what the cache lacks is compiled in a thread of
+ * its own: scans cost many times the CPU until then, and come to the same. */
+struct scanner *scanner_of(struct spam_ruleset *ruleset, enum engine_start start, const char *cache, GError **error);
+/* Whether some scanner's thread is compiling now. It can't be interrupted: a process that ends meanwhile must use _exit. */
+gboolean scanner_is_compiling(void);
 struct scanner *scanner_ref(struct scanner *scanner);
 void scanner_unref(struct scanner *scanner); /* NULL-safe */
 const struct spam_ruleset *scanner_ruleset(const struct scanner *scanner);

@@ -81,7 +81,7 @@ hits_of(const char *rules, struct texts texts, guint set)
     g_autofree char *all = g_strconcat("loadplugin Mail::SpamAssassin::Plugin::Check\nloadplugin Mail::SpamAssassin::Plugin::HeaderEval\n", rules, NULL);
     struct spam_ruleset *ruleset = rules_load_text(&options, "test.cf", all, strlen(all));
     g_autoptr(GError) error = NULL;
-    struct spam_engine *engine = engine_new(ruleset, NULL, &error);
+    struct spam_engine *engine = engine_new(ruleset, ENGINE_COMPILED, NULL, &error);
     struct engine_worker *worker;
     struct engine_result result;
     GString *out = g_string_new(NULL);
@@ -104,7 +104,7 @@ hits_of(const char *rules, struct texts texts, guint set)
         engine_result_clear(&result);
     }
     engine_worker_free(worker);
-    engine_free(engine);
+    engine_unref(engine);
     rules_free(&ruleset);
     g_ptr_array_unref(texts.made);
     if (texts.whole != NULL)
@@ -203,7 +203,7 @@ test_over_time(void **state)
     static const char rules[] = "body A /a/\nmeta B !A\n";
     const struct rules_options options = {.local_tests_only = TRUE};
     struct spam_ruleset *ruleset = rules_load_text(&options, "test.cf", rules, strlen(rules));
-    struct spam_engine *engine = engine_new(ruleset, NULL, NULL);
+    struct spam_engine *engine = engine_new(ruleset, ENGINE_COMPILED, NULL, NULL);
     struct engine_worker *worker = engine_worker_new(engine);
     struct texts texts = {.body = {"a\n"}, .made = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref)};
     struct engine_result result;
@@ -214,7 +214,7 @@ test_over_time(void **state)
     assert_int_equal(result.hits->len, 1); /* the meta, which costs nothing; A did not run */
     engine_result_clear(&result);
     engine_worker_free(worker);
-    engine_free(engine);
+    engine_unref(engine);
     rules_free(&ruleset);
     g_ptr_array_unref(texts.made);
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 #include "lib/spam/scan/scan_report.h"
@@ -22,7 +23,7 @@ new_scanner(const char *rules)
     g_autofree char *text = g_strconcat(PLUGINS, rules, NULL);
     const struct rules_options options = {.local_tests_only = TRUE};
     g_autoptr(GError) error = NULL;
-    struct scanner *scanner = scanner_of(rules_load_text(&options, "test.cf", text, strlen(text)), NULL, &error);
+    struct scanner *scanner = scanner_of(rules_load_text(&options, "test.cf", text, strlen(text)), ENGINE_COMPILED, NULL, &error);
 
     assert_non_null(scanner);
     return scanner;
@@ -257,6 +258,76 @@ test_threads_share_a_scanner(void **state)
     scanner_unref(scanner);
 }
 
+/* ---- before the patterns are compiled ---- */
+
+#define MANY_RULES                                                                                                          \
+    "body A /^Buy/\nscore A 1\nbody B /not there/\nscore B 2\nrawbody C /<b>/\nscore C 4\nuri D /shop/\nscore D 8\nfull E /href/\nscore E 16\n" \
+    "header F From =~ /A B/\nscore F 32\nheader G From =~ /a@x/\nscore G 64\nheader H From =~ /zz/\nscore H 128\nheader I From =~ /test/\nscore I 256\n" \
+    "body J /[aeiou]/\ntflags J multiple\nscore J 1000\n"
+
+static double
+score_of(struct scanner *scanner)
+{
+    struct scan_result result;
+    double score;
+
+    scan(scanner, HTML, NULL, &result);
+    score = result.engine.score;
+    scan_result_clear(&result);
+    return score;
+}
+
+static struct scanner *
+cold_scanner(const char *cache)
+{
+    const struct rules_options options = {.local_tests_only = TRUE};
+    const char *text = PLUGINS MANY_RULES;
+
+    return scanner_of(rules_load_text(&options, "test.cf", text, strlen(text)), ENGINE_CACHED, cache, NULL);
+}
+
+static void
+remove_folder(const char *path)
+{
+    GDir *dir = g_dir_open(path, 0, NULL);
+
+    for (const char *name = g_dir_read_name(dir); name != NULL; name = g_dir_read_name(dir)) {
+        g_autofree char *file = g_build_filename(path, name, NULL);
+        assert_int_equal(g_unlink(file), 0);
+    }
+    g_dir_close(dir);
+    assert_int_equal(g_rmdir(path), 0);
+}
+
+static void
+test_scans_before_the_patterns_are_compiled(void **state)
+{
+    g_autofree char *cache = g_dir_make_tmp("scanner-XXXXXX", NULL);
+    struct scanner *warm = new_scanner(MANY_RULES), *cold = cold_scanner(cache);
+    double expected = score_of(warm);
+    struct scan_result kept;
+    g_autofree char *before = NULL, *after = NULL;
+
+    (void)state;
+    assert_true(expected > 5000);
+    scan(cold, HTML, NULL, &kept);
+    before = names_of(&kept);
+    assert_true(fabs(kept.engine.score - expected) < 1e-9);
+    while (scanner_is_compiling())
+        g_usleep(1000);
+    assert_true(fabs(score_of(cold) - expected) < 1e-9);
+    after = names_of(&kept); /* outlives the engine that it came from */
+    assert_string_equal(before, after);
+    scan_result_clear(&kept);
+    scanner_unref(cold);
+    scanner_unref(warm);
+    cold = cold_scanner(cache); /* from the cache now */
+    assert_false(scanner_is_compiling());
+    assert_true(fabs(score_of(cold) - expected) < 1e-9);
+    scanner_unref(cold);
+    remove_folder(cache);
+}
+
 int
 main(void)
 {
@@ -268,6 +339,7 @@ main(void)
         cmocka_unit_test(test_over_time_is_a_hit),
         cmocka_unit_test(test_report),
         cmocka_unit_test(test_threads_share_a_scanner),
+        cmocka_unit_test(test_scans_before_the_patterns_are_compiled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
