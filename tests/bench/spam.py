@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 from tests.bench.measure import Series, figure, precise_cpu_seconds, tree  # noqa: E402
 from tests.support import namespace  # noqa: E402
-from tests.support.process import Daemon, connects  # noqa: E402
+from tests.support.process import Daemon, connects, wait_until  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("POSTERN_BUILD", ROOT / "build"))
 CORPUS = pathlib.Path(os.environ.get("POSTERN_CORPUS", ROOT.parent / "shared/corpus"))
@@ -63,10 +63,13 @@ class Peers:
         (path / "postern.conf").write_text(f"""log {{ target = stderr }}
 milter {{ listen = "unix:{path}/milter.sock" control = "unix:{path}/control" metrics = "" user = "{USER}" socket_group = "{USER}"
   modules = {{spam}} }}
-spam {{ cache = "{cache}" spamd_listen = {{"unix:{path}/spamd.sock"}} }}
+spam {{ network = no cache = "{cache}" spamd_listen = {{"unix:{path}/spamd.sock"}} }}
 """)
         self.ours = str(path / "spamd.sock")
         self.daemon("ours", [str(BUILD / "milters/postern-milter"), "-c", str(path / "postern.conf")], lambda: connects(self.ours))
+        log = self.daemons["ours"].log
+        wait_until(lambda: "event=start" in log() and ("compiled meanwhile" not in log() or "scans are fast now" in log()), 600,
+                   "compiled patterns", every=0.5)
 
     def start_spamd(self):
         path = self.folder("spamd", USER)
