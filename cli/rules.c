@@ -219,5 +219,6 @@ rules_show(int argc, char **argv, const char *config_path)
 const struct cli_command cli_rules_commands[] = {
     {"check", "tell what is wrong with rule files", rules_check, NULL},
     {"show", "explain rules", rules_show, NULL},
+    {"compile", "make the patterns ready for the milter", cli_rules_compile, NULL},
     {"test", "tell which rules hit in a message, and why", cli_rules_test, NULL},
     {NULL, NULL, NULL, NULL}};

@@ -15,4 +15,7 @@ extern gboolean cli_rules_local;
 /* Reads the rules, and the files in more (NULL-terminated, or NULL) after them; NULL when that fails, which is told. */
 struct spam_ruleset *cli_rules_load(const char *const *more, gboolean lint);
 
+#define RULES_CACHE "/var/cache/postern" /* as spam.cache */
+
+int cli_rules_compile(int argc, char **argv, const char *config_path); /* rules_compile.c */
 int cli_rules_test(int argc, char **argv, const char *config_path); /* rules_test.c */

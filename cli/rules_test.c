@@ -12,30 +12,15 @@
 
 #define MESSAGE_MAX (256u << 20)  /* bytes of a file */
 #define MATCH_SHOWN 200u          /* bytes of a match */
-#define SYSTEM_CACHE "/var/cache/postern"
 
 static gboolean why, all;
 static char *cache;
 static const GOptionEntry options[] = {
     {"why", 'w', 0, G_OPTION_ARG_NONE, &why, "What each rule has matched", NULL},
     {"all", 'a', 0, G_OPTION_ARG_NONE, &all, "Rules that only others use (__NAME), too", NULL},
-    {"cache", 0, 0, G_OPTION_ARG_FILENAME, &cache, "Folder of compiled patterns", "PATH"},
+    {"cache", 0, 0, G_OPTION_ARG_FILENAME, &cache, "Folder of compiled patterns, which are used where they are there", "PATH"},
     RULES_OPTIONS,
     G_OPTION_ENTRY_NULL};
-
-/* The daemon's where it may be written, else the user's own. */
-static char *
-cache_folder(void)
-{
-    g_autofree char *own = NULL;
-
-    if (cache != NULL)
-        return g_strdup(cache);
-    if (access(SYSTEM_CACHE, W_OK) == 0)
-        return g_strdup(SYSTEM_CACHE);
-    own = g_build_filename(g_get_user_cache_dir(), "postern", NULL);
-    return g_mkdir_with_parents(own, 0700) == 0 ? g_steal_pointer(&own) : NULL;
-}
 
 static GString *
 read_message(const char *path)
@@ -98,6 +83,8 @@ reason_of(const struct scan_result *result, const struct spam_rule *rule)
     }
     match = scan_result_why(result, rule);
     text = match != NULL ? g_bytes_get_data(match, &length) : NULL;
+    while (text != NULL && length > 0 && text[length - 1] == '\n')
+        length--;
     if (rule->type == SPAM_RULE_HEADER)
         g_string_append_printf(out, "%s%s", rule->header, text != NULL ? ": " : rule->exists ? " is there" : " is not there");
     if (text == NULL)
@@ -113,10 +100,10 @@ reason_of(const struct scan_result *result, const struct spam_rule *rule)
 static void
 print_hit(const struct scan_result *result, const struct spam_rule *rule, gboolean is_sub)
 {
-    double value = result->engine.values[rule->index];
+    guint n = result->engine.times[rule->index];
     g_autoptr(GString) says = g_string_new(NULL);
-    g_autofree char *points = is_sub ? g_strdup("") : g_strdup_printf("%.1f", rule->scores[result->score_set]);
-    g_autofree char *times = value > 1 ? g_strdup_printf(" (%g times)", value) : g_strdup("");
+    g_autofree char *points = is_sub ? g_strdup("") : g_strdup_printf("%.1f", rule->scores[result->score_set] * n);
+    g_autofree char *times = n > 1 ? g_strdup_printf(" (%u times)", n) : g_strdup("");
 
     if (rule->describe != NULL)
         log_sanitize(says, rule->describe, strlen(rule->describe), MATCH_SHOWN);
@@ -171,7 +158,6 @@ int
 cli_rules_test(int argc, char **argv, const char *config_path)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *folder = NULL;
     struct spam_ruleset *set;
     struct scanner *scanner;
     int code = cli_parse(&argc, &argv, "FILE...",
@@ -184,12 +170,7 @@ cli_rules_test(int argc, char **argv, const char *config_path)
     set = cli_rules_load(NULL, FALSE);
     if (set == NULL)
         return CLI_FAILED;
-    folder = cache_folder();
-    if (isatty(STDERR_FILENO))
-        fputs("making the patterns ready (the first time takes some 20 seconds) ..\r", stderr);
-    scanner = scanner_of(set, ENGINE_COMPILED, folder, &error);
-    if (isatty(STDERR_FILENO))
-        fputs("                                                                     \r", stderr);
+    scanner = scanner_of(set, SCANNER_AS_IT_IS, cache != NULL ? cache : RULES_CACHE, &error);
     if (scanner == NULL) {
         cli_error("%s", error->message);
         return CLI_FAILED;

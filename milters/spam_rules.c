@@ -30,7 +30,7 @@ cache_folder(const struct config_spam *config)
         return NULL;
     if (g_mkdir_with_parents(config->cache, 0750) == 0 && g_access(config->cache, W_OK) == 0)
         return config->cache;
-    log_text(LOG_SEV_WARNING, "rules", "spam.cache: %s can't be written (%s): each start takes half a minute of compiling",
+    log_text(LOG_SEV_WARNING, "rules", "spam.cache: %s can't be written (%s): each start costs a minute of CPU",
              config->cache, g_strerror(errno));
     return g_access(config->cache, R_OK) == 0 ? config->cache : NULL;
 }
@@ -53,7 +53,7 @@ spam_rules_open(const struct config_spam *config, gboolean has_former, GError **
         rules_free(&set);
         return NULL;
     }
-    scanner = scanner_of(set, has_former ? ENGINE_COMPILED : ENGINE_CACHED, cache_folder(config), error);
+    scanner = scanner_of(set, SCANNER_COMPILING, cache_folder(config), error);
     if (scanner != NULL)
         log_text(LOG_SEV_INFO, "rules", "%u rules from %u files in %.1f s%s", set->rules->len, set->n_files,
                  (double)(g_get_monotonic_time() - began) / G_USEC_PER_SEC,

@@ -18,7 +18,7 @@ const struct setting spam_settings[] = {
                "/usr/share/spamassassin. `postern reload` reads changed rules; with errors in them it keeps the former ones."),
     ROW(config_spam, site, SETTING_PATH, "/etc/spamassassin", .min = 1, .doc = "Directory of the site's own *.pre and *.cf files."),
     ROW(config_spam, cache, SETTING_PATH, "/var/cache/postern",
-        .doc = "Directory for compiled patterns: with it a start takes a second instead of half a minute; empty for none."),
+        .doc = "Directory for compiled patterns; empty for none: then each start costs a minute of CPU."),
     ROW(config_spam, network, SETTING_BOOL, "yes",
         .doc = "Rules that ask the DNS (lists of relays, links and senders) and rules on SPF, DKIM and DMARC, whose results the module "
                "auth finds, run too. Public lists refuse resolvers that many share: see dns.mode."),

@@ -53,12 +53,14 @@ static gboolean
 domain_text(struct message_view *view, const char *name, GPtrArray *values)
 {
     gboolean sender = g_ascii_strcasecmp(name, "X-SenderDomain") == 0;
-    g_autoptr(GHashTable) seen = g_hash_table_new(g_bytes_hash, g_bytes_equal);
-    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(GHashTable) seen = NULL;
+    g_autoptr(GString) text = NULL;
     const GPtrArray *hosts;
 
     if (!sender && g_ascii_strcasecmp(name, "X-AuthorDomain") != 0)
         return FALSE;
+    seen = g_hash_table_new(g_bytes_hash, g_bytes_equal);
+    text = g_string_new(NULL);
     hosts = message_view_header(view, sender ? "EnvelopeFrom:first:addr:host" : "From:addr:host");
     for (guint i = 0; i < hosts->len; i++) {
         gsize length;
@@ -74,13 +76,14 @@ domain_text(struct message_view *view, const char *name, GPtrArray *values)
     return TRUE;
 }
 
+/* Asked for every header that a message lacks: most are none of these. */
 static gboolean
 header_more(gpointer data, const char *name, gboolean raw, GPtrArray *values)
 {
     struct message_view *view = data;
 
     (void)raw;
-    if (view->reading_relays)
+    if (view->reading_relays || strchr("EeXxA", name[0]) == NULL)
         return FALSE;
     if (g_ascii_strcasecmp(name, "EnvelopeFrom") == 0) {
         g_autofree char *from = relays_envelope_from(message_view_relays(view), &view->headers, view->settings->sender_header);

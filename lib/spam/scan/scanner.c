@@ -142,7 +142,7 @@ make_over_time(struct scanner *scanner)
 }
 
 struct scanner *
-scanner_of(struct spam_ruleset *ruleset, enum engine_start start, const char *cache, GError **error)
+scanner_of(struct spam_ruleset *ruleset, enum scanner_start start, const char *cache, GError **error)
 {
     struct scanner *scanner = g_new0(struct scanner, 1);
 
@@ -151,7 +151,7 @@ scanner_of(struct spam_ruleset *ruleset, enum engine_start start, const char *ca
     g_cond_init(&scanner->freed);
     scanner->idle = g_ptr_array_new_with_free_func(worker_free);
     scanner->ruleset = ruleset;
-    scanner->engine = engine_new(ruleset, start, cache, error);
+    scanner->engine = engine_new(ruleset, start == SCANNER_COMPILED ? ENGINE_COMPILED : ENGINE_CACHED, cache, error);
     if (scanner->engine == NULL) {
         scanner_unref(scanner);
         return NULL;
@@ -160,7 +160,7 @@ scanner_of(struct spam_ruleset *ruleset, enum engine_start start, const char *ca
     scanner->settings = view_settings_new(ruleset);
     scanner->bindings = eval_bindings_new(scanner->settings);
     scanner->net = scan_net_rules_new(ruleset);
-    if (!engine_is_compiled(scanner->engine))
+    if (start == SCANNER_COMPILING && !engine_is_compiled(scanner->engine))
         start_compiling(scanner, cache);
     return scanner;
 }

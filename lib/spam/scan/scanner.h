@@ -9,18 +9,24 @@
 
 #define SCANNER_WORKERS_MAX 128u /* most of them wait for the DNS */
 
+/* What is done about patterns that are not in the cache. Scans come to the same without, at many times the CPU. */
+enum scanner_start {
+    SCANNER_COMPILED,  /* they are compiled first, which takes most of a minute, and kept in the cache */
+    SCANNER_COMPILING, /* a thread compiles them meanwhile */
+    SCANNER_AS_IT_IS   /* nothing: for a few messages */
+};
+
 struct scanner_options {
     struct rules_options rules;
-    enum engine_start start;
+    enum scanner_start start;
     const char *cache; /* folder of compiled prefilters, or NULL: they are made each time */
 };
 
 struct scanner;
 /* NULL with error when the rules can't be read or compiled. Faults of single rules are in the ruleset's diagnostics. */
 struct scanner *scanner_new(const struct scanner_options *options, GError **error);
-/* The same over a ruleset that is there; taken over, also on failure. With ENGINE_CACHED, what the cache lacks is compiled in a thread of
- * its own: scans cost many times the CPU until then, and come to the same. */
-struct scanner *scanner_of(struct spam_ruleset *ruleset, enum engine_start start, const char *cache, GError **error);
+/* The same over a ruleset that is there; taken over, also on failure. */
+struct scanner *scanner_of(struct spam_ruleset *ruleset, enum scanner_start start, const char *cache, GError **error);
 /* Whether some scanner's thread is compiling now. It can't be interrupted: a process that ends meanwhile must use _exit. */
 gboolean scanner_is_compiling(void);
 struct scanner *scanner_ref(struct scanner *scanner);

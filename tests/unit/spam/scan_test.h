@@ -32,7 +32,7 @@ scanned(const char *configuration, const char *message)
 
     assert_non_null(rule);
     assert_true(rule->function_known || rule->function == NULL);
-    scanner = scanner_of(set, ENGINE_COMPILED, NULL, &error);
+    scanner = scanner_of(set, SCANNER_COMPILED, NULL, &error);
     assert_non_null(scanner);
     scanner_scan(scanner, &(struct scan_request){.message = message, .length = strlen(message)}, &result);
     value = result.engine.values[rule->index];

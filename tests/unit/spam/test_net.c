@@ -277,7 +277,7 @@ test_scan(void **state)
     const struct auth_known known = {.has_spf = TRUE, .spf = AUTH_FAIL, .has_dkim = TRUE, .signatures = &signature, .n_signatures = 1};
     struct dns_table *table = dns_table_new();
     struct dns *dns = dns_table_dns(table);
-    struct scanner *scanner = scanner_of(rules_load_text(&options, "test.cf", rules, strlen(rules)), ENGINE_COMPILED, NULL, NULL);
+    struct scanner *scanner = scanner_of(rules_load_text(&options, "test.cf", rules, strlen(rules)), SCANNER_COMPILED, NULL, NULL);
     struct scan_request request = {.message = NET_MESSAGE "text\n", .length = strlen(NET_MESSAGE "text\n"), .dns = dns, .known = &known};
     struct scan_result result;
 

@@ -23,7 +23,7 @@ new_scanner(const char *rules)
     g_autofree char *text = g_strconcat(PLUGINS, rules, NULL);
     const struct rules_options options = {.local_tests_only = TRUE};
     g_autoptr(GError) error = NULL;
-    struct scanner *scanner = scanner_of(rules_load_text(&options, "test.cf", text, strlen(text)), ENGINE_COMPILED, NULL, &error);
+    struct scanner *scanner = scanner_of(rules_load_text(&options, "test.cf", text, strlen(text)), SCANNER_COMPILED, NULL, &error);
 
     assert_non_null(scanner);
     return scanner;
@@ -283,7 +283,7 @@ cold_scanner(const char *cache)
     const struct rules_options options = {.local_tests_only = TRUE};
     const char *text = PLUGINS MANY_RULES;
 
-    return scanner_of(rules_load_text(&options, "test.cf", text, strlen(text)), ENGINE_CACHED, cache, NULL);
+    return scanner_of(rules_load_text(&options, "test.cf", text, strlen(text)), SCANNER_COMPILING, cache, NULL);
 }
 
 static void
