@@ -13,12 +13,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PORTS = {name: int(os.environ.get(name, default)) for name, default in (("SMTP_PORT", 25), ("SUBMISSION_PORT", 587), ("IMAP_PORT", 143))}
 USER, PASSWORD = "alice@example.test", os.environ["SMOKE_PASSWORD"]
 MARK = uuid.uuid4().hex
+GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 
 
-def message(subject, sender):
+def message(subject, sender, text=""):
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"], mail["X-Smoke"] = sender, USER, subject, MARK
-    mail.set_content(f"上海公司的發票已經寄出，請查收。\n{MARK}\n")
+    mail.set_content(f"上海公司的發票已經寄出，請查收。\n{MARK}\n{text}\n")
     return mail
 
 
@@ -42,25 +43,27 @@ def smtp(port):
     return until(f"an answer on port {port} (look at: docker/compose logs postfix milter)", answers, 90)
 
 
-def by_imap():
+def by_imap(mailbox, count):
     with imaplib.IMAP4("127.0.0.1", PORTS["IMAP_PORT"], timeout=30) as imap:
         imap.login(USER, PASSWORD)
-        imap.select("INBOX")
+        if imap.select(mailbox)[0] != "OK":
+            return None
         numbers = imap.search(None, "HEADER", "X-Smoke", MARK)[1][0].split()
-        return numbers if len(numbers) == 2 else None
+        return numbers if len(numbers) == count else None
 
 
 def in_archive():
     done = subprocess.run([os.path.join(HERE, "compose"), "exec", "-T", "archived", "postern", "archive", "search", "--json",
                            "上海公司", MARK], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     hits = [line for line in done.stdout.decode().splitlines() if '"id"' in line]
-    return [json.loads(line) for line in hits] if len(hits) == 2 else None
+    return [json.loads(line) for line in hits] if len(hits) == 3 else None
 
 
 def main():
     with smtp(PORTS["SMTP_PORT"]) as s:
         s.send_message(message("By port 25 發票", "bob@elsewhere.test"), "bob@elsewhere.test", [USER])
-        print("smoke: port 25 took a mail")
+        s.send_message(message("A test of the spam rules", "bob@elsewhere.test", GTUBE), "bob@elsewhere.test", [USER])
+        print("smoke: port 25 took a mail, and one that is spam")
         try:
             s.sendmail("bob@elsewhere.test", ["nobody@example.test"], b"Subject: x\r\n\r\nx\r\n")
             sys.exit("smoke: FAILED: an unknown recipient was accepted")
@@ -75,9 +78,10 @@ def main():
         s.login(USER, PASSWORD)
         s.send_message(message("By submission 發票", USER), USER, [USER])
         print("smoke: port 587 took a mail")
-    until("both mails by IMAP", by_imap)
-    print("smoke: both are in the mailbox")
-    for hit in until("both mails in the archive by 上海公司", in_archive):
+    until("both mails by IMAP", lambda: by_imap("INBOX", 2))
+    until("the spam in Junk", lambda: by_imap("Junk", 1))
+    print("smoke: both are in the mailbox, and the spam is in Junk")
+    for hit in until("all mails in the archive by 上海公司", in_archive):
         print(f"smoke: the archive found {hit['id']} {hit['subject']}")
     print("smoke: OK")
 
