@@ -27,21 +27,32 @@ add_edit(GPtrArray *edits, enum rewrite_edit_kind kind, guint index, const char 
     g_ptr_array_add(edits, edit);
 }
 
-/* Fields of other scanners and of forgers, the last of a name first. */
+static gboolean
+is_deletable(const struct spam_field *field)
+{
+    return rewrite_is_ours(field->name->str, field->name->len) && strlen(field->name->str) == field->name->len;
+}
+
+/* Fields of other scanners and of forgers, the last of a name first. All fields of a name are in the same list. */
 static void
-delete_ours(GPtrArray *edits, const struct spam_part *root)
+delete_ours(GPtrArray *edits, const GPtrArray *fields)
 {
     g_autoptr(GHashTable) left = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
-    for (guint i = root->fields->len; i > 0; i--) {
-        const struct spam_field *field = root->fields->pdata[i - 1];
+    for (guint i = 0; fields != NULL && i < fields->len; i++) {
+        const struct spam_field *field = fields->pdata[i];
+        char *key = is_deletable(field) ? g_ascii_strdown(field->name->str, -1) : NULL;
 
-        if (!rewrite_is_ours(field->name->str, field->name->len) || strlen(field->name->str) != field->name->len)
+        if (key != NULL)
+            g_hash_table_replace(left, key, GUINT_TO_POINTER(GPOINTER_TO_UINT(g_hash_table_lookup(left, key)) + 1));
+    }
+    for (guint i = fields != NULL ? fields->len : 0; i > 0; i--) {
+        const struct spam_field *field = fields->pdata[i - 1];
+        char *key = is_deletable(field) ? g_ascii_strdown(field->name->str, -1) : NULL;
+        guint n = key != NULL ? GPOINTER_TO_UINT(g_hash_table_lookup(left, key)) : 0;
+
+        if (key == NULL)
             continue;
-        char *key = g_ascii_strdown(field->name->str, -1);
-        guint n = GPOINTER_TO_UINT(g_hash_table_lookup(left, key));
-        if (n == 0)
-            n = part_fields(root, key, -1)->len;
         add_edit(edits, REWRITE_DELETE, n, field->name->str, NULL);
         g_hash_table_replace(left, key, GUINT_TO_POINTER(n - 1));
     }
@@ -140,7 +151,8 @@ rewrite_edits(struct report *report)
     GPtrArray *edits = g_ptr_array_new_with_free_func(edit_free);
     struct inserting inserting = {.edits = edits};
 
-    delete_ours(edits, report->scan.tree->root);
+    delete_ours(edits, report->scan.tree->root->dropped);
+    delete_ours(edits, report->scan.tree->root->fields);
     mark_field(edits, report, "Subject");
     mark_field(edits, report, "From");
     mark_field(edits, report, "To");

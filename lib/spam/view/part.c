@@ -46,6 +46,7 @@ void
 part_free(struct spam_part *part)
 {
     g_ptr_array_unref(part->fields);
+    g_clear_pointer(&part->dropped, g_ptr_array_unref);
     g_hash_table_unref(part->by_name);
     g_free(part->type);
     g_clear_pointer(&part->charset, bytes_free);
@@ -152,11 +153,13 @@ part_drop_fields(struct spam_part *part, const char *prefix)
 {
     GPtrArray *kept = g_ptr_array_new_with_free_func(field_free);
 
+    g_assert(part->dropped == NULL);
+    part->dropped = g_ptr_array_new_with_free_func(field_free);
     g_hash_table_foreach_remove(part->by_name, key_has_prefix, (gpointer)prefix);
     for (guint i = 0; i < part->fields->len; i++) {
         struct spam_field *field = part->fields->pdata[i];
         if (has_prefix(field->name, prefix)) {
-            field_free(field);
+            g_ptr_array_add(part->dropped, field);
             continue;
         }
         field->index = kept->len;

@@ -28,6 +28,7 @@ struct spam_field {
 
 struct spam_part {
     GPtrArray *fields;    /* struct spam_field *, in order */
+    GPtrArray *dropped;   /* likewise, those that part_drop_fields took out; or NULL */
     GHashTable *by_name;  /* GString *, lower case -> GPtrArray * of struct spam_field * (not owned), in order */
     char *type;           /* "text/plain": lower case, never NULL, may be "" */
     GString *charset;     /* as declared, or NULL */
@@ -66,7 +67,7 @@ gboolean tree_has_open_boundary(const struct spam_tree *tree);
 
 /* The fields called name (any case; length -1 = NUL-terminated) in order, or NULL. */
 const GPtrArray *part_fields(const struct spam_part *part, const char *name, gssize length);
-/* Takes out the fields whose names begin with prefix (any case). The message as received keeps them. */
+/* Takes out the fields whose names begin with prefix (any case): they are in dropped then. Once for a part. */
 void part_drop_fields(struct spam_part *part, const char *prefix);
 /* The last one's decoded value, or NULL. */
 const GString *part_header(const struct spam_part *part, const char *name);
