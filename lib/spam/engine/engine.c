@@ -170,6 +170,10 @@ make_prefilters(struct spam_engine *engine, enum engine_start start, const char 
 static void
 sort_rule(struct spam_engine *engine, GHashTable *headers, GPtrArray *metas, const struct spam_rule *rule)
 {
+    if (rule->type == SPAM_RULE_META) {
+        g_ptr_array_add(metas, (gpointer)rule);
+        return;
+    }
     if (!can_score(rule))
         return;
     if (rule->type == SPAM_RULE_HEADER && compile_rule(engine, rule))
@@ -177,8 +181,6 @@ sort_rule(struct spam_engine *engine, GHashTable *headers, GPtrArray *metas, con
     for (guint kind = 0; kind < ENGINE_KINDS; kind++)
         if (rule->type == kind_types[kind] && compile_rule(engine, rule))
             g_ptr_array_add(engine->groups[kind].rules, (gpointer)rule);
-    if (rule->type == SPAM_RULE_META)
-        g_ptr_array_add(metas, (gpointer)rule);
     if (rule->function != NULL && rule->function_known)
         g_ptr_array_add(engine->evals, (gpointer)rule);
 }

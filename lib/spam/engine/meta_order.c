@@ -1,4 +1,8 @@
-/* meta_order.c: who names whom, turned around, and one pass in order over what is marked. */
+/* meta_order.c: who names whom, turned around, and one pass in order over what is marked.
+ *
+ * A meta without a score in the set is looked at by SpamAssassin all the same, when all that it names has run: as long as it is not
+ * true, it counts as 0 to those that name it; when it is true, or can't be looked at before the end of all tests, it never gets ready,
+ * and those that name it are not run ("blocked" here). */
 #include "lib/spam/engine/meta_order.h"
 
 struct meta_order {
@@ -6,7 +10,10 @@ struct meta_order {
     GPtrArray *metas;                /* const struct spam_rule *, in order */
     guint *named_by, *begins;        /* the metas, by place, that name the rule: of rule r those from begins[r] to begins[r + 1] */
     double *base[SPAM_SCORE_SETS];   /* by place: the values when nothing has hit */
+    guint8 *base_blocked[SPAM_SCORE_SETS]; /* by place, then, too */
+    guint8 *early[SPAM_SCORE_SETS];     /* by place: all that it names gets ready before the end */
     GArray *base_hits[SPAM_SCORE_SETS]; /* guint: places of those that are not 0 */
+    guint *places;                      /* by rule index: 1 + its place; 0 for rules that are no metas, or in circles */
 };
 
 static const struct spam_rule *
@@ -67,11 +74,50 @@ turn_around(struct meta_order *order)
 
 /* A meta's value as its hits count: what is not more than nothing counts 1. */
 static double
-value_of(const struct spam_rule *rule, guint set, const double *values)
+value_of(const struct meta_order *order, guint place, guint set, const double *values, guint8 *blocked)
 {
-    double value = rule->scores[set] != 0 ? spam_meta_value(rule->meta, values, (set & 1) == 0) : 0;
+    const struct spam_rule *rule = meta_at(order, place);
+    double value;
 
-    return value == 0 || value > 0 ? value : 1;
+    blocked[place] = (guint8)(rule->scores[set] == 0 && !order->early[set][place]);
+    for (guint d = 0; d < rule->meta->dependencies->len && !blocked[place]; d++) {
+        guint named = order->places[g_array_index(rule->meta->dependencies, guint, d)];
+        blocked[place] = named > 0 && blocked[named - 1];
+    }
+    if (blocked[place])
+        return 0;
+    value = spam_meta_value(rule->meta, values, (set & 1) == 0);
+    if (rule->scores[set] != 0)
+        return value == 0 || value > 0 ? value : 1;
+    blocked[place] = value != 0;
+    return 0;
+}
+
+/* Whether SpamAssassin runs the rule, which is no meta, before it looks at the metas for the last time. */
+static gboolean
+is_run(const struct spam_rule *rule, guint set)
+{
+    gboolean is_called = rule->function != NULL || rule->pattern.text != NULL || rule->exists;
+
+    return rule->scores[set] != 0 && rule->type != SPAM_RULE_NONE && rule->type != SPAM_RULE_EMPTY && is_called &&
+           (rule->function == NULL || rule->function_known);
+}
+
+static void
+find_early(struct meta_order *order, guint set)
+{
+    order->early[set] = g_new0(guint8, order->metas->len + 1);
+    for (guint place = 0; place < order->metas->len; place++) {
+        const struct spam_meta *meta = meta_at(order, place)->meta;
+        gboolean early = !meta->declared;
+
+        for (guint d = 0; d < meta->dependencies->len && early; d++) {
+            guint r = g_array_index(meta->dependencies, guint, d);
+            early = order->places[r] > 0 ? order->early[set][order->places[r] - 1] != 0
+                                         : is_run(g_ptr_array_index(order->ruleset->rules, r), set);
+        }
+        order->early[set][place] = (guint8)early;
+    }
 }
 
 static void
@@ -79,10 +125,12 @@ work_out_base(struct meta_order *order, guint set)
 {
     g_autofree double *values = g_new0(double, order->ruleset->rules->len + 1);
 
+    find_early(order, set);
     order->base[set] = g_new0(double, order->metas->len + 1);
+    order->base_blocked[set] = g_new0(guint8, order->metas->len + 1);
     order->base_hits[set] = g_array_new(FALSE, FALSE, sizeof(guint));
     for (guint place = 0; place < order->metas->len; place++) {
-        double value = value_of(meta_at(order, place), set, values);
+        double value = value_of(order, place, set, values, order->base_blocked[set]);
 
         values[meta_at(order, place)->index] = order->base[set][place] = value;
         if (value != 0)
@@ -99,6 +147,9 @@ meta_order_new(const struct spam_ruleset *ruleset, const GPtrArray *metas)
     order->metas = g_ptr_array_new();
     sort(order, metas);
     turn_around(order);
+    order->places = g_new0(guint, ruleset->rules->len + 1);
+    for (guint place = 0; place < order->metas->len; place++)
+        order->places[meta_at(order, place)->index] = place + 1;
     for (guint set = 0; set < SPAM_SCORE_SETS; set++)
         work_out_base(order, set);
     return order;
@@ -111,8 +162,11 @@ meta_order_free(struct meta_order *order)
         return;
     for (guint set = 0; set < SPAM_SCORE_SETS; set++) {
         g_free(order->base[set]);
+        g_free(order->base_blocked[set]);
+        g_free(order->early[set]);
         g_array_unref(order->base_hits[set]);
     }
+    g_free(order->places);
     g_free(order->named_by);
     g_free(order->begins);
     g_ptr_array_unref(order->metas);
@@ -136,6 +190,7 @@ void
 meta_order_run(const struct meta_order *order, guint set, GArray *hits, double *values, guint64 *marks)
 {
     guint words = META_ORDER_WORDS(order), before = hits->len;
+    g_autofree guint8 *blocked = g_memdup2(order->base_blocked[set], order->metas->len + 1);
 
     for (guint i = 0; i < order->base_hits[set]->len; i++) {
         guint place = g_array_index(order->base_hits[set], guint, i);
@@ -147,11 +202,11 @@ meta_order_run(const struct meta_order *order, guint set, GArray *hits, double *
         while (marks[word] != 0) { /* what is marked on the way comes later in the order */
             guint place = word * 64 + (guint)__builtin_ctzll(marks[word]);
             const struct spam_rule *rule = meta_at(order, place);
-            double value = value_of(rule, set, values);
+            double value = value_of(order, place, set, values, blocked);
 
             marks[word] &= marks[word] - 1;
             values[rule->index] = value;
-            if (value != order->base[set][place])
+            if (value != order->base[set][place] || blocked[place] != order->base_blocked[set][place])
                 mark(order, rule->index, marks);
             if (value != 0 && order->base[set][place] == 0)
                 g_array_append_val(hits, rule->index);

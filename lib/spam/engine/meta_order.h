@@ -7,8 +7,8 @@
 #include "lib/spam/rules/ruleset.h"
 
 struct meta_order;
-/* metas: const struct spam_rule *. Those in circles, and those that name a meta that is not run, are left out: they never get ready in
- * SpamAssassin either. Immutable. ruleset must live as long. */
+/* metas: const struct spam_rule *: all of the ruleset's, with a score or without. Those in circles, and those that name such a one, are
+ * left out: they never get ready in SpamAssassin either. Immutable. ruleset must live as long. */
 struct meta_order *meta_order_new(const struct spam_ruleset *ruleset, const GPtrArray *metas);
 void meta_order_free(struct meta_order *order); /* NULL-safe */
 

@@ -179,6 +179,11 @@ test_metas(void **state)
     assert_hits(turned, texts, "__A=1 P=1 R=1 S=2 score 3.0");
     assert_hits(turned, (struct texts){.body = {"three\n"}}, "__C=1 __N=1 Q=1 S=2 score 2.0");
     assert_hits("# a circle\nmeta A B\nmeta B A\nbody C /one/\nmeta D C && A\n", texts, "C=1 score 1.0");
+    /* Without a score: false, it counts 0; true, or naming what has not run, it never gets ready, nor does who names it. */
+    assert_hits("body __A /one/\nbody __C /three/\nmeta Z __C\nscore Z 0\nmeta M __A || Z\n", texts, "__A=1 M=1 score 1.0");
+    assert_hits("body __A /one/\nmeta Z __A\nscore Z 0\nmeta M __A || Z\nmeta N __A || M\nmeta O __A\n", texts, "__A=1 O=1 score 1.0");
+    assert_hits("body __A /one/\nmeta Z NOWHERE\nscore Z 0\nmeta M __A || Z\nmeta N !M\n", texts, "__A=1 score 0.0");
+    assert_hits("body __A /one/\nmeta Z !__A\nscore Z 0\nmeta M !Z\n", (struct texts){.body = {"three\n"}}, "score 0.0");
     assert_hits("body A /one/\nmeta B A - 3\n", texts, "A=1 B=1 score 2.0"); /* a hit counts at least 1 */
 }
 
