@@ -4,12 +4,29 @@
  * made or kept; 2 called wrongly. */
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "cli/cli.h"
 #include "cli/rules.h"
+#include "lib/base/daemon.h"
 #include "lib/spam/scan/scanner.h"
+
+/* The folder, and from then on the milter's user, whom all of it has to belong to. */
+static gboolean
+become_milter(const struct config *config, GError **error)
+{
+    struct passwd *user = geteuid() == 0 ? getpwnam(config->milter.user) : NULL;
+
+    if (geteuid() != 0)
+        return TRUE;
+    if (g_mkdir_with_parents(config->spam.cache, 0750) == 0 && user != NULL && chown(config->spam.cache, user->pw_uid, user->pw_gid) != 0) {
+        g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno), "%s: %s", config->spam.cache, g_strerror(errno));
+        return FALSE;
+    }
+    return daemon_drop_privileges(config->milter.user, NULL, error);
+}
 
 /* Compiles the rules of the configuration into folder. */
 static int
@@ -39,8 +56,9 @@ cli_rules_compile(int argc, char **argv, const char *config_path)
 {
     int code = cli_parse(&argc, &argv, NULL,
                          "Compiles the patterns of the rules that the configuration names, into its spam.cache, so that the milter's next "
-                         "start or reload finds them there. Run it as the milter's user.",
+                         "start or reload finds them there. Run as root, it does so as the milter's user.",
                          NULL, 0, 0);
+    g_autoptr(GError) error = NULL;
     struct config *config;
 
     if (code >= 0)
@@ -50,6 +68,9 @@ cli_rules_compile(int argc, char **argv, const char *config_path)
         return CLI_FAILED;
     if (*config->spam.cache == '\0') {
         cli_error("spam.cache is empty: there is nowhere to keep them");
+        code = CLI_FAILED;
+    } else if (!become_milter(config, &error)) {
+        cli_error("%s", error->message);
         code = CLI_FAILED;
     } else if (g_mkdir_with_parents(config->spam.cache, 0750) != 0 || g_access(config->spam.cache, W_OK) != 0) {
         cli_error("%s: %s; run it as the milter's user: runuser -u %s -- postern rules compile", config->spam.cache, g_strerror(errno),
