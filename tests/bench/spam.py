@@ -162,7 +162,7 @@ def main():
         os.execvp("unshare", namespace.command([sys.executable, os.path.abspath(__file__)]))
     for program in ("spamd", "rspamd"):
         if not shutil.which(program, path="/usr/sbin:/usr/bin"):
-            sys.exit(f"bench spam: {program} is not installed; once: apt-get install --no-install-recommends spamd rspamd")
+            sys.exit(f"bench spam: {program} is not installed, and this Debian does not have it")
     os.environ["PATH"] += ":/usr/sbin"
     directory = tempfile.mkdtemp(prefix="postern-bench-")
     peers, messages = Peers(directory), sample()
