@@ -60,7 +60,7 @@ open_scanner(struct runtime *runtime, GError **error)
 {
     struct runtime *former = runtime_current();
 
-    runtime->scanner = spam_rules_open(&runtime->config->spam, former != NULL && former->scanner != NULL, error);
+    runtime->scanner = spam_rules_open(&runtime->config->spam, former != NULL ? former->scanner : NULL, error);
     runtime_unref(former);
     return runtime->scanner != NULL;
 }

@@ -36,20 +36,21 @@ cache_folder(const struct config_spam *config)
 }
 
 struct scanner *
-spam_rules_open(const struct config_spam *config, gboolean has_former, GError **error)
+spam_rules_open(const struct config_spam *config, const struct scanner *former, GError **error)
 {
     const struct rules_options options = {.default_rules = *config->rules != '\0' ? config->rules : NULL,
                                           .site_rules = config->site, .local_tests_only = !config->network};
     gint64 began = g_get_monotonic_time();
     struct spam_ruleset *set = rules_load(&options, error);
+    guint known = former != NULL ? scanner_ruleset(former)->n_errors : G_MAXUINT;
     struct scanner *scanner;
 
     if (set == NULL)
         return NULL;
     tell(set);
-    if (has_former && set->n_errors > 0) {
-        g_set_error(error, MILTER_ERROR, 0, "the rules have %u errors (see the log, or postern rules check): the former ones stay",
-                    set->n_errors);
+    if (set->n_errors > known) {
+        g_set_error(error, MILTER_ERROR, 0, "the rules have %u new errors (see the log, or postern rules check): the former ones stay",
+                    set->n_errors - known);
         rules_free(&set);
         return NULL;
     }

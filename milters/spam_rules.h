@@ -3,6 +3,7 @@
 #include "lib/mail/config.h"
 #include "lib/spam/scan/scanner.h"
 
-/* has_former: others scan by an older scanner meanwhile, so that rules with errors are refused; without one they are used as far as
- * they go, as SpamAssassin does. NULL with error, for the admin. */
-struct scanner *spam_rules_open(const struct config_spam *config, gboolean has_former, GError **error);
+/* Lines with errors are left out, as SpamAssassin does. former: the scanner in use, or NULL: rules with more errors than its are refused,
+ * since it is better than they (not for any error: one that was there at the start must not stand in the way of every reload). NULL with
+ * error, for the admin. */
+struct scanner *spam_rules_open(const struct config_spam *config, const struct scanner *former, GError **error);

@@ -15,7 +15,7 @@ static const char *const kill_choices[] = {"reject", "quarantine", "discard", NU
 const struct setting spam_settings[] = {
     ROW(config_spam, rules, SETTING_PATH, "",
         .doc = "Directory of the default rules; empty for what sa-update keeps in /var/lib/spamassassin, or else "
-               "/usr/share/spamassassin. `postern reload` reads changed rules; with errors in them it keeps the former ones."),
+               "/usr/share/spamassassin. `postern reload` reads changed rules; with new errors in them it keeps the former ones."),
     ROW(config_spam, site, SETTING_PATH, "/etc/spamassassin", .min = 1, .doc = "Directory of the site's own *.pre and *.cf files."),
     ROW(config_spam, cache, SETTING_PATH, "/var/cache/postern",
         .doc = "Directory for compiled patterns; empty for none: then each start costs a minute of CPU."),

@@ -44,10 +44,10 @@ def spam(milter):
     rules = pathlib.Path(milter.directory, "rules")
     rules.mkdir()
     rules.chmod(0o755)
-    (rules / "test.cf").write_text(RULES)
     (rules / "none").mkdir()
 
-    def start(**settings):
+    def start(more="", **settings):
+        (rules / "test.cf").write_text(RULES + more)
         milter.archive.start()
         milter.start(milter={"modules": "{spam, archive}"},
                      spam={"rules": str(rules), "site": str(rules / "none"), "cache": "", **settings})
@@ -136,9 +136,20 @@ def test_reload_takes_new_rules_and_refuses_bad_ones(spam):
     assert milter.send(letter("Cheap watches")).code == 550
     milter.rules.write_text("body WATCHES /cheap (watches/i\nscore WATCHES 7\n")
     done, text = milter.command("reload")
-    assert not done and "the rules have 1 errors" in text and "the former ones stay" in text
+    assert not done and "the rules have 1 new errors" in text and "the former ones stay" in text
     assert f"{milter.rules}:1: " in milter.log()
     assert milter.send(letter("Cheap watches")).code == 550
+
+
+def test_an_error_that_was_there_at_the_start_lets_reloads_be(spam):
+    milter = spam(kill_level="5", more="body BROKEN /a(b/\n")
+    assert milter.send(letter("Cheap watches")).accepted
+    milter.rules.write_text(RULES + "body BROKEN /a(b/\nbody WATCHES /cheap watches/i\nscore WATCHES 7\n")
+    assert milter.command("reload")[0]
+    assert milter.send(letter("Cheap watches")).code == 550
+    milter.rules.write_text(RULES + "body BROKEN /a(b/\nbody MORE /c(d/\n")
+    done, text = milter.command("reload")
+    assert not done and "the rules have 1 new errors" in text
 
 
 def test_what_takes_too_long_is_delivered_and_said(spam):

@@ -9,21 +9,6 @@ starts_at(struct perl_text text, gsize at, const char *word)
     return text.length - at >= strlen(word) && g_ascii_strncasecmp(text.at + at, word, strlen(word)) == 0;
 }
 
-static struct perl_text
-slice(struct perl_text text, gsize from, gsize to)
-{
-    return (struct perl_text){text.at + from, to - from, text.is_chars};
-}
-
-/* Offset of the first byte of `ends` at or after from; the length where there is none. */
-static gsize
-find(struct perl_text text, gsize from, const char *ends)
-{
-    while (from < text.length && (text.at[from] == '\0' || strchr(ends, text.at[from]) == NULL))
-        from++;
-    return from;
-}
-
 /* Length of "http:" or "https:" and up to two slashes at `at`, when a host follows; 0 otherwise. */
 static gsize
 inner_scheme(struct perl_text uri, gsize at)
@@ -34,7 +19,7 @@ inner_scheme(struct perl_text uri, gsize at)
         return 0;
     for (guint slashes = 0; slashes < 2 && at + length < uri.length && uri.at[at + length] == '/'; slashes++)
         length++;
-    return at + length < uri.length && find(uri, at + length, "/:?") > at + length ? length : 0;
+    return at + length < uri.length && perl_text_find(uri, at + length, "/:?") > at + length ? length : 0;
 }
 
 /* Where in the URI another begins that it redirects to: the first behind the host and a character, or, with none there, the last
@@ -42,7 +27,7 @@ inner_scheme(struct perl_text uri, gsize at)
 static gsize
 inner_uri(struct perl_text uri, gsize host, gsize *host_end_r)
 {
-    const gsize host_end = find(uri, host, "/:?");
+    const gsize host_end = perl_text_find(uri, host, "/:?");
 
     *host_end_r = host_end;
     if (host_end == host)
@@ -76,11 +61,11 @@ redirects(const struct registry *registry, struct perl_text uri)
         if (host == 0 || (inner = inner_uri(uri, host, &host_end)) == 0)
             return FALSE;
         target = inner + inner_scheme(uri, inner);
-        g_autofree char *from = domain_or_text(registry, slice(uri, host, host_end));
-        g_autofree char *to = domain_or_text(registry, slice(uri, target, find(uri, target, "/:?")));
+        g_autofree char *from = domain_or_text(registry, perl_text_slice(uri, host, host_end));
+        g_autofree char *to = domain_or_text(registry, perl_text_slice(uri, target, perl_text_find(uri, target, "/:?")));
         if (strcmp(from, to) != 0)
             return TRUE;
-        uri = slice(uri, inner, uri.length);
+        uri = perl_text_slice(uri, inner, uri.length);
     }
 }
 
@@ -103,7 +88,7 @@ starts_with_ip(struct perl_text text, const char *scheme)
         return FALSE;
     while (i < text.length && text.at[i] == '/')
         i++;
-    at = find(text, i, "@/");
+    at = perl_text_find(text, i, "@/");
     if (at > i && at < text.length && text.at[at] == '@')
         i = at + 1;
     for (guint octet = 0; octet < 4; octet++) {
@@ -153,7 +138,7 @@ static char *
 linked_domain(const struct registry *registry, const struct uris_link *link)
 {
     const struct perl_text uri = link->uri;
-    gsize host = starts_at(uri, 0, "http://") ? 7 : starts_at(uri, 0, "https://") ? 8 : 0, end = find(uri, host, "/:?#");
+    gsize host = starts_at(uri, 0, "http://") ? 7 : starts_at(uri, 0, "https://") ? 8 : 0, end = perl_text_find(uri, host, "/:?#");
     g_autofree char *domain = NULL, *again = NULL;
 
     if (link->text_count == 0 || host == 0 || end == host || registry_is_ip(uri.at + host, end - host))

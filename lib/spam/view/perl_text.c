@@ -117,3 +117,17 @@ perl_text_key(struct perl_text text)
     perl_text_append_key(key, text);
     return key;
 }
+
+struct perl_text
+perl_text_slice(struct perl_text text, gsize from, gsize to)
+{
+    return (struct perl_text){text.at + from, to - from, text.is_chars};
+}
+
+gsize
+perl_text_find(struct perl_text text, gsize from, const char *bytes)
+{
+    while (from < text.length && (text.at[from] == '\0' || strchr(bytes, text.at[from]) == NULL))
+        from++;
+    return from;
+}

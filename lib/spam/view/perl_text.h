@@ -20,6 +20,12 @@ gboolean perl_is_space(gunichar c, gboolean is_chars);
 gboolean perl_is_digit(gunichar c, gboolean is_chars);
 gboolean perl_is_word(gunichar c, gboolean is_chars);
 
+/* The bytes [from, to) of the text. */
+struct perl_text perl_text_slice(struct perl_text text, gsize from, gsize to);
+
+/* Offset of the first byte of `bytes` at or after from; the length where there is none. A NUL is none. */
+gsize perl_text_find(struct perl_text text, gsize from, const char *bytes);
+
 /* The text without white space at its ends: s/^\s+//; s/\s+$//. */
 struct perl_text perl_text_strip(struct perl_text text);
 

@@ -40,21 +40,6 @@ starts(struct perl_text text, const char *word)
     return text.length >= strlen(word) && g_ascii_strncasecmp(text.at, word, strlen(word)) == 0;
 }
 
-static struct perl_text
-slice(struct perl_text text, gsize from, gsize to)
-{
-    return (struct perl_text){text.at + from, to - from, text.is_chars};
-}
-
-/* Offset of the first byte of `bytes` at or after from; the length where there is none. */
-static gsize
-find(struct perl_text text, gsize from, const char *bytes)
-{
-    while (from < text.length && (text.at[from] == '\0' || strchr(bytes, text.at[from]) == NULL))
-        from++;
-    return from;
-}
-
 /* Adds a reading, unless it is there or there are too many. */
 static void
 add(struct canon *canon, struct perl_text reading)
@@ -134,7 +119,7 @@ static gboolean
 add_address(struct canon *canon, struct perl_text uri, gsize from, gsize at, const char *ends)
 {
     g_autoptr(GString) text = g_string_new("mailto:");
-    gsize end = find(uri, at + 1, ends);
+    gsize end = perl_text_find(uri, at + 1, ends);
 
     if (from >= at || end == at + 1)
         return FALSE;
@@ -147,7 +132,7 @@ add_address(struct canon *canon, struct perl_text uri, gsize from, gsize at, con
 static void
 add_angle_address(struct canon *canon, struct perl_text uri)
 {
-    gsize prefix = find(uri, 0, "?&"), next_at = uri.length, next_end = uri.length, end_after_at = uri.length;
+    gsize prefix = perl_text_find(uri, 0, "?&"), next_at = uri.length, next_end = uri.length, end_after_at = uri.length;
 
     for (gsize i = uri.length; i > 0; i--) {
         switch (uri.at[i - 1]) {
@@ -173,16 +158,16 @@ add_angle_address(struct canon *canon, struct perl_text uri)
 static void
 read_mail(struct canon *canon, struct perl_text uri)
 {
-    gsize at = find(uri, 0, "@"), start = starts(uri, "mailto:") && memcmp(uri.at, "mailto:", 7) == 0 ? 7 : 0, spaces = 0, end;
+    gsize at = perl_text_find(uri, 0, "@"), start = starts(uri, "mailto:") && memcmp(uri.at, "mailto:", 7) == 0 ? 7 : 0, spaces = 0, end;
     gboolean has_space = FALSE;
 
     if (at > 0 && at < uri.length) {
-        end = find(uri, at + 1, "?");
+        end = perl_text_find(uri, at + 1, "?");
         if (end > at + 1 && end < uri.length)
-            add(canon, slice(uri, 0, end));
-        end = find(uri, at + 1, "?&");
+            add(canon, perl_text_slice(uri, 0, end));
+        end = perl_text_find(uri, at + 1, "?&");
         if (end > at + 1 && end < uri.length && uri.at[end] == '&')
-            add(canon, slice(uri, 0, end));
+            add(canon, perl_text_slice(uri, 0, end));
     }
     for (gsize i = 0; i + 2 < uri.length && !has_space; i++)
         has_space = memcmp(uri.at + i, "%20", 3) == 0;
@@ -230,7 +215,7 @@ static void
 mend_path(GString *uri, gboolean is_chars)
 {
     struct perl_text text = view(uri, is_chars);
-    gsize scheme = starts(text, "http://") ? 7 : starts(text, "https://") ? 8 : 0, end = find(text, scheme, "/?#");
+    gsize scheme = starts(text, "http://") ? 7 : starts(text, "https://") ? 8 : 0, end = perl_text_find(text, scheme, "/?#");
 
     if (scheme > 0 && end > scheme && end < uri->len && uri->str[end] != '/')
         g_string_insert_c(uri, (gssize)end, '/');
@@ -261,30 +246,30 @@ mended(struct perl_text uri)
 static gboolean
 web_split(struct web *web, struct perl_text uri)
 {
-    gsize start = starts(uri, "http://") ? 7 : starts(uri, "https://") ? 8 : 0, at = find(uri, start, "@/?#"), host = start, end;
+    gsize start = starts(uri, "http://") ? 7 : starts(uri, "https://") ? 8 : 0, at = perl_text_find(uri, start, "@/?#"), host = start, end;
 
     if (start == 0)
         return FALSE;
     if (at < uri.length && uri.at[at] == '@')
         host = at + 1;
-    end = find(uri, host, "/?#:");
+    end = perl_text_find(uri, host, "/?#:");
     if (end == host) { /* then what looked like a user is the host */
         host = start;
-        end = find(uri, host, "/?#:");
+        end = perl_text_find(uri, host, "/?#:");
     }
     if (end == host)
         return FALSE;
-    web->scheme = slice(uri, 0, start);
+    web->scheme = perl_text_slice(uri, 0, start);
     web->has_user = host > start;
     web->host = g_string_new_len(uri.at + host, (gssize)(end - host));
-    web->rest = slice(uri, end, uri.length);
-    web->port = slice(uri, end, end);
+    web->rest = perl_text_slice(uri, end, uri.length);
+    web->port = perl_text_slice(uri, end, end);
     if (end < uri.length && uri.at[end] == ':') {
         gsize digits = end + 1, size;
 
         while (digits < uri.length && perl_is_digit(perl_text_char(uri, digits, &size), uri.is_chars))
             digits += size;
-        web->port = slice(uri, end + 1, digits);
+        web->port = perl_text_slice(uri, end + 1, digits);
     }
     return TRUE;
 }
@@ -306,7 +291,7 @@ read_port(struct canon *canon, const struct web *web, struct perl_text *rest_r)
     if (web->rest.length < length || memcmp(web->rest.at, port, length) != 0 ||
         (web->rest.length > length && perl_is_word(perl_text_char(web->rest, length, &size), web->rest.is_chars)))
         return;
-    *rest_r = slice(web->rest, length, web->rest.length);
+    *rest_r = perl_text_slice(web->rest, length, web->rest.length);
     add_host(canon, web, *rest_r);
 }
 
@@ -382,7 +367,7 @@ read_bare_name(struct canon *canon, const struct web *web)
         registry_domain_is_valid(canon->registry, name.at, name.length))
         return;
     if (starts(name, "www.") && name.length > 4)
-        name = slice(name, 4, name.length);
+        name = perl_text_slice(name, 4, name.length);
     if (memchr(name.at, '.', name.length) != NULL)
         return;
     g_autoptr(GString) text = g_string_new(NULL);
@@ -416,14 +401,14 @@ read_web(struct canon *canon, struct web *web)
 static gboolean
 is_worth_reading(struct perl_text uri)
 {
-    return perl_text_count(uri) > 1 && find(uri, 0, "#?&") > 0 && (uri.at[0] != '/' || uri.at[1] == '/');
+    return perl_text_count(uri) > 1 && perl_text_find(uri, 0, "#?&") > 0 && (uri.at[0] != '/' || uri.at[1] == '/');
 }
 
 /* Whether the URI is an address: mailto:, or '@' with no ':' before it. */
 static gboolean
 is_mail(struct perl_text uri)
 {
-    gsize first = find(uri, 0, ":@");
+    gsize first = perl_text_find(uri, 0, ":@");
 
     return starts(uri, "mailto:") || (first < uri.length && uri.at[first] == '@');
 }
