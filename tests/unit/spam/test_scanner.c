@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
+#include <utime.h>
 #include "lib/spam/scan/scan_report.h"
 #include "lib/spam/scan/scanner.h"
 
@@ -299,10 +300,22 @@ remove_folder(const char *path)
     assert_int_equal(g_rmdir(path), 0);
 }
 
+/* A file of the cache that nobody has used for years. */
+static char *
+make_stale(const char *cache)
+{
+    char *path = g_strdup_printf("%s/patterns-%064d.hs", cache, 0);
+    struct utimbuf then = {.actime = 1, .modtime = 1};
+
+    assert_true(g_file_set_contents(path, "x", 1, NULL));
+    assert_int_equal(g_utime(path, &then), 0);
+    return path;
+}
+
 static void
 test_scans_before_the_patterns_are_compiled(void **state)
 {
-    g_autofree char *cache = g_dir_make_tmp("scanner-XXXXXX", NULL);
+    g_autofree char *cache = g_dir_make_tmp("scanner-XXXXXX", NULL), *stale = make_stale(cache);
     struct scanner *warm = new_scanner(MANY_RULES), *cold = cold_scanner(cache);
     double expected = score_of(warm);
     struct scan_result kept;
@@ -315,6 +328,7 @@ test_scans_before_the_patterns_are_compiled(void **state)
     assert_true(fabs(kept.engine.score - expected) < 1e-9);
     while (scanner_is_compiling())
         g_usleep(1000);
+    assert_false(g_file_test(stale, G_FILE_TEST_EXISTS));
     assert_true(fabs(score_of(cold) - expected) < 1e-9);
     after = names_of(&kept); /* outlives the engine that it came from */
     assert_string_equal(before, after);
