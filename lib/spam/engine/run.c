@@ -127,10 +127,12 @@ filter(struct run *run, const struct engine_group *group, const char *text, gsiz
 /* ---- lists of texts ---- */
 
 static void
-run_rule_on_list(struct run *run, const struct spam_rule *rule, const GPtrArray *texts, guint n_texts, guint first)
+run_rule_on_list(struct run *run, const struct engine_group *group, guint r, const GPtrArray *texts, guint n_texts, guint first)
 {
+    const struct spam_rule *rule = g_ptr_array_index(group->rules, r);
     struct pattern *filled = rule->templates != NULL ? engine_fill_templates(run->result->tags, rule) : NULL;
     const struct pattern *pattern = rule->templates != NULL ? filled : run->engine->patterns[rule->index];
+    const struct repeats_texts joined = {run->whole, run->whole_length, run->worker->begins};
     gboolean several = (rule->flags & SPAM_TFLAG_MULTIPLE) != 0;
 
     if ((rule->flags & SPAM_TFLAG_NOSUBJECT) != 0)
@@ -138,7 +140,9 @@ run_rule_on_list(struct run *run, const struct spam_rule *rule, const GPtrArray 
     for (guint i = first; i < n_texts && pattern != NULL; i++) {
         gsize length;
         const char *text = g_bytes_get_data(g_ptr_array_index(texts, i), &length);
-        if (look(run, rule, pattern, text, MIN(length, ENGINE_TEXT_MAX)) && !several)
+        length = MIN(length, ENGINE_TEXT_MAX);
+        if (repeats_may_match(group->repeats, &run->worker->seen, run->worker->scratch, r, i, &joined) &&
+            look(run, rule, pattern, text, length) && !several)
             break;
     }
     pattern_free(filled);
@@ -163,9 +167,9 @@ join(struct run *run, const GPtrArray *texts, guint n_texts)
     for (guint i = 0; i < n_texts; i++) {
         const guint8 *text = g_bytes_get_data(g_ptr_array_index(texts, i), &length);
         gsize begin = worker->joined->len;
-        g_array_append_val(worker->begins, begin);
         if (begin + length + 1 > ENGINE_TEXT_MAX)
             break;
+        g_array_append_val(worker->begins, begin);
         g_byte_array_append(worker->joined, text, (guint)length);
         g_byte_array_append(worker->joined, (const guint8 *)"\n", 1);
     }
@@ -216,10 +220,11 @@ run_list(struct run *run, enum engine_kind kind, const GPtrArray *texts)
         return;
     join(run, texts, n_texts);
     filter(run, group, run->whole, run->whole_length, run->worker->ends);
+    repeats_begin(group->repeats, &run->worker->seen);
     for (guint r = 0; r < group->rules->len && !is_over_time(run); r++) {
         const struct spam_rule *rule = g_ptr_array_index(group->rules, r);
         if (is_candidate(run, r) && is_on(run, rule) && may_find(run, group, r, &first))
-            run_rule_on_list(run, rule, texts, n_texts, first);
+            run_rule_on_list(run, group, r, texts, n_texts, first);
     }
 }
 
