@@ -46,6 +46,7 @@ group_clear(struct engine_group *group)
         pattern_free(group->screens[i]);
     g_free(group->screens);
     g_free(group->on_missing);
+    g_free(group->unfiltered);
     prefilter_free(group->prefilter);
     repeats_free(group->repeats);
     g_clear_pointer(&group->rules, g_ptr_array_unref);
@@ -135,14 +136,18 @@ look_at_missing(const struct spam_engine *engine, struct engine_group *group)
 {
     struct matcher *matcher = matcher_new();
 
-    group->on_missing = g_new0(gboolean, group->rules->len + 1);
+    group->on_missing = g_new0(guint32, PREFILTER_WORDS(group->rules->len) + 1);
+    group->unfiltered = g_new0(guint32, PREFILTER_WORDS(group->rules->len) + 1);
     for (guint i = 0; i < group->rules->len; i++) {
         const struct spam_rule *rule = g_ptr_array_index(group->rules, i);
         const struct pattern *pattern = engine->patterns[rule->index];
         const char *text = rule->if_unset != NULL ? rule->if_unset : "";
 
-        group->on_missing[i] = rule->exists || rule->templates != NULL || pattern == NULL ||
-                               (pattern_match(pattern, matcher, text, strlen(text), 0, NULL, NULL) == MATCH_NO) == rule->negated;
+        if (rule->exists || rule->templates != NULL || pattern == NULL ||
+            (pattern_match(pattern, matcher, text, strlen(text), 0, NULL, NULL) == MATCH_NO) == rule->negated)
+            group->on_missing[i / 32] |= 1u << i % 32;
+        if (rule->exists || rule->negated)
+            group->unfiltered[i / 32] |= 1u << i % 32;
     }
     matcher_free(matcher);
 }

@@ -17,7 +17,9 @@ struct engine_group {
      * them; NULL where that can't be said. By the order of rules; NULL for headers. */
     struct pattern **screens;
     struct repeats *repeats;     /* over the same; NULL for headers, when none is such, and not compiled yet */
-    gboolean *on_missing;        /* of headers, by the order of rules: whether the rule may hit where the header is not there */
+    /* Of headers, bits by the order of rules as the prefilter's candidates: which may hit where the header is not there, and which hit
+     * on something else than that their pattern is found. */
+    guint32 *on_missing, *unfiltered;
 };
 
 struct spam_engine {
