@@ -209,7 +209,8 @@ test_report(void **state)
     struct scanner *scanner = new_scanner(
         "clear_headers\nadd_header all Status _YESNO_, _SCORE_ of _REQD_ _TESTS_ _SUBTESTS_\nadd_header all Hop _LASTEXTERNALIP_ _LASTEXTERNALREVIP_ "
         "_LASTEXTERNALHELO_\nadd_header all Who _AUTHORDOMAIN_ _SENDERDOMAIN_ _HEADER(Subject)_\nadd_header all Host _REMOTEHOSTADDR_ _HOSTNAME_\n"
-        "add_header all Captured _WORD_\nbody A /ab/\ntflags A multiple\nscore A 2.5\nheader __B From =~ /(?<WORD>s)/\n");
+        "add_header all Captured _WORD_\nbody A /ab/\ntflags A multiple\nscore A 2.5\nheader __B From =~ /(?<WORD>s)/\n"
+        "body __C /ab/\ntflags __C multiple\nmeta D __C > 5\n");
     const struct relays_session session = {.client_ip = "192.0.2.7", .client_name = "client.test", .helo = "helo.test",
                                            .mta_name = "mx.test", .queue_id = "3Q", .mail_from = "s@sender.test"};
     const struct scan_report_options options = {.required = NAN, .host_name = "mx.test", .client_address = "192.0.2.7"};
@@ -222,7 +223,7 @@ test_report(void **state)
     report = scan_report_new(&result, &options);
     assert_true(report_is_spam(scan_report_get(report)));
     report_fields(scan_report_get(report), TRUE, field, fields);
-    assert_string_equal(fields->str, "X-Spam-Checker-Version: SpamAssassin 4.0.1 (2024-03-25) on mx.test\nX-Spam-Status: Yes, 5.0 of 5.0 A,A __B\nX-Spam-Hop: 192.0.2.7 7.2.0.192 helo.test\n"
+    assert_string_equal(fields->str, "X-Spam-Checker-Version: SpamAssassin 4.0.1 (2024-03-25) on mx.test\nX-Spam-Status: Yes, 5.0 of 5.0 A,A __B,__C,__C\nX-Spam-Hop: 192.0.2.7 7.2.0.192 helo.test\n"
                                      "X-Spam-Who: author.test sender.test Hi\nX-Spam-Host: 192.0.2.7 mx.test\nX-Spam-Captured: s\n");
     scan_report_free(&report);
     scan_result_clear(&result);
