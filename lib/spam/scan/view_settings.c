@@ -91,6 +91,19 @@ locales_of(const struct spam_ruleset *ruleset)
     return g_strv_builder_end(builder);
 }
 
+static struct header_requests *
+headers_of(const struct spam_ruleset *ruleset)
+{
+    struct header_requests *set = header_requests_new();
+
+    for (guint i = 0; i < ruleset->rules->len; i++) {
+        const struct spam_rule *rule = g_ptr_array_index(ruleset->rules, i);
+        if (rule->header != NULL)
+            header_requests_add(set, rule->header);
+    }
+    return set;
+}
+
 struct view_settings *
 view_settings_new(const struct spam_ruleset *ruleset)
 {
@@ -110,6 +123,7 @@ view_settings_new(const struct spam_ruleset *ruleset)
     self->sender_header = rules_text(ruleset, "envelope_sender_header");
     self->texts = (struct texts_options){(gsize)MAX(0, rules_number(ruleset, "body_part_scan_size")),
                                          (gsize)MAX(0, rules_number(ruleset, "rawbody_part_scan_size"))};
+    self->headers = headers_of(ruleset);
     self->locales = locales_of(ruleset);
     return self;
 }
@@ -126,6 +140,7 @@ view_settings_free(struct view_settings **settings)
     relay_networks_free(self->trusted);
     relay_networks_free(self->internal);
     relay_networks_free(self->msa);
+    header_requests_free(&self->headers);
     g_strfreev(self->locales);
     g_free(self);
 }

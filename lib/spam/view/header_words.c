@@ -177,6 +177,12 @@ on_one_line(const char *value, gsize length)
     return out;
 }
 
+gboolean
+header_words_are_plain(const char *value, gsize length)
+{
+    return memchr(value, '\n', length) == NULL && memmem(value, length, "=?", 2) == NULL && charset_is_ascii(value, length);
+}
+
 GString *
 header_words_decode(const char *value, gsize length, const char *name, gsize name_length)
 {
