@@ -1,6 +1,7 @@
 /* line_form.c: see line_form.h.
  *
- * A form is a list of steps; matching walks it with one recursion per step that can end at several places.
+ * A form is a list of steps; matching walks it with one recursion per step that can end at several places. Each step knows which
+ * bytes it and what follows it can begin with, so that most places are passed over without a recursion.
  * Whether the steps after an unlimited run match from some place doesn't depend on where the run began, so
  * each run remembers from where on that has failed: a place is tried once, whatever the line. */
 #include "lib/spam/view/line_form.h"
@@ -35,8 +36,10 @@ struct step {
     enum form_slot slot;
     GString *text;
     char **texts; /* of a choice */
-    guint64 firsts[4]; /* bytes that a text or a choice can begin with */
     guint after;  /* the step after an optional part */
+    guint64 begins[4];     /* bytes that this step and those behind it can begin with, at least */
+    gboolean begins_empty; /* they may match at the end of the line */
+    const GString *sign;   /* a text that they must begin with, where case counts; or NULL */
 };
 
 struct line_form {
@@ -44,6 +47,7 @@ struct line_form {
     guint n;
     gboolean ignore_case;
     struct line_print needs; /* pairs of its texts, but for those that may be missing */
+    GPtrArray *any_of;       /* GArray * of struct line_print: pairs of each text of a choice, of which one must be there */
 };
 
 /* What is known of a run without limit: the last stretch of its class that was looked at is [seen, seen_end],
@@ -203,22 +207,93 @@ add_pair(struct line_print *print, char a, char b)
 }
 
 static void
-add_first(struct step *step, char c)
+begin_with(struct step *step, char c)
 {
-    step->firsts[(guchar)c / 64] |= G_GUINT64_CONSTANT(1) << (guchar)c % 64;
+    step->begins[(guchar)c / 64] |= G_GUINT64_CONSTANT(1) << (guchar)c % 64;
 }
 
 static void
-note_firsts(struct line_form *form, struct step *step)
+begin_with_text(const struct line_form *form, struct step *step, const char *text)
 {
-    const char *one[] = {step->text != NULL ? step->text->str : NULL, NULL};
+    begin_with(step, form->ignore_case ? g_ascii_tolower(*text) : *text);
+    begin_with(step, form->ignore_case ? g_ascii_toupper(*text) : *text);
+}
 
-    for (const char *const *text = step->kind == CHOICE ? (const char *const *)step->texts : one; *text != NULL; text++) {
-        for (guint c = 0; c < 256 && **text == '\0'; c++)
-            add_first(step, (char)c);
-        add_first(step, form->ignore_case ? g_ascii_tolower(**text) : **text);
-        add_first(step, form->ignore_case ? g_ascii_toupper(**text) : **text);
+/* At what other begins with; NULL: at anything. */
+static void
+begin_like(struct step *step, const struct step *other)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(step->begins); i++)
+        step->begins[i] |= other != NULL ? other->begins[i] : G_MAXUINT64;
+    step->begins_empty |= other == NULL || other->begins_empty;
+}
+
+static gboolean in_class(char class, char c);
+
+/* What a step begins with, when that is known of those behind it (NULL: there are none). */
+static void
+note_begin(struct line_form *form, struct step *step, const struct step *next)
+{
+    switch (step->kind) {
+    case TEXT:
+        begin_with_text(form, step, step->text->str);
+        step->sign = form->ignore_case ? NULL : step->text;
+        break;
+    case CHOICE:
+        for (char **text = step->texts; *text != NULL; text++)
+            if (**text != '\0')
+                begin_with_text(form, step, *text);
+            else
+                begin_like(step, next);
+        break;
+    case RUN:
+        for (guint c = 0; c < 256; c++)
+            if (in_class(step->class, (char)c))
+                begin_with(step, (char)c);
+        if (step->least == 0)
+            begin_like(step, next);
+        break;
+    case ADDRESS:
+    case LOCALHOST:
+        begin_like(step, NULL);
+        break;
+    case OPTIONAL:
+        begin_like(step, next);
+        begin_like(step, step->after < form->n ? &form->steps[step->after] : NULL);
+        break;
+    default: /* of no length */
+        begin_like(step, next);
+        step->sign = next != NULL ? next->sign : NULL;
     }
+}
+
+static void
+add_pairs(struct line_print *print, const char *text, gsize len)
+{
+    for (gsize at = 1; at < len; at++)
+        add_pair(print, text[at - 1], text[at]);
+}
+
+static void
+array_free(gpointer array)
+{
+    g_array_unref(array);
+}
+
+/* One of the texts must be there: that says something unless one has no pair. */
+static void
+need_any(struct line_form *form, char *const *texts)
+{
+    GArray *prints = g_array_new(FALSE, TRUE, sizeof(struct line_print));
+
+    for (; *texts != NULL && strlen(*texts) > 1; texts++) {
+        g_array_set_size(prints, prints->len + 1);
+        add_pairs(&g_array_index(prints, struct line_print, prints->len - 1), *texts, strlen(*texts));
+    }
+    if (*texts == NULL)
+        g_ptr_array_add(form->any_of, prints);
+    else
+        g_array_unref(prints);
 }
 
 /* What helps to see soon that a line does not have the form. */
@@ -227,16 +302,19 @@ note_signs(struct line_form *form)
 {
     guint optional = 0;
 
+    form->any_of = g_ptr_array_new_with_free_func(array_free);
     for (guint i = 0; i < form->n; i++) {
-        struct step *step = &form->steps[i];
+        const struct step *step = &form->steps[i];
 
         optional += step->kind == OPTIONAL;
         optional -= step->kind == OPTIONAL_END;
-        if (step->kind == TEXT || step->kind == CHOICE)
-            note_firsts(form, step);
-        for (gsize at = 1; step->kind == TEXT && optional == 0 && at < step->text->len; at++)
-            add_pair(&form->needs, step->text->str[at - 1], step->text->str[at]);
+        if (step->kind == TEXT && optional == 0)
+            add_pairs(&form->needs, step->text->str, step->text->len);
+        if (step->kind == CHOICE && optional == 0)
+            need_any(form, step->texts);
     }
+    for (guint i = form->n; i > 0; i--)
+        note_begin(form, &form->steps[i - 1], i < form->n ? &form->steps[i] : NULL);
 }
 
 struct line_form *
@@ -268,6 +346,7 @@ line_form_free(struct line_form *form)
 {
     if (form == NULL)
         return;
+    g_ptr_array_unref(form->any_of);
     for (guint i = 0; i < form->n; i++) {
         if (form->steps[i].text != NULL)
             g_string_free(form->steps[i].text, TRUE);
@@ -392,37 +471,41 @@ text_at(const struct walk *w, const char *text, gsize len, gsize pos)
                                 : memcmp(w->line + pos, text, len) == 0;
 }
 
-/* The next place in [pos, last] where the step's text, or one of its choice, may stand: last + 1 when there is none. */
-static gsize
-next_text(const struct walk *w, const struct step *step, gsize pos, gsize last)
+/* Whether the steps from at on may match at pos. */
+static gboolean
+may_begin(const struct walk *w, guint at, gsize pos)
 {
+    const struct step *step = &w->form->steps[at];
+
+    if (at >= w->form->n)
+        return TRUE;
+    if (pos >= w->len)
+        return step->begins_empty;
+    return (step->begins[(guchar)w->line[pos] / 64] >> (guchar)w->line[pos] % 64 & 1) != 0;
+}
+
+/* The next place in [pos, last] where they may match: last + 1 when there is none. */
+static gsize
+next_place(const struct walk *w, guint at, gsize pos, gsize last)
+{
+    const GString *sign = at < w->form->n ? w->form->steps[at].sign : NULL;
     const char *found;
 
-    if (step->kind != TEXT && step->kind != CHOICE)
-        return pos;
-    if (step->kind == CHOICE || w->form->ignore_case) {
-        gsize end = MIN(last + 1, w->len);
-
-        while (pos < end && (step->firsts[(guchar)w->line[pos] / 64] >> (guchar)w->line[pos] % 64 & 1) == 0)
+    if (sign == NULL || pos > last) {
+        while (pos <= last && !may_begin(w, at, pos))
             pos++;
-        return pos < end || step->firsts[0] & 1 ? pos : last + 1;
+        return pos;
     }
-    found =
-        memmem(w->line + pos, MIN(w->len, last + step->text->len) - pos, step->text->str, step->text->len);
+    found = memmem(w->line + pos, MIN(w->len, last + sign->len) - pos, sign->str, sign->len);
     return found != NULL ? (gsize)(found - w->line) : last + 1;
 }
 
 static gboolean
 walk_few(struct walk *w, guint at, gsize first, gsize last)
 {
-    const struct step *next = &w->form->steps[at + 1];
-
-    for (gsize pos = first; pos <= last; pos++) {
-        if (at + 1 < w->form->n)
-            pos = next_text(w, next, pos, last);
-        if (pos <= last && walk_on(w, at + 1, pos))
+    for (gsize pos = next_place(w, at + 1, first, last); pos <= last; pos = next_place(w, at + 1, pos + 1, last))
+        if (walk_on(w, at + 1, pos))
             return TRUE;
-    }
     return FALSE;
 }
 
@@ -430,7 +513,7 @@ static gboolean
 walk_many(struct walk *w, guint at, gsize first, gsize last)
 {
     for (gsize pos = last + 1; pos-- > first;)
-        if (walk_on(w, at + 1, pos))
+        if (may_begin(w, at + 1, pos) && walk_on(w, at + 1, pos))
             return TRUE;
     return FALSE;
 }
@@ -496,11 +579,12 @@ walk_choice(struct walk *w, guint at, gsize pos)
 static gboolean
 walk_optional(struct walk *w, guint at, gsize pos)
 {
-    struct form_match before = w->match;
-
-    if (walk_on(w, at + 1, pos))
-        return TRUE;
-    w->match = before;
+    if (may_begin(w, at + 1, pos)) {
+        struct form_match before = w->match;
+        if (walk_on(w, at + 1, pos))
+            return TRUE;
+        w->match = before;
+    }
     return walk_on(w, w->form->steps[at].after, pos);
 }
 
@@ -571,18 +655,37 @@ void
 line_print_take(struct line_print *print, const char *line, gsize len)
 {
     memset(print, 0, sizeof *print);
-    for (gsize at = 1; at < len; at++)
-        add_pair(print, line[at - 1], line[at]);
+    add_pairs(print, line, len);
+}
+
+static gboolean
+holds(const struct line_print *print, const struct line_print *needs)
+{
+    guint64 missing = 0;
+
+    for (guint i = 0; i < G_N_ELEMENTS(print->bits); i++)
+        missing |= needs->bits[i] & ~print->bits[i];
+    return missing == 0;
+}
+
+static gboolean
+holds_any(const struct line_print *print, const GArray *needs)
+{
+    for (guint i = 0; i < needs->len; i++)
+        if (holds(print, &g_array_index(needs, struct line_print, i)))
+            return TRUE;
+    return FALSE;
 }
 
 gboolean
 line_form_may_match(const struct line_form *form, const struct line_print *print)
 {
-    guint64 missing = 0;
-
-    for (guint i = 0; i < G_N_ELEMENTS(print->bits); i++)
-        missing |= form->needs.bits[i] & ~print->bits[i];
-    return missing == 0;
+    if (!holds(print, &form->needs))
+        return FALSE;
+    for (guint i = 0; i < form->any_of->len; i++)
+        if (!holds_any(print, form->any_of->pdata[i]))
+            return FALSE;
+    return TRUE;
 }
 
 gboolean
