@@ -31,6 +31,7 @@ enum step_kind {
 struct step {
     enum step_kind kind;
     char class;
+    guint64 members[4]; /* bytes of the class, of a run */
     gboolean few;
     guint least, most; /* of a run */
     enum form_slot slot;
@@ -82,6 +83,20 @@ slot_named(const char *name, gsize len, enum form_slot *slot_r)
     return FALSE;
 }
 
+static gboolean in_class(char class, char c);
+
+static void
+set_bit(guint64 set[4], guchar c)
+{
+    set[c / 64] |= G_GUINT64_CONSTANT(1) << c % 64;
+}
+
+static gboolean
+has_bit(const guint64 set[4], guchar c)
+{
+    return (set[c / 64] >> c % 64 & 1) != 0;
+}
+
 static struct step *
 add_step(struct line_form *form, enum step_kind kind)
 {
@@ -100,6 +115,9 @@ add_run(struct line_form *form, char class, guint least, guint most, gboolean fe
     step->least = least;
     step->most = most;
     step->few = few;
+    for (guint c = 0; c < 256; c++)
+        if (in_class(class, (char)c))
+            set_bit(step->members, (guchar)c);
 }
 
 static void
@@ -199,24 +217,10 @@ add_token(struct line_form *form, const char *token)
 }
 
 static void
-add_pair(struct line_print *print, char a, char b)
-{
-    guint hash = ((guint)(guchar)g_ascii_tolower(a) * 37u + (guchar)g_ascii_tolower(b)) % LINE_PRINT_BITS;
-
-    print->bits[hash / 64] |= G_GUINT64_CONSTANT(1) << hash % 64;
-}
-
-static void
-begin_with(struct step *step, char c)
-{
-    step->begins[(guchar)c / 64] |= G_GUINT64_CONSTANT(1) << (guchar)c % 64;
-}
-
-static void
 begin_with_text(const struct line_form *form, struct step *step, const char *text)
 {
-    begin_with(step, form->ignore_case ? g_ascii_tolower(*text) : *text);
-    begin_with(step, form->ignore_case ? g_ascii_toupper(*text) : *text);
+    set_bit(step->begins, (guchar)(form->ignore_case ? g_ascii_tolower(*text) : *text));
+    set_bit(step->begins, (guchar)(form->ignore_case ? g_ascii_toupper(*text) : *text));
 }
 
 /* At what other begins with; NULL: at anything. */
@@ -227,8 +231,6 @@ begin_like(struct step *step, const struct step *other)
         step->begins[i] |= other != NULL ? other->begins[i] : G_MAXUINT64;
     step->begins_empty |= other == NULL || other->begins_empty;
 }
-
-static gboolean in_class(char class, char c);
 
 /* What a step begins with, when that is known of those behind it (NULL: there are none). */
 static void
@@ -247,9 +249,7 @@ note_begin(struct line_form *form, struct step *step, const struct step *next)
                 begin_like(step, next);
         break;
     case RUN:
-        for (guint c = 0; c < 256; c++)
-            if (in_class(step->class, (char)c))
-                begin_with(step, (char)c);
+        memcpy(step->begins, step->members, sizeof step->begins);
         if (step->least == 0)
             begin_like(step, next);
         break;
@@ -270,8 +270,15 @@ note_begin(struct line_form *form, struct step *step, const struct step *next)
 static void
 add_pairs(struct line_print *print, const char *text, gsize len)
 {
-    for (gsize at = 1; at < len; at++)
-        add_pair(print, text[at - 1], text[at]);
+    guint before = len > 0 ? (guchar)g_ascii_tolower(*text) : 0;
+
+    for (gsize at = 1; at < len; at++) {
+        guint c = (guchar)text[at], hash;
+        c += c >= 'A' && c <= 'Z' ? 'a' - 'A' : 0;
+        hash = (before * 37 + c) % LINE_PRINT_BITS;
+        print->bits[hash / 64] |= G_GUINT64_CONSTANT(1) << hash % 64;
+        before = c;
+    }
 }
 
 static void
@@ -439,7 +446,7 @@ run_end(const struct walk *w, const struct step *step, gsize pos, gsize most)
         newline = memchr(w->line + pos, '\n', most - pos);
         return newline != NULL ? (gsize)(newline - w->line) : most;
     }
-    while (end < most && in_class(step->class, w->line[end]))
+    while (end < most && has_bit(step->members, (guchar)w->line[end]))
         end++;
     return end;
 }
@@ -481,7 +488,7 @@ may_begin(const struct walk *w, guint at, gsize pos)
         return TRUE;
     if (pos >= w->len)
         return step->begins_empty;
-    return (step->begins[(guchar)w->line[pos] / 64] >> (guchar)w->line[pos] % 64 & 1) != 0;
+    return has_bit(step->begins, (guchar)w->line[pos]);
 }
 
 /* The next place in [pos, last] where they may match: last + 1 when there is none. */
@@ -661,11 +668,10 @@ line_print_take(struct line_print *print, const char *line, gsize len)
 static gboolean
 holds(const struct line_print *print, const struct line_print *needs)
 {
-    guint64 missing = 0;
-
     for (guint i = 0; i < G_N_ELEMENTS(print->bits); i++)
-        missing |= needs->bits[i] & ~print->bits[i];
-    return missing == 0;
+        if ((needs->bits[i] & ~print->bits[i]) != 0)
+            return FALSE;
+    return TRUE;
 }
 
 static gboolean

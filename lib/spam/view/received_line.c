@@ -477,11 +477,13 @@ read_line(struct reading *r)
 static char *
 cleaned(const char *text, gsize len)
 {
-    char *out = g_strndup("", 0);
+    static const gboolean odd[256] = {['\0'] = TRUE, [' '] = TRUE, ['\t'] = TRUE, ['\n'] = TRUE, ['\v'] = TRUE, ['\f'] = TRUE,
+                                      ['\r'] = TRUE, ['#'] = TRUE, ['['] = TRUE, [']'] = TRUE, ['('] = TRUE, [')'] = TRUE,
+                                      ['<'] = TRUE, ['>'] = TRUE, ['|'] = TRUE};
+    char *out = g_malloc(len + 1);
 
-    out = g_realloc(out, len + 1);
     for (gsize i = 0; i < len; i++)
-        out[i] = text[i] == '\0' || is_space(text[i]) || strchr("#[]()<>|", text[i]) != NULL ? '!' : text[i];
+        out[i] = odd[(guchar)text[i]] ? '!' : text[i];
     out[len] = '\0';
     return out;
 }
@@ -535,10 +537,12 @@ void
 spam_relay_describe(struct spam_relay *relay)
 {
     const char *envfrom = relay->envfrom != NULL && strcmp(relay->envfrom, "0") != 0 ? relay->envfrom : "";
+    const char *const texts[] = {"[ ip=", relay->ip, " rdns=", relay->rdns, " helo=", relay->helo, " by=", relay->by,
+                                 " ident=", relay->ident, " envfrom=", envfrom, " intl=0 id="};
 
-    g_string_printf(relay->as_string,
-                    "[ ip=%s rdns=%s helo=%s by=%s ident=%s envfrom=%s intl=0 id=", relay->ip, relay->rdns,
-                    relay->helo, relay->by, relay->ident, envfrom);
+    g_string_truncate(relay->as_string, 0);
+    for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
+        g_string_append(relay->as_string, texts[i]);
     g_string_append_len(relay->as_string, relay->id->str, (gssize)relay->id->len);
     g_string_append(relay->as_string, " auth=");
     g_string_append_len(relay->as_string, relay->auth->str, (gssize)relay->auth->len);
@@ -562,7 +566,7 @@ make_relay(struct reading *r)
     relay->lc_by = g_ascii_strdown(relay->by, -1);
     relay->id = g_string_new_len(r->id->str, (gssize)r->id->len);
     relay->auth = g_string_new_len(r->auth->str, (gssize)r->auth->len);
-    relay->as_string = g_string_new(NULL);
+    relay->as_string = g_string_sized_new(256);
     relay->no_reverse_dns = relay->rdns[0] == '\0' && r->looked_up;
     relay->ip_private = ip_text_is_private(relay->ip);
     spam_relay_describe(relay);
