@@ -62,17 +62,15 @@ static GString *
 value_of(const struct spam_mimeheader *definition, struct spam_tree *tree, const struct spam_part *part)
 {
     const struct spam_field *first;
-    GString *text;
+    const GString *value;
 
     if (strcmp(definition->header, "ALL") == 0)
         return all_of(tree, part, definition->raw);
     first = part_field(part, definition->header, -1);
     if (first == NULL)
         return g_string_new(definition->raw ? "" : definition->if_unset); /* raw: a field that isn't there counts as an empty one */
-    if (definition->raw)
-        return g_string_new_len(first->last->raw.str, (gssize)first->last->raw.len);
-    text = g_string_new_len(first->last->decoded.str, (gssize)first->last->decoded.len);
-    return g_string_append_c(text, '\n');
+    value = definition->raw ? &first->last->raw : &first->last->value;
+    return g_string_new_len(value->str, (gssize)value->len);
 }
 
 static guint

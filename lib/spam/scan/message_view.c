@@ -10,7 +10,7 @@ relay_text(struct message_view *view, const char *name, GPtrArray *values)
     static const char *const names[] = {"X-Spam-Relays-Trusted", "X-Spam-Relays-Untrusted", "X-Spam-Relays-Internal",
                                         "X-Spam-Relays-External"};
     const struct spam_relays *relays = message_view_relays(view);
-    const GString *texts[] = {relays->trusted_text, relays->untrusted_text, relays->internal_text, relays->external_text};
+    const GString *const texts[] = {relays->trusted_text, relays->untrusted_text, relays->internal_text, relays->external_text};
 
     for (guint i = 0; i < G_N_ELEMENTS(names); i++)
         if (g_ascii_strcasecmp(name, names[i]) == 0) {
@@ -67,38 +67,26 @@ domain_text(struct message_view *view, const char *name, GPtrArray *values)
     return TRUE;
 }
 
-/* What this is asked for without end: headers that a message lacks. */
-static gboolean
-is_known_here(const char *name)
-{
-    switch (name[0]) {
-    case 'E':
-    case 'e':
-    case 'A':
-        return TRUE;
-    case 'X':
-    case 'x':
-        return name[1] == '-' && strchr("SsAa", name[2]) != NULL; /* X-Spam-.., X-SenderDomain, X-AuthorDomain */
-    default:
-        return FALSE;
-    }
-}
-
+/* Asked for every header that a message lacks: most are none of these. */
 static gboolean
 header_more(gpointer data, const char *name, gboolean raw, GPtrArray *values)
 {
     struct message_view *view = data;
 
     (void)raw;
-    if (view->reading_relays || !is_known_here(name))
+    if (view->reading_relays)
         return FALSE;
+    if (g_ascii_strncasecmp(name, "X-Spam-Relays-", strlen("X-Spam-Relays-")) == 0)
+        return relay_text(view, name, values);
+    if (g_str_has_prefix(name, "ALL-"))
+        return relay_lines(view, name, values);
     if (g_ascii_strcasecmp(name, "EnvelopeFrom") == 0) {
         char *from = relays_envelope_from(message_view_relays(view), &view->headers, view->settings->sender_header);
         if (from != NULL)
             g_ptr_array_add(values, g_bytes_new_take(from, strlen(from)));
         return TRUE;
     }
-    return relay_text(view, name, values) || relay_lines(view, name, values) || domain_text(view, name, values);
+    return domain_text(view, name, values);
 }
 
 static gboolean

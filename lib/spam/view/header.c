@@ -15,6 +15,7 @@ struct header_view {
     GPtrArray *own_answers;
     GPtrArray *none;             /* what is answered when there is nothing, which is most often */
     GPtrArray *spare;            /* an empty list that was not needed; or NULL */
+    GHashTable *addresses;       /* the bytes of a field's raw value -> GPtrArray *: addresses_parse */
 };
 
 static void
@@ -60,6 +61,7 @@ header_view_new(struct spam_tree *tree, const struct header_help *help, const st
     view->known = known;
     view->answers = known != NULL ? g_new0(GPtrArray *, header_requests_count(known)) : NULL;
     view->none = g_ptr_array_new();
+    view->addresses = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_ptr_array_unref);
     return view;
 }
 
@@ -83,6 +85,7 @@ header_view_free(struct header_view **view)
     g_clear_pointer(&self->own_answers, g_ptr_array_unref);
     header_requests_free(&self->own);
     g_clear_pointer(&self->spare, g_ptr_array_unref);
+    g_hash_table_unref(self->addresses);
     g_ptr_array_unref(self->none);
     g_free(self);
 }
@@ -113,11 +116,10 @@ static void
 add_fields(const struct spam_field *field, gboolean raw, GPtrArray *values)
 {
     for (; field != NULL; field = field->next) {
-        gsize start = field->name.len + 2;
         if (raw)
             add_string(values, all_fields_unfolded(&field->raw));
         else
-            add_view(values, field->line.str + start, field->line.len - start);
+            add_view(values, field->value.str, field->value.len);
     }
 }
 
@@ -214,8 +216,8 @@ add_envelope_from(struct header_view *view, GPtrArray *values)
     }
 }
 
-/* The values that the name stands for. */
-static void
+/* The values that the name stands for; TRUE when they are raw ones of fields. */
+static gboolean
 gather(struct header_view *view, const struct header_request *r, GPtrArray *values)
 {
     const struct spam_part *root = view->tree->root;
@@ -227,22 +229,22 @@ gather(struct header_view *view, const struct header_request *r, GPtrArray *valu
             add_all_raw(view, values);
         else
             all_fields_add(root, FALSE, values, &view->tree->truncated_header);
-        return;
+        return FALSE;
     case HEADER_ALL_RANGE:
     case HEADER_RELAYS:
         ask_more(view, r, values);
-        return;
+        return FALSE;
     case HEADER_ENVELOPE_FROM:
         if (!ask_more(view, r, values))
             add_envelope_from(view, values);
-        return;
+        return FALSE;
     case HEADER_TO_CC:
         add_fields(fields_of(view, "To"), r->raw, values);
         add_fields(fields_of(view, "Cc"), r->raw, values);
-        return;
+        return FALSE;
     case HEADER_MESSAGE_ID:
         add_message_ids(view, r->raw, values);
-        return;
+        return FALSE;
     case HEADER_FIELD:
         break;
     }
@@ -253,6 +255,7 @@ gather(struct header_view *view, const struct header_request *r, GPtrArray *valu
         add_fields(field, FALSE, values);
     if (field == NULL)
         ask_more(view, r, values);
+    return field != NULL && (r->raw || r->addr || r->display);
 }
 
 /* White space squeezed and trimmed, single quotes around it dropped; text that is nothing but white space stays. */
@@ -283,15 +286,29 @@ tidy_name(GString *name)
     return out;
 }
 
+/* The addresses in a value. Those of fields, whose bytes stay where they are, are kept: From is asked for :addr, for :name and more. */
 static GPtrArray *
-addresses_of(const GPtrArray *values, const struct header_request *r)
+addresses_in(struct header_view *view, const char *line, gsize length, gboolean is_field)
+{
+    GPtrArray *addresses = is_field ? g_hash_table_lookup(view->addresses, line) : NULL;
+
+    if (addresses != NULL)
+        return g_ptr_array_ref(addresses);
+    addresses = addresses_parse(line, length);
+    if (is_field)
+        g_hash_table_insert(view->addresses, (gpointer)(guintptr)line, g_ptr_array_ref(addresses));
+    return addresses;
+}
+
+static GPtrArray *
+addresses_of(struct header_view *view, const GPtrArray *values, const struct header_request *r, gboolean are_fields)
 {
     GPtrArray *out = new_values();
 
     for (guint i = 0; i < values->len; i++) {
         gsize length;
         const char *line = value_at(values, i, &length);
-        g_autoptr(GPtrArray) addresses = addresses_parse(line, length);
+        g_autoptr(GPtrArray) addresses = addresses_in(view, line, length, are_fields);
         for (guint k = 0; k < addresses->len; k++) {
             const struct spam_address *address = addresses->pdata[k];
             const GString *wanted = r->addr ? address->address : address->phrase;
@@ -379,8 +396,9 @@ static GPtrArray *
 answer(struct header_view *view, const struct header_request *r)
 {
     GPtrArray *values = view->spare != NULL ? g_steal_pointer(&view->spare) : new_values();
+    gboolean are_fields;
 
-    gather(view, r, values);
+    are_fields = gather(view, r, values);
     if (values->len == 0 && view->spare == NULL) {
         view->spare = values;
         return g_ptr_array_ref(view->none);
@@ -392,7 +410,7 @@ answer(struct header_view *view, const struct header_request *r)
     else if (r->last && values->len > 1)
         g_ptr_array_remove_range(values, 0, values->len - 1);
     if (r->addr || r->display)
-        replace(&values, addresses_of(values, r));
+        replace(&values, addresses_of(view, values, r, are_fields));
     if (values->len > 0 && r->host)
         replace(&values, hosts_of(view, values, r));
     else if (values->len > 0 && r->ip)

@@ -180,7 +180,12 @@ on_one_line(const char *value, gsize length)
 gboolean
 header_words_are_plain(const char *value, gsize length)
 {
-    return memchr(value, '\n', length) == NULL && memmem(value, length, "=?", 2) == NULL && charset_is_ascii(value, length);
+    const char *end = value + length;
+
+    for (const char *mark = value; (mark = memchr(mark, '=', (gsize)(end - mark))) != NULL;)
+        if (++mark < end && *mark == '?')
+            return FALSE;
+    return memchr(value, '\n', length) == NULL && charset_is_ascii(value, length);
 }
 
 GString *

@@ -113,7 +113,7 @@ append_unfolded(GString *out, const char *s, gsize length)
     g_string_append_len(out, s, end - s);
 }
 
-/* line and decoded. */
+/* line, value and decoded. */
 static void
 decode_field(struct spam_tree *tree, struct spam_field *field)
 {
@@ -133,6 +133,7 @@ decode_field(struct spam_tree *tree, struct spam_field *field)
     field->decoded = kept(tree, line->str + start, line->len - start);
     g_string_append_c(line, '\n');
     field->line = kept(tree, line->str, line->len);
+    field->value = (GString){ .str = field->line.str + start, .len = line->len - start };
 }
 
 /* Where others of its name find it. */

@@ -24,6 +24,7 @@ struct spam_field {
     GString name;    /* as written */
     GString raw;     /* as written behind the colon, line ends as LF, folds kept */
     GString decoded; /* unfolded, trimmed, RFC 2047 words decoded: UTF-8 */
+    GString value;   /* "decoded\n" */
     GString line;    /* "name: decoded\n" */
     const struct spam_field *next; /* the next one of that name, or NULL */
     struct spam_field *last;       /* of the first one of a name: the last */
