@@ -67,7 +67,6 @@ domain_text(struct message_view *view, const char *name, GPtrArray *values)
     return TRUE;
 }
 
-/* Asked for every header that a message lacks: most are none of these. */
 static gboolean
 header_more(gpointer data, const char *name, gboolean raw, GPtrArray *values)
 {

@@ -259,8 +259,11 @@ static GString *
 without_comments(const char *s, gsize length)
 {
     struct text t = { s, length, NULL };
-    GString *out = g_string_sized_new(length);
+    GString *out;
 
+    if (memchr(s, '(', length) == NULL)
+        return g_string_new_len(s, (gssize)length);
+    out = g_string_sized_new(length);
     for (gsize i = 0; i < length;) {
         gsize end = s[i] == '(' ? closed(&t, i + 1, ')', "(", TRUE) : NOWHERE;
         if (end == NOWHERE)
@@ -422,11 +425,11 @@ prepared(const char *value, gsize length)
 
     while (length > 0 && byte_is_space(value[length - 1]))
         length--;
-    for (gsize i = 0; i < length; i++) {
-        if (value[i] == '\\' && i + 1 < length && value[i + 1] == '\\')
-            i++;
-        else
-            g_string_append_c(out, value[i]);
+    for (const char *end = value + length, *next; value < end; value = next) {
+        const char *slash = memchr(value, '\\', (gsize)(end - value));
+        gboolean pair = slash != NULL && slash + 1 < end && slash[1] == '\\';
+        next = slash == NULL ? end : slash + (pair ? 2 : 1);
+        g_string_append_len(out, value, (pair ? slash : next) - value);
     }
     for (run = 0; run < out->len && !byte_in(out->str[run], "\"()<>"); run++)
         if (out->str[run] == ':' && run > 0)

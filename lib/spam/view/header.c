@@ -246,6 +246,7 @@ gather(struct header_view *view, const struct header_request *r, GPtrArray *valu
         add_message_ids(view, r->raw, values);
         return FALSE;
     case HEADER_FIELD:
+    case HEADER_METADATA:
         break;
     }
     field = part_field_by_hash(root, r->field, r->field_length, r->field_hash);
@@ -253,7 +254,7 @@ gather(struct header_view *view, const struct header_request *r, GPtrArray *valu
         add_raw_fields(field, values);
     else
         add_fields(field, FALSE, values);
-    if (field == NULL)
+    if (field == NULL && r->source == HEADER_METADATA)
         ask_more(view, r, values);
     return field != NULL && (r->raw || r->addr || r->display);
 }

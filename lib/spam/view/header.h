@@ -16,7 +16,7 @@ struct header_help {
     GString *(*domain_of)(gpointer data, const GString *host);
     /* Names that need the relays (ALL-TRUSTED, X-Spam-Relays-Untrusted, EnvelopeFrom, ..) or are other metadata of the
      * message. Adds new GBytes to values; TRUE = it knows, even if it knows that there is none. EnvelopeFrom unknown is
-     * looked for in the fields here. Called for pseudo names, and for other names that no field has. */
+     * looked for in the fields here. Called for pseudo names, and for metadata that no field has (header_request.c knows their names). */
     gboolean (*more)(gpointer data, const char *name, gboolean raw, GPtrArray *values);
 };
 

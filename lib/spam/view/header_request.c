@@ -88,6 +88,9 @@ source_of(const char *name)
                    {"X-Spam-Relays-Trusted", TRUE, HEADER_RELAYS},
                    {"X-Spam-Relays-External", TRUE, HEADER_RELAYS},
                    {"X-Spam-Relays-Internal", TRUE, HEADER_RELAYS},
+                   {"X-SenderDomain", TRUE, HEADER_METADATA},
+                   {"X-AuthorDomain", TRUE, HEADER_METADATA},
+                   {"X-Languages", TRUE, HEADER_METADATA},
                    {"EnvelopeFrom", TRUE, HEADER_ENVELOPE_FROM},
                    {"ToCc", TRUE, HEADER_TO_CC},
                    {"MESSAGEID", FALSE, HEADER_MESSAGE_ID}};

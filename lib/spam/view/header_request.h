@@ -4,7 +4,8 @@
 
 /* Where the values come from. */
 enum header_source {
-    HEADER_FIELD,         /* fields of that name, or others that know it */
+    HEADER_FIELD,         /* fields of that name */
+    HEADER_METADATA,      /* the same, or where there are none what others know of it: X-SenderDomain and so on */
     HEADER_ALL,           /* ALL */
     HEADER_ALL_RANGE,     /* ALL-TRUSTED and so on: modifiers have no say */
     HEADER_RELAYS,        /* X-Spam-Relays-Trusted and so on */

@@ -54,12 +54,21 @@ tree_append_broken(GString *out, const char *line, gsize length)
     g_string_append_len(out, line, (gssize)length);
 }
 
+/* Appends lines, their CRLFs as LF. */
+static void
+append_lines(GString *out, const char *s, const char *end, gboolean crlf)
+{
+    for (const char *cr; crlf && (cr = memchr(s, '\r', (gsize)(end - s))) != NULL; s = cr + 1)
+        g_string_append_len(out, s, cr - s + (cr + 1 == end || cr[1] != '\n'));
+    g_string_append_len(out, s, end - s);
+}
+
 /* Reading the header section of a message. */
 struct head {
     struct spam_tree *tree;
     struct spam_part *part;
     GString *whole; /* the message as received, as far as it was read */
-    GString *field; /* the one being read */
+    gsize field;    /* where the one being read starts in it */
     GString *value; /* of a field whose lines end in CRLF */
     gboolean has_field, crlf;
     gboolean missing_separator, truncated;
@@ -69,27 +78,27 @@ struct head {
 static void
 end_field(struct head *h)
 {
-    const char *colon = h->has_field ? memchr(h->field->str, ':', h->field->len) : NULL, *text;
+    const char *field = h->whole->str + h->field, *end = h->whole->str + h->whole->len, *text;
+    const char *colon = h->has_field ? memchr(field, ':', (gsize)(end - field)) : NULL;
     gsize name, length, value;
 
     if (colon == NULL)
         return;
-    name = (gsize)(colon - h->field->str);
+    name = (gsize)(colon - field);
     text = colon + 1;
-    length = h->field->len - name - 1;
+    length = (gsize)(end - text);
     if (h->crlf) {
         g_string_truncate(h->value, 0);
-        g_string_append_len(h->value, text, (gssize)length);
-        decode_squash_crlf(h->value);
+        append_lines(h->value, text, end, TRUE);
         text = h->value->str;
         length = h->value->len;
     }
-    while (name > 0 && (h->field->str[name - 1] == ' ' || h->field->str[name - 1] == '\t'))
+    while (name > 0 && (field[name - 1] == ' ' || field[name - 1] == '\t'))
         name--;
     value = MIN(length, TREE_VALUE_MAX);
     if (name > TREE_KEY_MAX || value < length)
         h->truncated = TRUE;
-    part_add_field(h->tree, h->part, h->field->str, MIN(name, TREE_KEY_MAX), text, value);
+    part_add_field(h->tree, h->part, field, MIN(name, TREE_KEY_MAX), text, value);
 }
 
 /* A line with the CR that a careless program took from it. */
@@ -138,10 +147,9 @@ read_head(struct head *h, const char *s, const char *end, gsize *header_r)
                 *header_r = h->whole->len;
             if (kind != LINE_FIELD)
                 return next;
-            g_string_truncate(h->field, 0);
+            h->field = h->whole->len;
         }
         h->has_field = TRUE;
-        append_repaired(h->field, s, (gsize)(next - s), h->crlf);
         append_repaired(h->whole, s, (gsize)(next - s), h->crlf);
     }
     end_field(h);
@@ -156,15 +164,6 @@ is_blank(const char *line, const char *end)
     while (line < end && byte_is_space(*line))
         line++;
     return line == end;
-}
-
-/* Appends lines, their CRLFs as LF. */
-static void
-append_lines(GString *out, const char *s, const char *end, gboolean crlf)
-{
-    for (const char *cr; crlf && (cr = memchr(s, '\r', (gsize)(end - s))) != NULL; s = cr + 1)
-        g_string_append_len(out, s, cr - s + (cr + 1 == end || cr[1] != '\n'));
-    g_string_append_len(out, s, end - s);
 }
 
 /* The body for MIME parsing: LF line ends, runs of blank lines cut down behind their first line. A run that starts the body
@@ -268,8 +267,7 @@ keep_pristine(struct spam_tree *tree, const struct head *head, gsize header_leng
 static void
 read_message(struct spam_tree *tree, struct spam_part *part, GQueue *queue, const char *s, gsize length, int depth)
 {
-    struct head head = { .tree = tree, .part = part, .field = g_string_new(NULL), .value = g_string_new(NULL),
-                         .whole = g_string_sized_new(length + 1) };
+    struct head head = { .tree = tree, .part = part, .value = g_string_new(NULL), .whole = g_string_sized_new(length + 1) };
     const char *end, *next;
     gsize header = 0;
 
@@ -292,7 +290,6 @@ read_message(struct spam_tree *tree, struct spam_part *part, GQueue *queue, cons
         keep_pristine(tree, &head, header);
     else
         bytes_free(head.whole);
-    bytes_free(head.field);
     bytes_free(head.value);
 }
 
