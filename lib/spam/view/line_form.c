@@ -43,12 +43,13 @@ struct step {
     const GString *sign;   /* a text that they must begin with, where case counts; or NULL */
 };
 
+/* Most forms are looked at no further than to needs, for each line: that comes first, and a form takes no more memory than it has steps. */
 struct line_form {
-    struct step steps[STEPS_MAX];
-    guint n;
-    gboolean ignore_case;
     struct line_print needs; /* pairs of its texts, but for those that may be missing */
     GPtrArray *any_of;       /* GArray * of struct line_print: pairs of each text of a choice, of which one must be there */
+    guint n;
+    gboolean ignore_case;
+    struct step steps[];     /* n; STEPS_MAX while it is made */
 };
 
 /* What is known of a run without limit: the last stretch of its class that was looked at is [seen, seen_end],
@@ -327,7 +328,7 @@ note_signs(struct line_form *form)
 struct line_form *
 line_form_new(const char *text, gboolean ignore_case)
 {
-    struct line_form *form = g_new0(struct line_form, 1);
+    struct line_form *form = g_malloc0(sizeof *form + STEPS_MAX * sizeof form->steps[0]);
 
     form->ignore_case = ignore_case;
     while (*text != '\0') {
@@ -345,7 +346,7 @@ line_form_new(const char *text, gboolean ignore_case)
         }
     }
     note_signs(form);
-    return form;
+    return g_realloc(form, sizeof *form + form->n * sizeof form->steps[0]);
 }
 
 void
