@@ -112,7 +112,7 @@ headers_of(const struct spam_ruleset *ruleset)
     for (guint i = 0; i < ruleset->rules->len; i++) {
         const struct spam_rule *rule = g_ptr_array_index(ruleset->rules, i);
         if (rule->header != NULL)
-            header_requests_add(set, rule->header);
+            header_requests_add_lasting(set, rule->header);
     }
     return set;
 }

@@ -5,6 +5,7 @@
 
 struct header_requests {
     GHashTable *by_text; /* char * -> struct header_request *, which owns it */
+    GHashTable *by_address; /* the same by texts that stay where they are */
 };
 
 static void
@@ -24,6 +25,7 @@ header_requests_new(void)
     struct header_requests *set = g_new0(struct header_requests, 1);
 
     set->by_text = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, request_free);
+    set->by_address = g_hash_table_new(NULL, NULL);
     return set;
 }
 
@@ -32,6 +34,7 @@ header_requests_free(struct header_requests **set)
 {
     if (*set == NULL)
         return;
+    g_hash_table_unref((*set)->by_address);
     g_hash_table_unref((*set)->by_text);
     g_clear_pointer(set, g_free);
 }
@@ -45,7 +48,15 @@ header_requests_count(const struct header_requests *set)
 const struct header_request *
 header_requests_find(const struct header_requests *set, const char *text)
 {
-    return g_hash_table_lookup(set->by_text, text);
+    const struct header_request *known = g_hash_table_lookup(set->by_address, text);
+
+    return known != NULL ? known : g_hash_table_lookup(set->by_text, text);
+}
+
+void
+header_requests_add_lasting(struct header_requests *set, const char *text)
+{
+    g_hash_table_insert(set->by_address, (gpointer)(guintptr)text, (gpointer)(guintptr)header_requests_add(set, text));
 }
 
 static gboolean

@@ -32,5 +32,7 @@ void header_requests_free(struct header_requests **set); /* NULL-safe */
 guint header_requests_count(const struct header_requests *set);
 /* The request of that text, or NULL. Belongs to the set. */
 const struct header_request *header_requests_find(const struct header_requests *set, const char *text);
+/* Adds one by a text that stays where it is, unchanged, as long as the set: by its address it is found sooner. */
+void header_requests_add_lasting(struct header_requests *set, const char *text);
 /* The same; it is added when it is not there. */
 const struct header_request *header_requests_add(struct header_requests *set, const char *text);

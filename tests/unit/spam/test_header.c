@@ -170,7 +170,12 @@ foreseen_requests(void **state)
         const struct header_request *added = header_requests_add(known, requests[i]);
         assert_ptr_equal(header_requests_find(known, requests[i]), added);
     }
-    assert_int_equal(header_requests_count(known), G_N_ELEMENTS(requests));
+    g_autofree char *copy = g_strdup("Received:last"), *other = g_strdup(copy);
+    header_requests_add_lasting(known, copy);
+    header_requests_add_lasting(known, "ALL"); /* there already */
+    assert_ptr_equal(header_requests_find(known, copy), header_requests_find(known, other));
+    assert_ptr_not_equal(header_requests_find(known, copy), header_requests_find(known, "Received:last:ip"));
+    assert_int_equal(header_requests_count(known), G_N_ELEMENTS(requests) + 1);
     struct header_view *view = header_view_new(tree, &help, known), *plain = header_view_new(tree, &help, NULL);
     for (guint i = 0; i < G_N_ELEMENTS(requests); i++) {
         g_autofree char *found = joined_values(header_get(view, requests[i])), *expected = joined_values(header_get(plain, requests[i]));
