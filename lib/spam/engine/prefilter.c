@@ -1,41 +1,25 @@
-/* prefilter.c: the database of all patterns that Hyperscan takes, compiled or read back, and the scan. */
-#include "lib/spam/engine/prefilter.h"
+/* prefilter.c: the database of all patterns that Hyperscan takes, compiled or read back. */
 #include "lib/spam/engine/cache_sweep.h"
 #include "lib/spam/engine/perl_syntax.h"
+#include "lib/spam/engine/prefilter_private.h"
 #include "lib/spam/engine/prefilter_rough.h"
 #include "lib/spam/engine/prefilter_syntax.h"
 #include <glib/gstdio.h>
-#include <hs.h>
 #include <string.h>
 
 #define SIZE_MAX_WRITTEN_OUT 6000u /* see size_of: beyond, compiling takes seconds and megabytes */
 #define SIZE_MAX_UNTRIED 800u       /* beyond, a pattern may turn out to be too large to be compiled */
 #define NESTED_MAX 100u             /* groups in groups */
+#define MANY 100u                   /* rules: see take */
+#define LITERAL_LEAST 3u            /* bytes */
+#define COUNT_KEPT 3u               /* as prefilter_rough keeps them */
 #define POSITIONS_MAX 1500u         /* states of a rough expression: the library can't take many more */
 #define EXPRESSION_MAX 15000u       /* bytes; the library's own limit is 16,000 */
-#define READING 2u                  /* goes up when patterns are read into other expressions than before: older caches are not for us */
+#define READING 3u                  /* goes up when patterns are read into other expressions than before: older caches are not for us */
 
 G_DEFINE_QUARK(postern-prefilter-error, prefilter_error)
 
-/* Patterns as they are, and rough forms of others, are compiled into databases of so many each: all in one takes twice as long to
- * compile, and is no faster. Mixed it is slower, for rough expressions have states for every byte where others wait for literals. */
-enum part { PART_EXACT, PART_ROUGH, PART_ROUGH_ASCII /* for texts of ASCII, in place of PART_ROUGH */, PARTS };
-static const guint batches[PARTS] = {64, 12, 12};
-
-struct prefilter {
-    GPtrArray *databases[PARTS]; /* hs_database_t * */
-    guint n_rules, n_untaken;
-    guint32 *always; /* bits of the rules that were not taken */
-};
-
-struct prefilter_scratch {
-    hs_scratch_t *scratch;
-    gboolean failed; /* no memory: every rule is a candidate */
-};
-
-struct found {
-    guint32 *candidates, *ends;
-};
+static const guint batches[PREFILTER_PARTS] = {64, 12, 12};
 
 /* What goes into a database: parallel arrays as the library wants them. */
 struct input {
@@ -164,17 +148,17 @@ compiles(const char *expression, unsigned flags)
 
 /* Adds a rough form of the pattern, with as much of its beginning as the library can take, for the texts of that part. */
 static gboolean
-take_for(enum part part, struct input *input, const GString *pattern, const struct prefilter_rule *rule, enum prefilter_kind kind,
+take_for(enum prefilter_part part, struct input *input, const GString *pattern, const struct prefilter_rule *rule, enum prefilter_kind kind,
          unsigned id)
 {
-    static const guint lengths[] = {64, 32, 24, 16, 12, 10, 8, 6}; /* bytes of its beginning that are kept */
+    static const guint lengths[] = {16, 12, 10, 8, 6}; /* bytes of its beginning that are kept: more finds hardly less, and is slower */
     const unsigned flags = HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY;
     const char *modifiers = rule->modifiers != NULL ? rule->modifiers : "";
     gboolean caseless = strchr(modifiers, 'i') != NULL, lines = kind == PREFILTER_JOINED || strchr(modifiers, 'm') != NULL;
 
     for (guint i = 0; i < G_N_ELEMENTS(lengths); i++) {
         guint positions = 0;
-        g_autoptr(GString) rough = prefilter_rough(pattern, caseless, lines, part == PART_ROUGH_ASCII, lengths[i], &positions);
+        g_autoptr(GString) rough = prefilter_rough(pattern, caseless, lines, part == PREFILTER_PART_ROUGH_ASCII, lengths[i], &positions);
 
         if (rough == NULL || strchr(modifiers, 's') != NULL)
             return FALSE;
@@ -189,10 +173,40 @@ take_for(enum part part, struct input *input, const GString *pattern, const stru
 }
 
 static gboolean
-take_roughly(struct input inputs[PARTS], const GString *pattern, const struct prefilter_rule *rule, enum prefilter_kind kind, unsigned id)
+take_roughly(struct input inputs[PREFILTER_PARTS], const GString *pattern, const struct prefilter_rule *rule, enum prefilter_kind kind,
+             unsigned id)
 {
-    return take_for(PART_ROUGH_ASCII, &inputs[PART_ROUGH_ASCII], pattern, rule, kind, id) &&
-           take_for(PART_ROUGH, &inputs[PART_ROUGH], pattern, rule, kind, id);
+    return take_for(PREFILTER_PART_ROUGH_ASCII, &inputs[PREFILTER_PART_ROUGH_ASCII], pattern, rule, kind, id) &&
+           take_for(PREFILTER_PART_ROUGH, &inputs[PREFILTER_PART_ROUGH], pattern, rule, kind, id);
+}
+
+/* Whether the expression has a row of bytes that the library can look for: else it takes a step for every byte of a text. A guess: "\xHH"
+ * counts as more than one, and what is in alternatives as if it were always there. */
+static gboolean
+has_literal(const char *expression)
+{
+    guint row = 0;
+
+    for (const char *p = expression; *p != '\0' && row < LITERAL_LEAST;) {
+        const char *next = *p == '[' ? end_of_class(p) : *p == '\\' && p[1] != '\0' ? p + 2 : p + 1;
+        gboolean is_byte = g_ascii_isalnum(*p) || *p == ' ' || (*p == '\\' && !g_ascii_isalnum(p[1]));
+        row = is_byte && (*next == '\0' || strchr("?*{", *next) == NULL) ? row + 1 : 0;
+        p = next;
+    }
+    return row >= LITERAL_LEAST;
+}
+
+/* Whether it has counted repeats that its rough form would not keep. */
+static gboolean
+has_counts(const char *expression)
+{
+    for (const char *p = expression; *p != '\0';) {
+        const char *next = *p == '[' ? end_of_class(p) : *p == '\\' && p[1] != '\0' ? p + 2 : p + 1;
+        if (*p == '{' && p > expression && (p[-1] == ')' || repeat_at(p, &next) > COUNT_KEPT || (next > p + 2 && next[-2] == ',')))
+            return TRUE;
+        p = next;
+    }
+    return FALSE;
 }
 
 /* Adds the rule with its counted repeats made endless, which keeps every end; what may match nothing ends everywhere. */
@@ -211,9 +225,10 @@ take_ends(struct input *input, const GString *expression, unsigned flags, unsign
     return TRUE;
 }
 
-/* Adds the rule when the library takes it, as it is or roughly. */
+/* Adds the rule when the library takes it, as it is or roughly. Without a literal it costs less in its rough form, when that is as
+ * good: of that there are two, for different texts, so only of many rules there are enough to fill databases of their own. */
 static gboolean
-take(struct input inputs[PARTS], const struct prefilter_rule *rule, enum prefilter_kind kind, unsigned id)
+take(struct input inputs[PREFILTER_PARTS], const struct prefilter_rule *rule, enum prefilter_kind kind, gboolean many, unsigned id)
 {
     const char *why;
     gboolean refers;
@@ -225,9 +240,11 @@ take(struct input inputs[PARTS], const struct prefilter_rule *rule, enum prefilt
     if (pattern == NULL || (rule->modifiers != NULL && strchr(rule->modifiers, 'x') != NULL))
         return FALSE;
     if (kind == PREFILTER_ENDS)
-        return expression != NULL && take_ends(&inputs[PART_EXACT], expression, flags, id);
+        return expression != NULL && take_ends(&inputs[PREFILTER_PART_EXACT], expression, flags, id);
     if (expression == NULL || kind == PREFILTER_ROUGH)
         return take_roughly(inputs, pattern, rule, kind, id);
+    if (many && !has_literal(expression->str) && !has_counts(expression->str) && take_roughly(inputs, pattern, rule, kind, id))
+        return TRUE;
     if (size_of(expression->str) > SIZE_MAX_WRITTEN_OUT) {
         g_autofree char *relaxed = prefilter_relax(expression->str);
         g_string_assign(expression, relaxed);
@@ -236,7 +253,7 @@ take(struct input inputs[PARTS], const struct prefilter_rule *rule, enum prefilt
         (!is_taken(expression->str, flags) && !is_taken(expression->str, flags |= HS_FLAG_PREFILTER)) ||
         (size_of(expression->str) > SIZE_MAX_UNTRIED && !compiles(expression->str, flags)))
         return take_roughly(inputs, pattern, rule, kind, id);
-    add_input(&inputs[PART_EXACT], g_string_free(g_steal_pointer(&expression), FALSE), flags, id);
+    add_input(&inputs[PREFILTER_PART_EXACT], g_string_free(g_steal_pointer(&expression), FALSE), flags, id);
     return TRUE;
 }
 
@@ -285,11 +302,11 @@ read_databases(struct prefilter *prefilter, const char *at, const char *end)
 
         memcpy(head, at, sizeof head);
         at += sizeof head;
-        if (head[0] >= PARTS || (gsize)(end - at) < head[1] || hs_deserialize_database(at, head[1], &database) != HS_SUCCESS)
+        if (head[0] >= PREFILTER_PARTS || (gsize)(end - at) < head[1] || hs_deserialize_database(at, head[1], &database) != HS_SUCCESS)
             break;
         g_ptr_array_add(prefilter->databases[head[0]], database);
     }
-    for (guint part = 0; part < PARTS && at != end; part++)
+    for (guint part = 0; part < PREFILTER_PARTS && at != end; part++)
         g_ptr_array_set_size(prefilter->databases[part], 0);
     return at == end;
 }
@@ -343,7 +360,7 @@ write_back(const struct prefilter *prefilter, const char *path)
     for (guint32 rule = 0; rule < prefilter->n_rules; rule++)
         if (prefilter_is_untaken(prefilter, rule))
             g_byte_array_append(out, (const guint8 *)&rule, sizeof rule);
-    for (guint part = 0; part < PARTS; part++)
+    for (guint part = 0; part < PREFILTER_PARTS; part++)
         for (guint i = 0; i < prefilter->databases[part]->len; i++)
             if (!append_database(out, part, g_ptr_array_index(prefilter->databases[part], i)))
                 return;
@@ -364,7 +381,7 @@ leave_out_at(struct prefilter *prefilter, struct input *input, guint at)
 /* Makes a database of the expressions, and empties the list. Some may turn out to be too large only here: they are left out, one after the
  * other. */
 static gboolean
-compile(struct prefilter *prefilter, enum part part, struct input *input, GError **error)
+compile(struct prefilter *prefilter, enum prefilter_part part, struct input *input, GError **error)
 {
     hs_database_t *database = NULL;
 
@@ -395,20 +412,20 @@ compile(struct prefilter *prefilter, enum part part, struct input *input, GError
 static gboolean
 make_databases(struct prefilter *prefilter, const struct prefilter_rule *rules, enum prefilter_kind kind, GError **error)
 {
-    struct input inputs[PARTS];
+    struct input inputs[PREFILTER_PARTS];
     gboolean good = TRUE;
 
-    for (guint part = 0; part < PARTS; part++)
+    for (guint part = 0; part < PREFILTER_PARTS; part++)
         inputs[part] = (struct input){.expressions = g_ptr_array_new_with_free_func(g_free),
                                       .flags = g_array_new(FALSE, FALSE, sizeof(unsigned)), .ids = g_array_new(FALSE, FALSE, sizeof(unsigned))};
     for (guint i = 0; i < prefilter->n_rules && good; i++) {
-        if (i >= PREFILTER_RULES_MAX || !take(inputs, &rules[i], kind, i))
+        if (i >= PREFILTER_RULES_MAX || !take(inputs, &rules[i], kind, prefilter->n_rules >= MANY, i))
             leave_out(prefilter, i);
-        for (guint part = 0; part < PARTS && good; part++)
+        for (guint part = 0; part < PREFILTER_PARTS && good; part++)
             if (inputs[part].expressions->len == batches[part])
                 good = compile(prefilter, part, &inputs[part], error);
     }
-    for (guint part = 0; part < PARTS; part++) {
+    for (guint part = 0; part < PREFILTER_PARTS; part++) {
         good = good && compile(prefilter, part, &inputs[part], error);
         g_ptr_array_unref(inputs[part].expressions);
         g_array_unref(inputs[part].flags);
@@ -429,7 +446,7 @@ empty_prefilter(guint n_rules)
     struct prefilter *prefilter = g_new0(struct prefilter, 1);
 
     prefilter->n_rules = n_rules;
-    for (guint part = 0; part < PARTS; part++)
+    for (guint part = 0; part < PREFILTER_PARTS; part++)
         prefilter->databases[part] = g_ptr_array_new_with_free_func(free_database);
     prefilter->always = g_new0(guint32, PREFILTER_WORDS(n_rules) + 1);
     return prefilter;
@@ -473,7 +490,7 @@ prefilter_free(struct prefilter *prefilter)
 {
     if (prefilter == NULL)
         return;
-    for (guint part = 0; part < PARTS; part++)
+    for (guint part = 0; part < PREFILTER_PARTS; part++)
         g_ptr_array_unref(prefilter->databases[part]);
     g_free(prefilter->always);
     g_free(prefilter);
@@ -496,129 +513,11 @@ prefilter_bytes(const struct prefilter *prefilter)
 {
     size_t all = 0;
 
-    for (guint part = 0; part < PARTS; part++)
+    for (guint part = 0; part < PREFILTER_PARTS; part++)
         for (guint i = 0; i < prefilter->databases[part]->len; i++) {
             size_t size = 0;
             hs_database_size(g_ptr_array_index(prefilter->databases[part], i), &size);
             all += size;
         }
     return all;
-}
-
-/* ---- scanning ---- */
-
-struct prefilter_scratch *
-prefilter_scratch_new(void)
-{
-    return g_new0(struct prefilter_scratch, 1);
-}
-
-void
-prefilter_scratch_fit(struct prefilter_scratch *scratch, const struct prefilter *prefilter)
-{
-    for (guint part = 0; part < PARTS; part++)
-        for (guint i = 0; i < prefilter->databases[part]->len; i++)
-            if (hs_alloc_scratch(g_ptr_array_index(prefilter->databases[part], i), &scratch->scratch) != HS_SUCCESS)
-                scratch->failed = TRUE;
-}
-
-void
-prefilter_scratch_free(struct prefilter_scratch *scratch)
-{
-    if (scratch == NULL)
-        return;
-    hs_free_scratch(scratch->scratch);
-    g_free(scratch);
-}
-
-static int
-on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *data)
-{
-    const struct found *found = data;
-
-    (void)from, (void)flags;
-    if (found->ends != NULL && (found->candidates[id / 32] >> id % 32 & 1) == 0)
-        found->ends[id] = (guint32)to;
-    found->candidates[id / 32] |= 1u << id % 32;
-    return 0;
-}
-
-static void
-take_all(const struct prefilter *prefilter, guint32 *candidates, guint32 *ends)
-{
-    memset(candidates, 0xff, PREFILTER_WORDS(prefilter->n_rules) * sizeof *candidates);
-    if (ends != NULL)
-        memset(ends, 0, prefilter->n_rules * sizeof *ends);
-}
-
-static gboolean
-is_ascii(const char *text, gsize length)
-{
-    guint64 all = 0, eight;
-    gsize at = 0;
-
-    for (; length - at >= sizeof eight; at += sizeof eight) {
-        memcpy(&eight, text + at, sizeof eight);
-        all |= eight;
-    }
-    for (; at < length; at++)
-        all |= (guchar)text[at];
-    return (all & G_GUINT64_CONSTANT(0x8080808080808080)) == 0;
-}
-
-void
-prefilter_scan(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length,
-               guint32 *candidates, guint32 *ends_r)
-{
-    struct found found = {candidates, ends_r};
-    enum part skipped = is_ascii(text, length) ? PART_ROUGH : PART_ROUGH_ASCII;
-
-    for (guint i = 0; i < prefilter->n_rules && ends_r != NULL && prefilter->n_untaken > 0; i++)
-        if (prefilter_is_untaken(prefilter, i))
-            ends_r[i] = 0;
-    for (guint i = 0; i < PREFILTER_WORDS(prefilter->n_rules); i++)
-        candidates[i] |= prefilter->always[i];
-    for (guint part = 0; part < PARTS; part++)
-        for (guint i = 0; i < prefilter->databases[part]->len && part != skipped; i++)
-            if (scratch->failed || length > G_MAXINT32 ||
-                hs_scan(g_ptr_array_index(prefilter->databases[part], i), text != NULL ? text : "", (unsigned)length, 0, scratch->scratch,
-                        on_match, &found) != HS_SUCCESS)
-                take_all(prefilter, candidates, ends_r); /* not known: all of them */
-}
-
-struct count {
-    const gsize *begins;
-    guint n, text, apart; /* text: the one in which the last match ended */
-    guint32 *counts;
-    unsigned long long next; /* where the next match that counts ends, or behind */
-};
-
-static int
-on_end(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *data)
-{
-    struct count *count = data;
-
-    (void)id, (void)from, (void)flags;
-    while (count->text + 1 < count->n && count->begins[count->text + 1] < to)
-        count->text++;
-    while (count->text > 0 && count->begins[count->text] >= to)
-        count->text--;
-    if (to < count->next && to >= count->next - count->apart)
-        return 0;
-    count->counts[count->text]++;
-    count->next = to + count->apart;
-    return 0;
-}
-
-void
-prefilter_count(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length, const gsize *begins,
-                guint n, guint apart, guint32 *counts_r)
-{
-    struct count count = {begins, n, 0, MAX(apart, 1), counts_r, 0};
-    const GPtrArray *databases = prefilter->databases[PART_EXACT];
-
-    memset(counts_r, 0, n * sizeof *counts_r);
-    if (prefilter->n_untaken > 0 || databases->len == 0 || scratch->failed || length > G_MAXINT32 ||
-        hs_scan(databases->pdata[0], text != NULL ? text : "", (unsigned)length, 0, scratch->scratch, on_end, &count) != HS_SUCCESS)
-        memset(counts_r, 0xff, n * sizeof *counts_r);
 }

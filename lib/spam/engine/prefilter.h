@@ -55,6 +55,10 @@ void prefilter_scratch_free(struct prefilter_scratch *scratch); /* NULL-safe */
  * them, may be NULL) gets, for each candidate, an offset in the text before which no match of the rule ends. */
 void prefilter_scan(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length,
                     guint32 *candidates, guint32 *ends_r);
+/* The same of many texts that were joined (PREFILTER_JOINED), of which the i-th is from begins[i] to the next one's begin, with the line ends
+ * behind it. Those of ASCII are told apart from the others, which cost more. */
+void prefilter_scan_joined(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length,
+                           const gsize *begins, guint n_begins, guint32 *candidates, guint32 *ends_r);
 /* Of PREFILTER_ENDS, with one rule: text is n texts with line ends between them, which begin at begins[]. At how many offsets of each
  * a match ends, those not counted that are less than apart behind one that was, or more; G_MAXUINT32 where that is not known. */
 void prefilter_count(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length, const gsize *begins,

@@ -119,7 +119,7 @@ next_set(const struct engine_group *group, const guint32 *bits, guint r)
 }
 
 static void
-filter(struct run *run, const struct engine_group *group, const char *text, gsize length, guint32 *ends)
+filter(struct run *run, const struct engine_group *group, const char *text, gsize length, const GArray *begins, guint32 *ends)
 {
     if (group->prefilter == NULL) {
         memset(run->worker->candidates, 0xff, PREFILTER_WORDS(group->rules->len) * sizeof *run->worker->candidates);
@@ -128,7 +128,11 @@ filter(struct run *run, const struct engine_group *group, const char *text, gsiz
         return;
     }
     memset(run->worker->candidates, 0, PREFILTER_WORDS(group->rules->len) * sizeof *run->worker->candidates);
-    prefilter_scan(group->prefilter, run->worker->scratch, text, length, run->worker->candidates, ends);
+    if (begins != NULL)
+        prefilter_scan_joined(group->prefilter, run->worker->scratch, text, length, (const gsize *)(gpointer)begins->data, begins->len,
+                              run->worker->candidates, ends);
+    else
+        prefilter_scan(group->prefilter, run->worker->scratch, text, length, run->worker->candidates, ends);
 }
 
 /* ---- lists of texts ---- */
@@ -227,7 +231,7 @@ run_list(struct run *run, enum engine_kind kind, const GPtrArray *texts)
     if (n_texts == 0)
         return;
     join(run, texts, n_texts);
-    filter(run, group, run->whole, run->whole_length, run->worker->ends);
+    filter(run, group, run->whole, run->whole_length, run->worker->begins, run->worker->ends);
     repeats_begin(group->repeats, &run->worker->seen);
     for (guint r = next_set(group, bits, 0); r < group->rules->len && !is_over_time(run); r = next_set(group, bits, r + 1)) {
         const struct spam_rule *rule = g_ptr_array_index(group->rules, r);
@@ -273,7 +277,7 @@ header_candidates(struct run *run, const struct engine_group *group, GBytes *val
     if (value == NULL)
         return group->on_missing;
     text = g_bytes_get_data(value, &length);
-    filter(run, group, text, MIN(length, ENGINE_TEXT_MAX), NULL);
+    filter(run, group, text, MIN(length, ENGINE_TEXT_MAX), NULL, NULL);
     for (guint word = 0; word < PREFILTER_WORDS(group->rules->len); word++)
         candidates[word] |= group->unfiltered[word];
     return candidates;

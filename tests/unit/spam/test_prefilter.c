@@ -1,4 +1,4 @@
-/* test_prefilter.c: candidates, what can't be taken, and the cache: found, damaged, not writable. */
+/* test_prefilter.c: candidates, what can't be taken, and the cache: found, damaged, not writable; many texts at once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include "lib/spam/engine/pattern.h"
 #include "lib/spam/engine/perl_syntax.h"
 #include "lib/spam/engine/prefilter.h"
 #include "lib/spam/engine/prefilter_rough.h"
@@ -88,6 +89,160 @@ test_joined(void **state)
     assert_int_equal(ends[1], 8); /* \A: at the beginning of each */
     assert_int_equal(ends[2], 11);
     assert_int_equal(ends[3], 12);
+    prefilter_scratch_free(scratch);
+    prefilter_free(prefilter);
+}
+
+struct joined {
+    GString *text;
+    GArray *begins; /* gsize */
+    struct prefilter_scratch *scratch;
+    guint32 bits[1], ends[8];
+};
+
+static void
+join_texts(struct joined *joined, const char *const *texts, guint n)
+{
+    *joined = (struct joined){.text = g_string_new(NULL), .begins = g_array_new(FALSE, FALSE, sizeof(gsize)),
+                              .scratch = prefilter_scratch_new()};
+    for (guint i = 0; i < n; i++) {
+        gsize begin = joined->text->len;
+        g_array_append_val(joined->begins, begin);
+        g_string_append_printf(joined->text, "%s\n", texts[i]);
+    }
+}
+
+static void
+joined_clear(struct joined *joined)
+{
+    g_string_free(joined->text, TRUE);
+    g_array_unref(joined->begins);
+    prefilter_scratch_free(joined->scratch);
+}
+
+static guint32
+scan_joined(struct joined *joined, const struct prefilter *prefilter, gboolean apart)
+{
+    joined->bits[0] = 0;
+    prefilter_scratch_fit(joined->scratch, prefilter);
+    if (apart)
+        prefilter_scan_joined(prefilter, joined->scratch, joined->text->str, joined->text->len, (const gsize *)(gpointer)joined->begins->data,
+                              joined->begins->len, joined->bits, joined->ends);
+    else
+        prefilter_scan(prefilter, joined->scratch, joined->text->str, joined->text->len, joined->bits, joined->ends);
+    return joined->bits[0];
+}
+
+/* Texts of ASCII are looked at apart from others, by another rough form. */
+static void
+test_apart(void **state)
+{
+    static const struct prefilter_rule rule[] = {RULE("\\Ax(?:a|b\xc3|b\xd0[\x80-\x8f])y", NULL)};
+    static const char *const with[] = {"xby", "\xc3\xa9", "xay"}, *const without[] = {"xby", "\xc3\xa9", "xby"};
+    struct prefilter *prefilter = prefilter_new(rule, 1, PREFILTER_JOINED, NULL, NULL, NULL);
+    struct joined joined;
+
+    (void)state;
+    assert_int_equal(prefilter_untaken(prefilter), 0);
+    join_texts(&joined, without, 3);
+    assert_int_equal(scan_joined(&joined, prefilter, FALSE), 1);
+    assert_int_equal(scan_joined(&joined, prefilter, TRUE), 0);
+    joined_clear(&joined);
+    join_texts(&joined, with, 3);
+    assert_int_equal(scan_joined(&joined, prefilter, TRUE), 1);
+    assert_int_equal(joined.ends[0], 10); /* in what was scanned, not in what was sorted */
+    joined_clear(&joined);
+    prefilter_free(prefilter);
+}
+
+/* That of what matches in one of the texts, nothing is left out, nor its end put behind where it is. */
+static void
+check_ends(const struct prefilter_rule *some, guint n_rules, const char *const *texts, guint n, struct joined *joined)
+{
+    struct matcher *matcher = matcher_new();
+
+    for (guint r = 0; r < n_rules; r++) {
+        struct pattern *pattern = pattern_new(some[r].text, some[r].length, some[r].modifiers, NULL);
+        for (guint i = 0; i < n; i++) {
+            gsize end = 0;
+            if (pattern_match(pattern, matcher, texts[i], strlen(texts[i]), 0, NULL, &end) != MATCH_YES)
+                continue;
+            assert_true((joined->bits[0] >> r & 1) != 0);
+            assert_true(joined->ends[r] <= g_array_index(joined->begins, gsize, i) + end);
+        }
+        pattern_free(pattern);
+    }
+    matcher_free(matcher);
+}
+
+static void
+test_apart_brute(void **state)
+{
+    static const struct prefilter_rule some[] = {RULE("\\Aa", NULL), RULE("(a)\\1", NULL), RULE("b\\z", NULL), RULE("(\xe9)\\1", "i"),
+                                                 RULE("ab", NULL), RULE("\\A\xe9.?a", NULL), RULE("a\\Z", NULL)};
+    static const char letters[] = "aab\xe9\xc9 ";
+    struct prefilter *prefilter = prefilter_new(some, G_N_ELEMENTS(some), PREFILTER_JOINED, NULL, NULL, NULL);
+    g_autoptr(GRand) random = g_rand_new_with_seed(7);
+
+    (void)state;
+    for (guint round = 0; round < 2000; round++) {
+        char texts[6][8] = {{0}};
+        const char *pointers[6];
+        guint n = (guint)g_rand_int_range(random, 1, 7);
+        struct joined joined;
+
+        for (guint i = 0; i < n; i++) {
+            guint length = (guint)g_rand_int_range(random, 0, 6), most = g_rand_boolean(random) ? 3 : sizeof letters - 1;
+            for (guint k = 0; k < length; k++)
+                texts[i][k] = letters[g_rand_int_range(random, 0, (gint)most)];
+            pointers[i] = texts[i];
+        }
+        join_texts(&joined, pointers, n);
+        scan_joined(&joined, prefilter, TRUE);
+        check_ends(some, G_N_ELEMENTS(some), pointers, n, &joined);
+        joined_clear(&joined);
+    }
+    prefilter_free(prefilter);
+}
+
+/* Of many rules, those without a literal are looked for in their rough form, but not where that forgets how often something comes. */
+static void
+test_many(void **state)
+{
+    enum { MANY = 104 };
+    struct prefilter_rule many[MANY] = {{0}};
+    g_autoptr(GPtrArray) kept = g_ptr_array_new_with_free_func(g_free);
+    struct prefilter *prefilter;
+    struct prefilter_scratch *scratch = prefilter_scratch_new();
+    guint32 bits[PREFILTER_WORDS(MANY)];
+    char word[] = "x-!Yb", other[] = "\xe9 x\xe9y_b";
+
+    (void)state;
+    for (guint i = 0; i < MANY; i++) {
+        char c = (char)('a' + i % 26);
+        char *text = i < 26   ? g_strdup_printf("(?i)\\b%c[_\\W]{0,3}y[_\\W]?b\\b", c)
+                     : i < 52 ? g_strdup_printf("\\b(?:[%c-z]{5,}\\s){3}", c)
+                              : g_strdup_printf("(?:%c|\\xe9)(?=b)[a-z]{9}", c);
+        g_ptr_array_add(kept, text);
+        many[i] = (struct prefilter_rule){.text = text, .length = strlen(text)};
+    }
+    prefilter = prefilter_new(many, MANY, PREFILTER_ONE, NULL, NULL, NULL);
+    prefilter_scratch_fit(scratch, prefilter);
+    for (guint i = 0; i < 26; i++) {
+        word[0] = other[2] = (char)('a' + i);
+        memset(bits, 0, sizeof bits);
+        prefilter_scan(prefilter, scratch, word, strlen(word), bits, NULL);
+        assert_int_equal(bits[0] & 0x3ffffff, 1u << i);
+        memset(bits, 0, sizeof bits);
+        prefilter_scan(prefilter, scratch, other, strlen(other), bits, NULL);
+        assert_int_equal(bits[0] & 0x3ffffff, 1u << i);
+    }
+    memset(bits, 0, sizeof bits);
+    prefilter_scan(prefilter, scratch, "zzzzz zzzzz", 11, bits, NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(bits); i++)
+        assert_int_equal(bits[i], 0);
+    prefilter_scan(prefilter, scratch, "zzzzz zzzzz zzzzz ", 18, bits, NULL);
+    assert_int_equal(bits[1] & 0xfffff, 0xfffff);
     prefilter_scratch_free(scratch);
     prefilter_free(prefilter);
 }
@@ -243,7 +398,8 @@ test_cache(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_candidates), cmocka_unit_test(test_joined),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_candidates), cmocka_unit_test(test_joined), cmocka_unit_test(test_apart),
+                                       cmocka_unit_test(test_apart_brute), cmocka_unit_test(test_many),
                                        cmocka_unit_test(test_rough), cmocka_unit_test(test_too_large),
                                        cmocka_unit_test(test_relaxed), cmocka_unit_test(test_cache)};
 
