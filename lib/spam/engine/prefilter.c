@@ -1,5 +1,6 @@
 /* prefilter.c: the database of all patterns that Hyperscan takes, compiled or read back. */
 #include "lib/spam/engine/cache_sweep.h"
+#include "lib/spam/engine/large_pages.h"
 #include "lib/spam/engine/perl_syntax.h"
 #include "lib/spam/engine/prefilter_private.h"
 #include "lib/spam/engine/prefilter_rough.h"
@@ -443,8 +444,13 @@ free_database(gpointer database)
 static struct prefilter *
 empty_prefilter(guint n_rules)
 {
+    static gsize once;
     struct prefilter *prefilter = g_new0(struct prefilter, 1);
 
+    if (g_once_init_enter(&once)) { /* the only user of the library */
+        hs_set_database_allocator(large_pages_take, large_pages_give);
+        g_once_init_leave(&once, 1);
+    }
     prefilter->n_rules = n_rules;
     for (guint part = 0; part < PREFILTER_PARTS; part++)
         prefilter->databases[part] = g_ptr_array_new_with_free_func(free_database);
