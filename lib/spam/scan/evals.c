@@ -173,6 +173,7 @@ eval_context_clear(struct eval_context *context)
 {
     header_eval_free(context->header);
     eval_list_state_free(context->lists);
+    mime_headers_free(context->mime_headers);
     if (context->mime_known)
         mime_facts_clear(&context->mime);
     if (context->images_known)
@@ -225,6 +226,14 @@ eval_context_mime(struct eval_context *context)
         context->mime_known = TRUE;
     }
     return &context->mime;
+}
+
+struct mime_headers *
+eval_context_mime_headers(struct eval_context *context)
+{
+    if (context->mime_headers == NULL)
+        context->mime_headers = mime_headers_new(message_view_tree(context->view));
+    return context->mime_headers;
 }
 
 const struct image_info *

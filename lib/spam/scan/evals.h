@@ -8,6 +8,7 @@
 #include "lib/spam/eval/header_eval.h"
 #include "lib/spam/eval/image_info.h"
 #include "lib/spam/eval/mime_eval.h"
+#include "lib/spam/eval/mime_header.h"
 #include "lib/spam/scan/eval_lists.h"
 #include "lib/spam/scan/message_view.h"
 
@@ -34,6 +35,7 @@ struct eval_context {
     struct spam_domains domains;
     struct eval_list_state *lists;  /* eval_context_lists */
     struct mime_facts mime;         /* eval_context_mime */
+    struct mime_headers *mime_headers; /* eval_context_mime_headers */
     struct body_difference difference;
     struct image_info images;       /* eval_context_images */
     struct body_signature signature;
@@ -46,6 +48,7 @@ void eval_context_clear(struct eval_context *context);
 struct header_eval *eval_context_header(struct eval_context *context);
 struct eval_list_state *eval_context_lists(struct eval_context *context);
 const struct mime_facts *eval_context_mime(struct eval_context *context);
+struct mime_headers *eval_context_mime_headers(struct eval_context *context);
 const struct image_info *eval_context_images(struct eval_context *context);
 
 /* Runs those functions of rules of the score set that change what body rules see, as they come before them in SpamAssassin. Once only. */

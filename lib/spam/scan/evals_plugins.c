@@ -29,7 +29,7 @@ mime_header(const struct eval_call *call)
 {
     if (call->prepared == NULL)
         return 0;
-    return mime_header_hits(call->prepared, message_view_tree(call->context->view), call->context->matcher);
+    return mime_header_hits(call->prepared, eval_context_mime_headers(call->context), call->context->matcher);
 }
 
 static gpointer
