@@ -136,6 +136,8 @@ count_illegal(const GString *text, gsize *illegal_r, gsize *controls_r, gsize *e
     *illegal_r = *controls_r = *eight_bit_r = 0;
     for (gsize i = 0; i < text->len; i++) {
         guchar c = (guchar)text->str[i];
+        if (c >= ' ' && c < 0x7f) /* nearly all of them */
+            continue;
         *controls_r += is_control(c);
         *eight_bit_r += c >= 0x80;
         *illegal_r += is_control(c) || c >= 0x7f;
@@ -473,7 +475,7 @@ HEADER_EVAL(eval_unresolved_template)
     for (const char *line = all->str, *next; line < end; line = next + 1) {
         next = memchr(line, '\n', (gsize)(end - line));
         next = next != NULL ? next : end;
-        if (has_template(line, (gsize)(next - line)) && !may_hold_percent(line))
+        if (memchr(line, '%', (gsize)(next - line)) != NULL && has_template(line, (gsize)(next - line)) && !may_hold_percent(line))
             return TRUE;
     }
     return FALSE;
