@@ -10,6 +10,7 @@
 struct binding {
     const struct eval_entry *entry;
     gpointer prepared;
+    double *numbers; /* EVAL_NUMBERS */
 };
 
 struct eval_bindings {
@@ -48,6 +49,27 @@ changes_body(const struct eval_entry *entry)
     return known->name != NULL;
 }
 
+static double
+number_of(const struct spam_rule *rule, guint n)
+{
+    const char *text = rule->arguments != NULL && n < rule->arguments->len ? rule->arguments->pdata[n] : NULL;
+
+    if (text == NULL)
+        return NAN;
+    return strcmp(text, "undef") == 0 ? INFINITY : html_eval_numify(text);
+}
+
+/* Reads the arguments as numbers: once for all messages. */
+static double *
+numbers_of(const struct spam_rule *rule)
+{
+    double *numbers = g_new(double, EVAL_NUMBERS);
+
+    for (guint n = 0; n < EVAL_NUMBERS; n++)
+        numbers[n] = number_of(rule, n);
+    return numbers;
+}
+
 struct eval_bindings *
 eval_bindings_new(const struct view_settings *settings)
 {
@@ -72,6 +94,8 @@ eval_bindings_new(const struct view_settings *settings)
             binding->entry = &eval_of_auth_function;
         if (rule->mimeheader != NULL)
             binding->entry = &eval_of_mime_header;
+        if (binding->entry != NULL)
+            binding->numbers = numbers_of(rule);
         if (binding->entry != NULL && binding->entry->prepare != NULL)
             binding->prepared = binding->entry->prepare(settings, rule);
         if (changes_body(binding->entry))
@@ -87,9 +111,11 @@ eval_bindings_free(struct eval_bindings **bindings)
 
     if (self == NULL)
         return;
-    for (guint i = 0; i < self->count; i++)
+    for (guint i = 0; i < self->count; i++) {
         if (self->by_rule[i].prepared != NULL && self->by_rule[i].entry->prepared_free != NULL)
             self->by_rule[i].entry->prepared_free(self->by_rule[i].prepared);
+        g_free(self->by_rule[i].numbers);
+    }
     g_free(self->by_rule);
     eval_lists_free(&self->lists);
     g_ptr_array_unref(self->before_body);
@@ -119,11 +145,8 @@ eval_arg(const struct eval_call *call, guint n)
 double
 eval_number(const struct eval_call *call, guint n)
 {
-    const char *text = eval_arg(call, n);
-
-    if (text == NULL)
-        return NAN;
-    return strcmp(text, "undef") == 0 ? INFINITY : html_eval_numify(text);
+    g_assert(n < EVAL_NUMBERS);
+    return call->numbers[n];
 }
 
 const struct perl_text *
@@ -263,7 +286,7 @@ double
 evals_run(struct eval_context *context, const struct spam_rule *rule)
 {
     const struct binding *binding = &context->bindings->by_rule[rule->index];
-    struct eval_call call = {context, rule, binding->prepared};
+    struct eval_call call = {context, rule, binding->prepared, binding->numbers};
 
     return binding->entry != NULL ? binding->entry->run(&call) : 0;
 }

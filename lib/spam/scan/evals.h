@@ -20,6 +20,11 @@ void eval_bindings_free(struct eval_bindings **bindings); /* NULL-safe */
 gboolean eval_bindings_has(const struct eval_bindings *bindings, const struct spam_rule *rule);
 const struct eval_lists *eval_bindings_lists(const struct eval_bindings *bindings);
 
+struct known_number {
+    gboolean known;
+    double value;
+};
+
 /* What the functions share of one message; each member but the first seven is made by the function beside it. */
 struct eval_context {
     const struct eval_bindings *bindings;
@@ -35,6 +40,7 @@ struct eval_context {
     struct spam_domains domains;
     struct eval_list_state *lists;  /* eval_context_lists */
     struct mime_facts mime;         /* eval_context_mime */
+    struct known_number uppercase[2]; /* percent, of body and rawbody texts (evals_parts.c) */
     struct mime_headers *mime_headers; /* eval_context_mime_headers */
     struct body_difference difference;
     struct image_info images;       /* eval_context_images */
