@@ -7,8 +7,10 @@
 #define HITS_MAX 1000u /* of a rule that counts, when it doesn't say another number */
 
 struct mime_header_rule {
-    const struct spam_mimeheader *definition;
+    const char *header; /* interned */
     struct pattern *pattern;
+    guint range_min, range_max;
+    gboolean negated, raw;
     gboolean joined; /* concat */
     guint most;      /* hits */
     const char *missing; /* what a part without the field is looked at as */
@@ -24,7 +26,7 @@ struct values {
 struct mime_headers {
     struct spam_tree *tree;
     GPtrArray *parts;    /* const struct spam_part *: those with a type */
-    GHashTable *by_name; /* const char *, of the ruleset -> struct values * */
+    GHashTable *by_name; /* const char *, interned -> struct values * */
     GPtrArray *kept;     /* GString *: values that are made here */
 };
 
@@ -51,8 +53,12 @@ mime_header_rule_new(const struct spam_rule *rule, GError **error)
     if (pattern == NULL)
         return NULL;
     ready = g_new0(struct mime_header_rule, 1);
-    ready->definition = definition;
+    ready->header = g_intern_string(definition->header);
     ready->pattern = pattern;
+    ready->range_min = definition->range_min;
+    ready->range_max = definition->range_max;
+    ready->negated = definition->negated;
+    ready->raw = definition->raw;
     ready->joined = (rule->flags & SPAM_TFLAG_CONCAT) != 0;
     ready->most = rule->max_hits > 0 ? rule->max_hits : (rule->flags & SPAM_TFLAG_MULTIPLE) != 0 ? HITS_MAX : 1;
     ready->missing = definition->raw ? "" : definition->if_unset; /* raw: a field that isn't there counts as an empty one */
@@ -99,7 +105,7 @@ mime_headers_new(struct spam_tree *tree)
 
     headers->tree = tree;
     headers->parts = g_ptr_array_new();
-    headers->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, values_free);
+    headers->by_name = g_hash_table_new_full(NULL, NULL, NULL, values_free);
     headers->kept = g_ptr_array_new_with_free_func(string_free);
     for (guint i = 0; i < all->len; i++)
         if (*((const struct spam_part *)all->pdata[i])->type != '\0')
@@ -135,7 +141,7 @@ look_up(struct mime_headers *headers, struct values *values, guint i, const char
     values->decoded[i] = decoded;
 }
 
-/* name must live as long as headers. */
+/* name is interned. */
 static const struct values *
 values_of(struct mime_headers *headers, const char *name)
 {
@@ -175,10 +181,10 @@ all_of(struct spam_tree *tree, const struct spam_part *part, gboolean raw)
 static const GString *
 value_of(const struct mime_header_rule *rule, struct mime_headers *headers, const struct values *values, guint i)
 {
-    const GString **value = rule->definition->raw ? &values->raw[i] : &values->decoded[i];
+    const GString **value = rule->raw ? &values->raw[i] : &values->decoded[i];
 
     if (values->are_all && *value == NULL) {
-        GString *all = all_of(headers->tree, headers->parts->pdata[i], rule->definition->raw);
+        GString *all = all_of(headers->tree, headers->parts->pdata[i], rule->raw);
         g_ptr_array_add(headers->kept, all);
         *value = all;
     }
@@ -208,13 +214,12 @@ count_joined(const struct mime_header_rule *rule, struct mime_headers *headers, 
 guint
 mime_header_hits(const struct mime_header_rule *rule, struct mime_headers *headers, struct matcher *matcher)
 {
-    const struct spam_mimeheader *definition = rule->definition;
     const struct values *values;
-    guint first = MAX(definition->range_min, 1) - 1, end = MIN(definition->range_max, headers->parts->len), hits = 0;
+    guint first = MAX(rule->range_min, 1) - 1, end = MIN(rule->range_max, headers->parts->len), hits = 0;
 
-    if (definition->negated)
+    if (rule->negated)
         return 1;
-    values = values_of(headers, definition->header);
+    values = values_of(headers, rule->header);
     if (rule->joined)
         return count_joined(rule, headers, values, first, end, matcher);
     for (guint i = first; i < end && hits == 0; i++) {
