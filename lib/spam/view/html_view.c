@@ -1,5 +1,6 @@
 /* html_view.c: a document from its text to its view. */
 #include "lib/spam/view/html_reader.h"
+#include "lib/spam/view/bytes.h"
 #include <math.h>
 #include <string.h>
 
@@ -128,6 +129,8 @@ source_edit(struct spam_slice text)
     GString *out = replaced(g_string_new_len(text.data, (gssize)text.length), "&nbsp;", " ");
 
     out = empty_tags_opened(out, text.is_chars);
+    if (bytes_are_ascii(text.data, text.length))
+        return out; /* no such quotes */
     out = replaced(out, "\xe2\x80\x9c", "\"");
     return replaced(out, "\xe2\x80\x9d", "\"");
 }
@@ -161,8 +164,13 @@ spaces_count(struct spam_slice text)
     gsize size;
 
     for (const char *p = text.data; p < end; p += size) {
-        guint32 c = spam_char_next(p, end, text.is_chars, &size);
+        guint32 c = (guint8)*p;
 
+        size = 1;
+        if (c > ' ' && c < 0x80)
+            continue;
+        if (c >= 0x80)
+            c = spam_char_next(p, end, text.is_chars, &size);
         count += spam_char_is_space(c, text.is_chars) && (text.is_chars || c != '\f');
     }
     return count;
@@ -204,6 +212,7 @@ html_view_new(struct spam_slice text, gboolean utf8_bytes, gsize source_length)
     reader.tokens = html_tokens_new(&html_reader_events, &reader);
     reader.uris = html_uris_new();
     html_looks_init(&reader.looks);
+    reader.piece.text = empty();
     html_tokens_read(reader.tokens, source->str, source->len);
     literals_close(&reader);
     reader.view->results.complete = html_tokens_end(reader.tokens);
@@ -212,6 +221,7 @@ html_view_new(struct spam_slice text, gboolean utf8_bytes, gsize source_length)
     html_looks_clear(&reader.looks);
     html_uris_free(&reader.uris);
     html_tokens_free(&reader.tokens);
+    g_string_free(reader.piece.text.text, TRUE);
     g_string_free(source, TRUE);
     return reader.view;
 }

@@ -37,35 +37,63 @@ space_at(const char *s, gsize length, gboolean is_chars)
     return length >= 3 && memcmp(s, "\xe2\x80", 2) == 0 && (guint8)s[2] >= 0x80 && (guint8)s[2] <= 0x8a ? 3 : 0;
 }
 
+/* The white space from s on, its end given; its first and last line ends in *first and *last (NULL: none). */
+static const char *
+space_end(const char *s, const char *end, gboolean is_chars, const char **first, const char **last)
+{
+    gsize n;
+
+    *first = *last = NULL;
+    for (; s < end && (n = space_at(s, (gsize)(end - s), is_chars)) > 0; s += n) {
+        if (*s != '\n')
+            continue;
+        *first = *first == NULL ? s : *first;
+        *last = s;
+    }
+    return s;
+}
+
+/* Bytes that are, or may begin, white space, and NUL: the others are copied as they are. */
+static gboolean
+is_special(char c, gboolean is_chars)
+{
+    return (guint8)c <= ' ' ? byte_is_space(c) || c == '\0' : is_chars && (c == '\xc2' || (c >= '\xe1' && c <= '\xe3'));
+}
+
 /* Runs of white space become one blank; those with two or more line ends a paragraph's end, with a blank before and behind
- * it where there was more than line ends. NULs are paragraph ends too. */
+ * it where there was more than line ends. NULs are paragraph ends too. Nothing gets longer by that. */
 static void
 append_squeezed(GString *out, const struct spam_string *text)
 {
-    const char *s = text->text->str;
-    gsize length = text->text->len;
+    const char *s = text->text->str, *end = s + text->text->len, *first, *last;
+    gsize before = out->len;
+    char *to;
 
-    for (gsize i = 0; i < length;) {
-        gsize n = space_at(s + i, length - i, text->is_chars), first = G_MAXSIZE, last = 0, start = i;
-        if (n == 0) {
-            g_string_append_c(out, s[i] == '\0' ? '\n' : s[i]);
-            i++;
-            continue;
+    g_string_set_size(out, before + text->text->len);
+    to = out->str + before;
+    while (s < end) {
+        const char *start;
+
+        while (s < end && !is_special(*s, text->is_chars))
+            *to++ = *s++;
+        if (s == end)
+            break;
+        start = s;
+        s = space_end(s, end, text->is_chars, &first, &last);
+        if (s == start) {
+            *to++ = *s == '\0' ? '\n' : *s;
+            s++;
+        } else if (first == last) {
+            *to++ = ' ';
+        } else {
+            if (first > start)
+                *to++ = ' ';
+            *to++ = '\n';
+            if (last + 1 < s)
+                *to++ = ' ';
         }
-        for (; i < length && (n = space_at(s + i, length - i, text->is_chars)) > 0; i += n) {
-            if (s[i] != '\n')
-                continue;
-            first = first == G_MAXSIZE ? i : first;
-            last = i;
-        }
-        if (first == G_MAXSIZE || first == last) {
-            g_string_append_c(out, ' ');
-            continue;
-        }
-        g_string_append(out, first > start ? " \n" : "\n");
-        if (last + 1 < i)
-            g_string_append_c(out, ' ');
     }
+    g_string_truncate(out, (gsize)(to - out->str));
 }
 
 /* The offset behind n characters. */
