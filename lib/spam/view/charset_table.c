@@ -16,6 +16,7 @@ typedef guint32 plane[256];
 
 struct charset_table {
     GArray *planes; /* of plane; the first one is for first bytes */
+    gboolean keeps_ascii; /* whose bytes stand for themselves */
 };
 
 static guint32 *
@@ -125,6 +126,9 @@ make_table(const struct charset_source *source)
     for (guint i = 0; i < source->n_rows; i++)
         add_row(table, &source->rows[i]);
     prune(table, first);
+    table->keeps_ascii = TRUE;
+    for (guint8 b = 0; b < 0x80; b++)
+        table->keeps_ascii = table->keeps_ascii && *entry_of(table, first, b) == b;
     return table;
 }
 
@@ -166,7 +170,12 @@ charset_table_decode(const struct charset_table *table, const char *text, gsize 
     const guint8 *bytes = (const guint8 *)text;
 
     for (gsize i = 0; i < length;) {
-        gsize used;
+        gsize used, start = i;
+        while (table->keeps_ascii && i < length && bytes[i] < 0x80)
+            i++;
+        g_string_append_len(out, text + start, (gssize)(i - start));
+        if (i == length)
+            break;
         guint32 c = read_one(table, bytes + i, length - i, &used);
         if (used == 0)
             break;

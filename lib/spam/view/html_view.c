@@ -1,6 +1,5 @@
 /* html_view.c: a document from its text to its view. */
 #include "lib/spam/view/html_reader.h"
-#include "lib/spam/view/bytes.h"
 #include <math.h>
 #include <string.h>
 
@@ -56,27 +55,26 @@ html_view_free(struct html_view **view)
     g_clear_pointer(view, g_free);
 }
 
-/* Takes text over; every "from" in it becomes "to". */
-static GString *
-replaced(GString *text, const char *from, const char *to)
+/* Every "from" in text becomes the byte "to". */
+static void
+replace(GString *text, const char *from, char to)
 {
     gsize n = strlen(from);
-    const char *p = text->str;
-    const char *end = p + text->len;
-    const char *hit = memmem(p, text->len, from, n);
-    GString *out;
+    const char *rest = text->str, *end = rest + text->len;
+    char *kept = text->str;
 
-    if (hit == NULL)
-        return text;
-    out = g_string_sized_new(text->len);
-    for (; hit != NULL; hit = memmem(p, (gsize)(end - p), from, n)) {
-        g_string_append_len(out, p, hit - p);
-        g_string_append(out, to);
-        p = hit + n;
+    for (const char *p = rest; (p = memchr(p, *from, (gsize)(end - p))) != NULL;) {
+        if ((gsize)(end - p) < n || memcmp(p, from, n) != 0) {
+            p++;
+            continue;
+        }
+        memmove(kept, rest, (gsize)(p - rest));
+        kept += p - rest;
+        *kept++ = to;
+        rest = p += n;
     }
-    g_string_append_len(out, p, end - p);
-    g_string_free(text, TRUE);
-    return out;
+    memmove(kept, rest, (gsize)(end - rest));
+    g_string_truncate(text, (gsize)(kept - text->str) + (gsize)(end - rest));
 }
 
 /* At '<': the end of <name/> with *name_end after the name; else NULL. */
@@ -95,44 +93,52 @@ empty_tag(const char *p, const char *end, gboolean is_chars, const char **name_e
     return end - p >= 2 && p[0] == '/' && p[1] == '>' ? p + 2 : NULL;
 }
 
-/* Takes text over; <br/> becomes <br>. */
-static GString *
-empty_tags_opened(GString *text, gboolean is_chars)
+static gboolean
+has_empty_tag(const GString *text)
 {
-    const char *p = text->str;
-    const char *end = p + text->len;
-    const char *name_end;
-    GString *out;
+    const char *end = text->str + text->len;
 
-    if (memmem(p, text->len, "/>", 2) == NULL)
-        return text;
-    out = g_string_sized_new(text->len);
-    for (const char *lt = p; (lt = memchr(lt, '<', (gsize)(end - lt))) != NULL;) {
+    for (const char *p = text->str; (p = memchr(p, '>', (gsize)(end - p))) != NULL; p++)
+        if (p > text->str && p[-1] == '/')
+            return TRUE;
+    return FALSE;
+}
+
+/* <br/> becomes <br>. */
+static void
+open_empty_tags(GString *text, gboolean is_chars)
+{
+    const char *rest = text->str, *end = rest + text->len, *name_end;
+    char *kept = text->str;
+
+    if (!has_empty_tag(text))
+        return;
+    for (const char *lt = rest; (lt = memchr(lt, '<', (gsize)(end - lt))) != NULL;) {
         const char *after = empty_tag(lt, end, is_chars, &name_end);
 
         if (after != NULL) {
-            g_string_append_len(out, p, name_end - p);
-            g_string_append_c(out, '>');
-            p = after;
+            memmove(kept, rest, (gsize)(name_end - rest));
+            kept += name_end - rest;
+            *kept++ = '>';
+            rest = after;
         }
         lt = after != NULL ? after : lt + 1;
     }
-    g_string_append_len(out, p, end - p);
-    g_string_free(text, TRUE);
-    return out;
+    memmove(kept, rest, (gsize)(end - rest));
+    g_string_truncate(text, (gsize)(kept - text->str) + (gsize)(end - rest));
 }
 
 /* The edits before reading; ends with a NUL. */
 static GString *
 source_edit(struct spam_slice text)
 {
-    GString *out = replaced(g_string_new_len(text.data, (gssize)text.length), "&nbsp;", " ");
+    GString *out = g_string_new_len(text.data, (gssize)text.length);
 
-    out = empty_tags_opened(out, text.is_chars);
-    if (bytes_are_ascii(text.data, text.length))
-        return out; /* no such quotes */
-    out = replaced(out, "\xe2\x80\x9c", "\"");
-    return replaced(out, "\xe2\x80\x9d", "\"");
+    replace(out, "&nbsp;", ' ');
+    open_empty_tags(out, text.is_chars);
+    replace(out, "\xe2\x80\x9c", '"');
+    replace(out, "\xe2\x80\x9d", '"');
+    return out;
 }
 
 /* script and style that were left open are closed, so that what came before them is not lost with them. */
