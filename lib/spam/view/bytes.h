@@ -57,6 +57,12 @@ bytes_free(GString *s)
     g_string_free(s, TRUE);
 }
 
+static inline char
+byte_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
 /* ASCII letters in lower case, in new memory. */
 static inline GString *
 bytes_lower(const char *text, gsize length)

@@ -1,6 +1,7 @@
 /* html_reader.c: the document's tags, comments and declarations, and what SpamAssassin notes at each. */
 #include "lib/spam/view/html_reader.h"
 #include <string.h>
+#include "lib/spam/view/bytes.h"
 
 /* Does text have word (lower-case ASCII) in it, whatever the case? */
 static gboolean
@@ -373,7 +374,7 @@ tag_read(struct html_reader *reader, const char *raw_name, gsize length, const s
     gboolean namespaced;
 
     for (gsize i = 0; i < length; i++)
-        name[i] = g_ascii_tolower(raw_name[i]);
+        name[i] = byte_lower(raw_name[i]);
     tag = html_tag_find(name, length);
     namespaced = tag == NULL && is_namespaced(name, length, reader->is_chars);
     tag_count(reader, tag, name, length, namespaced || (tag != NULL && (tag->traits & HTML_TAG_ELEMENT)),

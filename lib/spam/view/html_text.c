@@ -72,6 +72,7 @@ is_squeezed(char c)
 static void
 append_squeezed(GString *out, struct spam_slice text)
 {
+    static const guint8 special[256] = {[' '] = 1, ['\t'] = 1, ['\n'] = 1, ['\v'] = 1, ['\f'] = 1, ['\r'] = 1, [0xc2] = 1, [0xc3] = 1};
     const char *p = text.data, *end = p + text.length;
     gsize before = out->len;
     char *to;
@@ -81,11 +82,15 @@ append_squeezed(GString *out, struct spam_slice text)
     while (p < end) {
         gsize nbsp;
 
-        while (p < end && !is_squeezed(*p) && ((guint8)*p < 0xc2 || nbsp_size(text, p) == 0))
+        while (p < end && !special[(guint8)*p])
             *to++ = *p++;
         if (p == end)
             break;
         nbsp = nbsp_size(text, p);
+        if (nbsp == 0 && !is_squeezed(*p)) {
+            *to++ = *p++;
+            continue;
+        }
         p += nbsp;
         while (nbsp == 0 && p < end && is_squeezed(*p))
             p++;

@@ -53,12 +53,9 @@ space_end(const char *s, const char *end, gboolean is_chars, const char **first,
     return s;
 }
 
-/* Bytes that are, or may begin, white space, and NUL: the others are copied as they are. */
-static gboolean
-is_special(char c, gboolean is_chars)
-{
-    return (guint8)c <= ' ' ? byte_is_space(c) || c == '\0' : is_chars && (c == '\xc2' || (c >= '\xe1' && c <= '\xe3'));
-}
+/* Bytes that are (1), or in characters may begin (2), white space, and NUL: the others are copied as they are. */
+static const guint8 special[256] = {[0] = 1,    ['\t'] = 1, ['\n'] = 1, ['\v'] = 1, ['\f'] = 1, ['\r'] = 1,
+                                    [' '] = 1,  [0xc2] = 2, [0xe1] = 2, [0xe2] = 2, [0xe3] = 2};
 
 /* Runs of white space become one blank; those with two or more line ends a paragraph's end, with a blank before and behind
  * it where there was more than line ends. NULs are paragraph ends too. Nothing gets longer by that. */
@@ -66,6 +63,7 @@ static void
 append_squeezed(GString *out, const struct spam_string *text)
 {
     const char *s = text->text->str, *end = s + text->text->len, *first, *last;
+    const guint8 which = text->is_chars ? 1 | 2 : 1;
     gsize before = out->len;
     char *to;
 
@@ -74,7 +72,7 @@ append_squeezed(GString *out, const struct spam_string *text)
     while (s < end) {
         const char *start;
 
-        while (s < end && !is_special(*s, text->is_chars))
+        while (s < end && (special[(guint8)*s] & which) == 0)
             *to++ = *s++;
         if (s == end)
             break;

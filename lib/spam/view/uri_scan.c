@@ -244,11 +244,12 @@ gboolean
 uri_scan_next(struct uri_scan *scan, struct uri_scan_match *match_r)
 {
     const guint8 *table = classes();
+    const char *text = scan->text;
 
-    for (gsize anchor = scan->pos; anchor < scan->length; anchor++) {
+    for (gsize anchor = scan->pos, length = scan->length; anchor < length; anchor++) {
         gsize start = anchor;
 
-        if (!is_at(scan, table, anchor, ANCHOR))
+        if ((table[(guint8)text[anchor]] & ANCHOR) == 0)
             continue;
         while (start > scan->pos && anchor - start < HOST_MAX && !is_at(scan, table, start - 1, ENDS_LOCAL))
             start--;

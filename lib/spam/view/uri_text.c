@@ -28,7 +28,12 @@ uri_text_hash(gconstpointer text)
     struct perl_text view = uri_text_view(text);
     guint hash = 5381;
 
-    for (gsize i = 0, size = 1; i < view.length; i += size)
+    if (!view.is_chars) {
+        for (gsize i = 0; i < view.length; i++)
+            hash = hash * 33 + (guint8)view.at[i];
+        return hash;
+    }
+    for (gsize i = 0, size; i < view.length; i += size)
         hash = hash * 33 + perl_text_char(view, i, &size);
     return hash;
 }
