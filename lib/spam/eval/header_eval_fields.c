@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "lib/spam/eval/header_eval_private.h"
 #include "lib/spam/eval/rfc822_date.h"
+#include "lib/spam/view/bytes.h"
 
 static gboolean
 is_space(char c)
@@ -135,9 +136,10 @@ count_illegal(const GString *text, gsize *illegal_r, gsize *controls_r, gsize *e
 {
     *illegal_r = *controls_r = *eight_bit_r = 0;
     for (gsize i = 0; i < text->len; i++) {
+        i += bytes_printable(text->str + i, text->len - i); /* nearly all of them */
+        if (i == text->len)
+            break;
         guchar c = (guchar)text->str[i];
-        if (c >= ' ' && c < 0x7f) /* nearly all of them */
-            continue;
         *controls_r += is_control(c);
         *eight_bit_r += c >= 0x80;
         *illegal_r += is_control(c) || c >= 0x7f;

@@ -10,7 +10,7 @@
 struct binding {
     const struct eval_entry *entry;
     gpointer prepared;
-    double *numbers; /* EVAL_NUMBERS */
+    struct eval_arguments *arguments; /* in one block, strings and all; NULL without an entry */
 };
 
 struct eval_bindings {
@@ -59,15 +59,27 @@ number_of(const struct spam_rule *rule, guint n)
     return strcmp(text, "undef") == 0 ? INFINITY : html_eval_numify(text);
 }
 
-/* Reads the arguments as numbers: once for all messages. */
-static double *
-numbers_of(const struct spam_rule *rule)
+/* The rule's arguments side by side, read as numbers once for all messages. */
+static struct eval_arguments *
+arguments_of(const struct spam_rule *rule)
 {
-    double *numbers = g_new(double, EVAL_NUMBERS);
+    guint count = rule->arguments != NULL ? MIN(rule->arguments->len, EVAL_ARGUMENTS) : 0;
+    gsize length = 0;
+    struct eval_arguments *arguments;
+    char *to;
 
-    for (guint n = 0; n < EVAL_NUMBERS; n++)
-        numbers[n] = number_of(rule, n);
-    return numbers;
+    for (guint n = 0; n < count; n++)
+        length += strlen(rule->arguments->pdata[n]) + 1;
+    arguments = g_malloc0(sizeof *arguments + length);
+    to = (char *)(arguments + 1);
+    for (guint n = 0; n < EVAL_ARGUMENTS; n++) {
+        arguments->numbers[n] = number_of(rule, n);
+        if (n >= count)
+            continue;
+        arguments->texts[n] = to;
+        to = stpcpy(to, rule->arguments->pdata[n]) + 1;
+    }
+    return arguments;
 }
 
 struct eval_bindings *
@@ -95,7 +107,7 @@ eval_bindings_new(const struct view_settings *settings)
         if (rule->mimeheader != NULL)
             binding->entry = &eval_of_mime_header;
         if (binding->entry != NULL)
-            binding->numbers = numbers_of(rule);
+            binding->arguments = arguments_of(rule);
         if (binding->entry != NULL && binding->entry->prepare != NULL)
             binding->prepared = binding->entry->prepare(settings, rule);
         if (changes_body(binding->entry))
@@ -114,7 +126,7 @@ eval_bindings_free(struct eval_bindings **bindings)
     for (guint i = 0; i < self->count; i++) {
         if (self->by_rule[i].prepared != NULL && self->by_rule[i].entry->prepared_free != NULL)
             self->by_rule[i].entry->prepared_free(self->by_rule[i].prepared);
-        g_free(self->by_rule[i].numbers);
+        g_free(self->by_rule[i].arguments);
     }
     g_free(self->by_rule);
     eval_lists_free(&self->lists);
@@ -139,14 +151,15 @@ eval_bindings_lists(const struct eval_bindings *bindings)
 const char *
 eval_arg(const struct eval_call *call, guint n)
 {
-    return call->rule->arguments != NULL && n < call->rule->arguments->len ? call->rule->arguments->pdata[n] : NULL;
+    g_assert(n < EVAL_ARGUMENTS);
+    return call->arguments->texts[n];
 }
 
 double
 eval_number(const struct eval_call *call, guint n)
 {
-    g_assert(n < EVAL_NUMBERS);
-    return call->numbers[n];
+    g_assert(n < EVAL_ARGUMENTS);
+    return call->arguments->numbers[n];
 }
 
 const struct perl_text *
@@ -286,7 +299,7 @@ double
 evals_run(struct eval_context *context, const struct spam_rule *rule)
 {
     const struct binding *binding = &context->bindings->by_rule[rule->index];
-    struct eval_call call = {context, rule, binding->prepared, binding->numbers};
+    struct eval_call call = {context, rule, binding->prepared, binding->arguments};
 
     return binding->entry != NULL ? binding->entry->run(&call) : 0;
 }

@@ -44,6 +44,21 @@ bytes_are_ascii(const char *text, gsize length)
     return (high & 0x80) == 0;
 }
 
+/* How many of the bytes from text on are certainly printable ASCII: a multiple of 8, not always all that are. */
+static inline gsize
+bytes_printable(const char *text, gsize length)
+{
+    const guint64 each = G_GUINT64_CONSTANT(0x0101010101010101);
+    gsize i = 0;
+
+    for (guint64 word; i + sizeof word <= length; i += sizeof word) {
+        memcpy(&word, text + i, sizeof word);
+        if (((word | (word - each * 0x20) | (word + each)) & each * 0x80) != 0) /* above 0x7f, below 0x20 (or behind one), 0x7f */
+            break;
+    }
+    return i;
+}
+
 /* What Perl takes for false: "" and "0". */
 static inline gboolean
 bytes_is_false(const GString *s)
