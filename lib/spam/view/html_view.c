@@ -3,10 +3,11 @@
 #include <math.h>
 #include <string.h>
 
+/* With room for so many bytes. */
 static struct spam_string
-empty(void)
+empty(gsize room)
 {
-    return (struct spam_string){g_string_new(NULL), FALSE};
+    return (struct spam_string){g_string_sized_new(room), FALSE};
 }
 
 static GPtrArray *
@@ -15,15 +16,16 @@ texts_new(void)
     return g_ptr_array_new_with_free_func(spam_string_free);
 }
 
+/* room: bytes of text to expect. */
 static struct html_view *
-view_new(void)
+view_new(gsize room)
 {
     struct html_view *view = g_new0(struct html_view, 1);
     struct html_results *r = &view->results;
 
-    view->rendered = empty();
-    view->visible = empty();
-    view->invisible = empty();
+    view->rendered = empty(room);
+    view->visible = empty(room);
+    view->invisible = empty(0);
     r->is_html = TRUE;
     r->closed_extra_ratio = r->bad_tag_ratio = r->non_element_ratio = r->obfuscation_ratio = r->ratio = NAN;
     r->backhair_count = -1;
@@ -212,13 +214,13 @@ results_finish(struct html_reader *reader, struct spam_slice source, gsize sourc
 struct html_view *
 html_view_new(struct spam_slice text, gboolean utf8_bytes, gsize source_length)
 {
-    struct html_reader reader = {.view = view_new(), .is_chars = text.is_chars, .utf8_bytes = utf8_bytes && !text.is_chars};
+    struct html_reader reader = {.view = view_new(text.length / 4), .is_chars = text.is_chars, .utf8_bytes = utf8_bytes && !text.is_chars};
     GString *source = source_edit(text);
 
     reader.tokens = html_tokens_new(&html_reader_events, &reader);
     reader.uris = html_uris_new();
     html_looks_init(&reader.looks);
-    reader.piece.text = empty();
+    reader.piece.text = empty(256);
     html_tokens_read(reader.tokens, source->str, source->len);
     literals_close(&reader);
     reader.view->results.complete = html_tokens_end(reader.tokens);

@@ -233,7 +233,7 @@ spam_slice_chars(struct spam_slice slice)
 {
     gsize count = 0;
 
-    if (!slice.is_chars)
+    if (!slice.is_chars || bytes_are_ascii(slice.data, slice.length))
         return slice.length;
     for (gsize i = 0; i < slice.length; i++)
         count += ((guint8)slice.data[i] & 0xc0) != 0x80;
