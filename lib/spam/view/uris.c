@@ -38,8 +38,8 @@ uris_free(struct uris **uris)
 {
     if (*uris == NULL)
         return;
-    g_ptr_array_unref((*uris)->details);
     g_hash_table_unref((*uris)->by_key);
+    g_ptr_array_unref((*uris)->details);
     g_clear_pointer(uris, g_free);
 }
 
@@ -72,17 +72,15 @@ host_is(gconstpointer host, gconstpointer name)
     return strcmp(((const struct uri_host *)host)->host, name) == 0;
 }
 
+/* Takes the host over. */
 static void
-add_domain(struct uri_detail *detail, const char *domain, const char *host)
+add_host(struct uri_detail *detail, struct uri_host *host)
 {
-    struct uri_host *entry;
-
-    add_string(detail->domains, domain);
-    if (g_ptr_array_find_with_equal_func(detail->hosts, host, host_is, NULL))
-        return;
-    entry = g_new(struct uri_host, 1);
-    *entry = (struct uri_host){g_strdup(host), g_strdup(domain)};
-    g_ptr_array_add(detail->hosts, entry);
+    add_string(detail->domains, host->domain);
+    if (g_ptr_array_find_with_equal_func(detail->hosts, host->host, host_is, NULL))
+        host_free(host);
+    else
+        g_ptr_array_add(detail->hosts, host);
 }
 
 static struct uri_detail *
@@ -103,20 +101,23 @@ has_type(const char *const *types, const char *type)
     return g_strv_contains(types, type);
 }
 
-/* Cuts readings that are too long. */
-static void
-cut_readings(struct uris *uris, GPtrArray *readings)
+/* Cuts readings that are too long; whether there were any. */
+static gboolean
+cut_readings(GPtrArray *readings)
 {
+    gboolean cut = FALSE;
+
     for (guint i = 0; i < readings->len; i++) {
         struct uri_text *reading = g_ptr_array_index(readings, i);
         struct perl_text text = uri_text_view(reading);
 
         if (reading->length <= URIS_LENGTH_MAX || perl_text_count(text) <= URIS_LENGTH_MAX)
             continue;
-        uris->truncated = TRUE;
+        cut = TRUE;
         reading->length = perl_text_prefix(text, URIS_LENGTH_MAX);
         reading->bytes[reading->length] = '\0';
     }
+    return cut;
 }
 
 /* The entry of the URI, or NULL. */
@@ -142,19 +143,25 @@ entry_of(struct uris *uris, struct perl_text uri)
     return detail;
 }
 
+/* Takes the readings over. are_different: no two are the same. */
 static void
-add_cleaned(struct uris *uris, struct uri_detail *detail, const GPtrArray *readings)
+add_cleaned(struct uris *uris, struct uri_detail *detail, GPtrArray *readings, gboolean are_different)
 {
-    if (detail->cleaned == NULL)
-        detail->cleaned = g_ptr_array_new_with_free_func((GDestroyNotify)uri_text_free);
-    for (guint i = 0; i < readings->len; i++) {
-        const struct uri_text *reading = g_ptr_array_index(readings, i);
+    GPtrArray *known = detail->cleaned;
 
-        if (g_ptr_array_find_with_equal_func(detail->cleaned, reading, texts_are_equal, NULL))
+    detail->cleaned = known != NULL ? known : g_ptr_array_new_with_free_func((GDestroyNotify)uri_text_free);
+    for (guint i = 0; i < readings->len; i++) {
+        struct uri_text *reading = g_ptr_array_index(readings, i);
+
+        if ((known != NULL || !are_different) && g_ptr_array_find_with_equal_func(detail->cleaned, reading, texts_are_equal, NULL)) {
+            uri_text_free(reading);
             continue;
+        }
         uris->bytes += reading->length;
-        g_ptr_array_add(detail->cleaned, uri_text_new(uri_text_view(reading)));
+        g_ptr_array_add(detail->cleaned, reading);
     }
+    g_ptr_array_set_free_func(readings, NULL);
+    g_ptr_array_unref(readings);
 }
 
 static GPtrArray *
@@ -183,10 +190,11 @@ entry_with_readings(struct uris *uris, const struct uris_settings *settings, str
                     gboolean must_have_domain)
 {
     g_autoptr(GPtrArray) readings = readings_of(settings, uri, has_type(types, "nocanon"));
-    g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)host_free);
+    g_autoptr(GPtrArray) found = g_ptr_array_new();
+    gboolean cut = cut_readings(readings);
     struct uri_detail *detail;
 
-    cut_readings(uris, readings);
+    uris->truncated = uris->truncated || cut;
     for (guint i = 0; i < readings->len; i++) {
         struct uri_host host;
 
@@ -197,11 +205,9 @@ entry_with_readings(struct uris *uris, const struct uris_settings *settings, str
         return NULL;
     detail = entry_of(uris, uri);
     if (!has_type(types, "noclean"))
-        add_cleaned(uris, detail, readings);
-    for (guint i = 0; i < found->len; i++) {
-        const struct uri_host *host = g_ptr_array_index(found, i);
-        add_domain(detail, host->domain, host->host);
-    }
+        add_cleaned(uris, detail, g_steal_pointer(&readings), !cut);
+    for (guint i = 0; i < found->len; i++)
+        add_host(detail, g_ptr_array_index(found, i));
     if (!has_type(types, "nocanon") && !has_type(types, "noclean") && is_same_text(detail, uri)) {
         detail->is_read = TRUE;
         detail->has_host = found->len > 0;
