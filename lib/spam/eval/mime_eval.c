@@ -221,19 +221,36 @@ struct capitals {
     gsize total, upper, others; /* bytes, capitals, small letters and digits */
 };
 
+/* What a byte counts as: 1 as a small letter or digit, CAPITAL as a capital. */
+#define CAPITAL (G_GUINT64_CONSTANT(1) << 32)
+
+static const guint64 *
+weights(void)
+{
+    static guint64 table[256];
+    static gsize once;
+
+    if (g_once_init_enter(&once)) {
+        for (guint c = 0; c < 256; c++)
+            table[c] = g_ascii_isupper((char)c) ? CAPITAL : g_ascii_isalnum((char)c) ? 1 : 0;
+        g_once_init_leave(&once, 1);
+    }
+    return table;
+}
+
 static void
 count_capitals(struct capitals *capitals, const char *text, gsize length)
 {
-    gsize upper = 0, others = 0;
+    const guint64 *weight = weights();
 
-    for (gsize i = 0; i < length; i++) {
-        guint8 c = (guint8)text[i];
-        upper += (guint8)(c - 'A') < 26;
-        others += ((guint8)(c - 'a') < 26) | ((guint8)(c - '0') < 10);
-    }
     capitals->total += length;
-    capitals->upper += upper;
-    capitals->others += others;
+    for (gsize end, i = 0; i < length; i = end) { /* by pieces in which no count comes to 32 bits */
+        guint64 sum = 0;
+        for (end = i + MIN(length - i, G_MAXUINT32); i < end; i++)
+            sum += weight[(guint8)text[i]];
+        capitals->upper += (gsize)(sum / CAPITAL);
+        capitals->others += (gsize)(sum % CAPITAL);
+    }
 }
 
 double

@@ -59,7 +59,7 @@ nbsp_size(struct spam_slice text, const char *p)
     const char *nbsp = text.is_chars ? "\xc3\x82\xc2\xa0" : "\xc2\xa0";
     gsize n = text.is_chars ? 4 : 2;
 
-    return (gsize)(text.data + text.length - p) >= n && memcmp(p, nbsp, n) == 0 ? n : 0;
+    return *p == *nbsp && (gsize)(text.data + text.length - p) >= n && memcmp(p, nbsp, n) == 0 ? n : 0;
 }
 
 static gboolean
