@@ -135,14 +135,14 @@ static void
 count_illegal(const GString *text, gsize *illegal_r, gsize *controls_r, gsize *eight_bit_r)
 {
     *illegal_r = *controls_r = *eight_bit_r = 0;
-    for (gsize i = 0; i < text->len; i++) {
+    for (gsize i = 0, end; i < text->len;) {
         i += bytes_printable(text->str + i, text->len - i); /* nearly all of them */
-        if (i == text->len)
-            break;
-        guchar c = (guchar)text->str[i];
-        *controls_r += is_control(c);
-        *eight_bit_r += c >= 0x80;
-        *illegal_r += is_control(c) || c >= 0x7f;
+        for (end = MIN(i + 8, text->len); i < end; i++) {
+            guchar c = (guchar)text->str[i];
+            *controls_r += is_control(c);
+            *eight_bit_r += c >= 0x80;
+            *illegal_r += is_control(c) || c >= 0x7f;
+        }
     }
 }
 

@@ -180,17 +180,22 @@ mend(struct date *date)
     return date->day > 0 && date->day <= days_in(date->year, date->month);
 }
 
+/* Days from 1970 on: years begin with March here, so that leap days end them. */
+static gint64
+days_until(guint64 year, guint64 month, guint64 day)
+{
+    gint64 y = (gint64)year - (month < 3), in_year = (gint64)(153 * ((month + 9) % 12) + 2) / 5 + (gint64)day - 1;
+
+    return y * 365 + y / 4 - y / 100 + y / 400 + in_year - 719468;
+}
+
 static gint64
 seconds_of(const struct date *date)
 {
-    GDate day;
     int east = date->zone < 0 ? -date->zone : date->zone;
     gint64 seconds, offset = ((gint64)(east / 100) * 60 + east % 100) * 60;
 
-    g_date_clear(&day, 1);
-    g_date_set_dmy(&day, (GDateDay)date->day, (GDateMonth)date->month, (GDateYear)date->year);
-    seconds = ((gint64)g_date_get_julian(&day) - 719163) * 86400 +
-              (gint64)(date->hour * 3600 + date->minute * 60 + date->second);
+    seconds = days_until(date->year, date->month, date->day) * 86400 + (gint64)(date->hour * 3600 + date->minute * 60 + date->second);
     if (date->zone < 0)
         return seconds + offset;
     return seconds < offset ? 0 : seconds - offset;
@@ -326,7 +331,7 @@ rfc822_date_find(const char *line, gsize len, gsize *start_r, gsize *end_r)
     for (const char *at = line; at < end; at++) {
         struct reader day = {at + 1, end}, behind_one = {at + 2, end}; /* any byte may stand before the day */
 
-        if (!is_blank(*at))
+        if (!is_blank(*at) || end - at < 2 || (!g_ascii_isdigit(at[1]) && (end - at < 3 || !g_ascii_isdigit(at[2]))))
             continue;
         if (at + 2 < end && at[1] != '\n' && pass_hop_date(&behind_one))
             day = behind_one;

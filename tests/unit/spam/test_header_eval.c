@@ -260,6 +260,21 @@ test_usual_dates(void **state)
     }
 }
 
+static void
+test_all_days(void **state)
+{
+    g_autoptr(GDateTime) first = g_date_time_new_utc(1970, 1, 1, 0, 0, 0);
+
+    (void)state;
+    for (gint day = 0; day < 68 * 365; day++) {
+        g_autoptr(GDateTime) date = g_date_time_add_days(first, day);
+        g_autofree char *text = g_date_time_format(date, "%d %b %Y 00:00:00 +0000");
+        gint64 seconds = -1;
+        assert_true(rfc822_date_parse(text, strlen(text), &seconds));
+        assert_int_equal(seconds, (gint64)day * 86400);
+    }
+}
+
 /* The form that rfc822_date_find looks for, found the plain way. */
 static void
 test_hop_dates(void **state)
@@ -298,7 +313,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_relays), cmocka_unit_test(test_forged),     cmocka_unit_test(test_dates), cmocka_unit_test(test_usual_dates), cmocka_unit_test(test_hop_dates),
+        cmocka_unit_test(test_relays), cmocka_unit_test(test_forged),     cmocka_unit_test(test_dates), cmocka_unit_test(test_usual_dates), cmocka_unit_test(test_hop_dates), cmocka_unit_test(test_all_days),
         cmocka_unit_test(test_fields), cmocka_unit_test(test_recipients), cmocka_unit_test(test_date_forms),
         cmocka_unit_test(test_names),
     };
