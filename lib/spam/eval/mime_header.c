@@ -27,7 +27,7 @@ struct mime_headers {
     struct spam_tree *tree;
     GPtrArray *parts;    /* const struct spam_part *: those with a type */
     GHashTable *by_name; /* const char *, interned -> struct values * */
-    GPtrArray *kept;     /* GString *: values that are made here */
+    GPtrArray *kept;     /* GString *: values of ALL */
 };
 
 /* ---- rules ---- */
@@ -124,23 +124,6 @@ mime_headers_free(struct mime_headers *headers)
     g_free(headers);
 }
 
-static void
-look_up(struct mime_headers *headers, struct values *values, guint i, const char *name)
-{
-    const GPtrArray *fields = part_fields(headers->parts->pdata[i], name, -1);
-    const struct spam_field *last = fields != NULL && fields->len > 0 ? fields->pdata[fields->len - 1] : NULL;
-    GString *decoded;
-
-    if (last == NULL)
-        return;
-    decoded = g_string_sized_new(last->decoded->len + 2);
-    g_string_append_len(decoded, last->decoded->str, (gssize)last->decoded->len);
-    g_string_append_c(decoded, '\n');
-    g_ptr_array_add(headers->kept, decoded);
-    values->raw[i] = last->raw;
-    values->decoded[i] = decoded;
-}
-
 /* name is interned. */
 static const struct values *
 values_of(struct mime_headers *headers, const char *name)
@@ -153,8 +136,11 @@ values_of(struct mime_headers *headers, const char *name)
     values->raw = g_new0(const GString *, headers->parts->len + 1);
     values->decoded = g_new0(const GString *, headers->parts->len + 1);
     values->are_all = strcmp(name, "ALL") == 0;
-    for (guint i = 0; i < headers->parts->len && !values->are_all; i++)
-        look_up(headers, values, i, name);
+    for (guint i = 0; i < headers->parts->len && !values->are_all; i++) {
+        const struct spam_field *first = part_field(headers->parts->pdata[i], name, -1);
+        values->raw[i] = first != NULL ? &first->last->raw : NULL;
+        values->decoded[i] = first != NULL ? &first->last->value : NULL;
+    }
     g_hash_table_insert(headers->by_name, (gpointer)name, values);
     return values;
 }
@@ -163,14 +149,14 @@ values_of(struct mime_headers *headers, const char *name)
 static GString *
 all_of(struct spam_tree *tree, const struct spam_part *part, gboolean raw)
 {
-    g_autoptr(GPtrArray) lines = g_ptr_array_new();
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
     GString *text = g_string_new(NULL);
 
     all_fields_add(part, raw, lines, &tree->truncated_header);
     for (guint i = 0; i < lines->len; i++) {
-        GString *line = lines->pdata[i];
-        g_string_append_len(text, line->str, (gssize)line->len);
-        bytes_free(line);
+        gsize length;
+        const char *line = g_bytes_get_data(lines->pdata[i], &length);
+        g_string_append_len(text, line, (gssize)length);
     }
     return text;
 }
