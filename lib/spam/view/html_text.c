@@ -68,11 +68,31 @@ is_squeezed(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* Copies what stays as it is, single blanks with it, to *to; where it ends: at the first of several blanks, at other white space or what may be
+ * a no-break space, or a blank before that. */
+static const char *
+copy_plain(const char *p, const char *end, char **to)
+{
+    enum { BLANK = 1, SPECIAL = 2 };
+    static const guint8 kinds[256] = {[' '] = BLANK,    ['\t'] = SPECIAL, ['\n'] = SPECIAL, ['\v'] = SPECIAL,
+                                      ['\f'] = SPECIAL, ['\r'] = SPECIAL, [0xc2] = SPECIAL, [0xc3] = SPECIAL};
+    guint8 before = 0;
+
+    for (; p < end; p++) {
+        guint8 kind = kinds[(guint8)*p];
+        if ((kind & (SPECIAL | before)) != 0)
+            break;
+        *(*to)++ = *p;
+        before = kind;
+    }
+    *to -= before;
+    return p - before;
+}
+
 /* Blanks become one blank, no-break spaces become blanks. No longer than text. */
 static void
 append_squeezed(GString *out, struct spam_slice text)
 {
-    static const guint8 special[256] = {[' '] = 1, ['\t'] = 1, ['\n'] = 1, ['\v'] = 1, ['\f'] = 1, ['\r'] = 1, [0xc2] = 1, [0xc3] = 1};
     const char *p = text.data, *end = p + text.length;
     gsize before = out->len;
     char *to;
@@ -82,8 +102,7 @@ append_squeezed(GString *out, struct spam_slice text)
     while (p < end) {
         gsize nbsp;
 
-        while (p < end && !special[(guint8)*p])
-            *to++ = *p++;
+        p = copy_plain(p, end, &to);
         if (p == end)
             break;
         nbsp = nbsp_size(text, p);
