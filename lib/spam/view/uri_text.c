@@ -1,6 +1,7 @@
 /* uri_text.c: a URI's text of its own. */
 #include "lib/spam/view/uri_canon.h"
 #include <string.h>
+#include "lib/spam/view/bytes.h"
 
 /* In one block of memory. */
 struct uri_text *
@@ -22,17 +23,30 @@ uri_text_free(struct uri_text *text)
     g_free(text);
 }
 
+/* ASCII, by words. */
+static guint
+ascii_hash(const char *at, gsize length)
+{
+    guint64 hash = length, word;
+
+    for (gsize n; length > 0; at += n, length -= n) {
+        n = MIN(length, sizeof word);
+        word = 0;
+        memcpy(&word, at, n);
+        hash = (hash ^ word) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+        hash ^= hash >> 29;
+    }
+    return (guint)(hash ^ hash >> 32);
+}
+
 guint
 uri_text_hash(gconstpointer text)
 {
     struct perl_text view = uri_text_view(text);
     guint hash = 5381;
 
-    if (!view.is_chars) {
-        for (gsize i = 0; i < view.length; i++)
-            hash = hash * 33 + (guint8)view.at[i];
-        return hash;
-    }
+    if (bytes_are_ascii(view.at, view.length))
+        return ascii_hash(view.at, view.length);
     for (gsize i = 0, size; i < view.length; i += size)
         hash = hash * 33 + perl_text_char(view, i, &size);
     return hash;

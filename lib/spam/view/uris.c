@@ -129,17 +129,14 @@ known_entry(const struct uris *uris, struct perl_text uri)
     return g_hash_table_lookup(uris->by_key, &key);
 }
 
-/* The entry of the URI, which joins the list if it is new there. */
+/* An entry of the URI joins the list. */
 static struct uri_detail *
-entry_of(struct uris *uris, struct perl_text uri)
+new_entry(struct uris *uris, struct perl_text uri)
 {
-    struct uri_detail *detail = known_entry(uris, uri);
+    struct uri_detail *detail = detail_new(uri);
 
-    if (detail == NULL) {
-        detail = detail_new(uri);
-        g_ptr_array_add(uris->details, detail);
-        g_hash_table_insert(uris->by_key, detail->raw, detail);
-    }
+    g_ptr_array_add(uris->details, detail);
+    g_hash_table_insert(uris->by_key, detail->raw, detail);
     return detail;
 }
 
@@ -184,10 +181,10 @@ is_same_text(const struct uri_detail *detail, struct perl_text uri)
            detail->raw->is_chars == (uri.is_chars && !perl_text_is_ascii(uri));
 }
 
-/* The entry with the URI's readings and their hosts; NULL when it must have a valid domain and has none. */
+/* The entry (known, or a new one) with the URI's readings and their hosts; NULL when it must have a valid domain and has none. */
 static struct uri_detail *
 entry_with_readings(struct uris *uris, const struct uris_settings *settings, struct perl_text uri, const char *const *types,
-                    gboolean must_have_domain)
+                    gboolean must_have_domain, struct uri_detail *known)
 {
     g_autoptr(GPtrArray) readings = readings_of(settings, uri, has_type(types, "nocanon"));
     g_autoptr(GPtrArray) found = g_ptr_array_new();
@@ -203,7 +200,7 @@ entry_with_readings(struct uris *uris, const struct uris_settings *settings, str
     }
     if (must_have_domain && found->len == 0)
         return NULL;
-    detail = entry_of(uris, uri);
+    detail = known != NULL ? known : new_entry(uris, uri);
     if (!has_type(types, "noclean"))
         add_cleaned(uris, detail, g_steal_pointer(&readings), !cut);
     for (guint i = 0; i < found->len; i++)
@@ -223,10 +220,10 @@ uris_add(struct uris *uris, const struct uris_settings *settings, struct perl_te
 
     if (uris->details->len >= URIS_MAX || uris->bytes >= URIS_BYTES_MAX)
         return NULL;
-    detail = !has_type(types, "nocanon") && !has_type(types, "noclean") ? known_entry(uris, uri) : NULL;
-    if (detail == NULL || !detail->is_read || !is_same_text(detail, uri)) /* else its readings are all there */
-        detail = entry_with_readings(uris, settings, uri, types, must_have_domain);
-    else if (must_have_domain && !detail->has_host)
+    detail = known_entry(uris, uri);
+    if (detail == NULL || !detail->is_read || has_type(types, "nocanon") || has_type(types, "noclean") || !is_same_text(detail, uri))
+        detail = entry_with_readings(uris, settings, uri, types, must_have_domain, detail);
+    else if (must_have_domain && !detail->has_host) /* its readings are all there */
         return NULL;
     if (detail == NULL)
         return NULL;
