@@ -313,7 +313,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_relays), cmocka_unit_test(test_forged),     cmocka_unit_test(test_dates), cmocka_unit_test(test_usual_dates), cmocka_unit_test(test_hop_dates), cmocka_unit_test(test_all_days),
+        cmocka_unit_test(test_relays), cmocka_unit_test(test_forged),     cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_usual_dates), cmocka_unit_test(test_hop_dates), cmocka_unit_test(test_all_days),
         cmocka_unit_test(test_fields), cmocka_unit_test(test_recipients), cmocka_unit_test(test_date_forms),
         cmocka_unit_test(test_names),
     };
