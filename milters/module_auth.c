@@ -23,7 +23,7 @@
 struct auth_state {
     const struct config_auth *config;
     struct dns *dns;
-    struct spf_pool *spf; /* NULL: not checked */
+    struct spf_pool *spf; /* of the runtime; NULL: not checked */
     struct networks *skip, *forwarders;
     gboolean dkim, dmarc, arc;
     char *authserv_id;
@@ -43,7 +43,6 @@ auth_close(gpointer data)
 {
     struct auth_state *state = data;
 
-    spf_pool_free(&state->spf);
     networks_free(&state->skip);
     networks_free(&state->forwarders);
     dns_unref(state->dns);
@@ -66,7 +65,7 @@ auth_open(struct runtime *runtime, GError **error)
     state->dmarc = g_strv_contains(checks, "dmarc");
     state->arc = g_strv_contains(checks, "arc");
     if (g_strv_contains(checks, "spf"))
-        state->spf = spf_pool_new(runtime->dns, (guint)config->threads, state->authserv_id, runtime->config->dns.timeout);
+        state->spf = runtime->spf;
     state->skip = networks_new(config->skip_networks, error);
     state->forwarders = state->skip != NULL ? networks_new(config->forwarders, error) : NULL;
     if (state->forwarders != NULL)
@@ -95,7 +94,8 @@ auth_begin(gpointer data, struct transaction *tx)
     tx->auth->dmarc_asked = state->dmarc;
     tx->auth->arc_asked = state->arc;
     if (state->spf != NULL)
-        tx->auth->spf_task = spf_pool_start(state->spf, capture->client_address, capture->helo, capture->mail_from);
+        tx->auth->spf_task = spf_pool_start(state->spf, *capture->mail_from != '\0' ? SPF_MAIL_FROM : SPF_HELO,
+                                            capture->client_address, capture->helo, capture->mail_from);
 }
 
 static void

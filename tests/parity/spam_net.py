@@ -211,7 +211,7 @@ def stock():
     return re.sub(r"(?m)^\s*dns_block_rule\s.*$", "", "\n".join(texts)) + "\n"
 
 
-def settings(name, text):
+def settings(name, text, more=()):
     """The folder of a rule set."""
     folder = os.path.join(CACHE, f"net-{name}-{hashlib.sha256(text.encode('latin-1')).hexdigest()[:16]}")
     if not os.path.isdir(folder):
@@ -220,15 +220,14 @@ def settings(name, text):
         os.makedirs(os.path.join(made, "site"))
         shutil.copy(os.path.join(RULES, "20_aux_tlds.cf"), os.path.join(made, "rules"))
         with open(os.path.join(made, "site", "init.pre"), "w", encoding="latin-1") as f:
-            plugins = PLUGINS + (["SPF", "DKIM"] if name == "auth" else [])
-            f.writelines(f"loadplugin Mail::SpamAssassin::Plugin::{plugin}\n" for plugin in plugins)
+            f.writelines(f"loadplugin Mail::SpamAssassin::Plugin::{plugin}\n" for plugin in (*PLUGINS, *more))
         with open(os.path.join(made, "rules", "50_net.cf"), "w", encoding="latin-1") as f:
             f.write(text)
         os.rename(made, folder)
     return folder
 
 
-def oracle(folder, files, port):
+def oracle(folder, files, port, *more):
     """SpamAssassin's answers, from the cache where nothing has changed."""
     key = hashlib.sha256(folder.encode())
     for path in (os.path.join(HERE, "spam_net.pl"), os.path.join(HERE, "spam_net_server.py"), *files):
@@ -239,11 +238,19 @@ def oracle(folder, files, port):
     if not os.path.exists(kept):
         made = f"{kept}.{os.getpid()}"
         with open(made, "wb") as out:
-            subprocess.run(["perl", os.path.join(HERE, "spam_net.pl"), folder, str(port)], input="".join(f + "\n" for f in files).encode(),
+            subprocess.run(["perl", os.path.join(HERE, "spam_net.pl"), folder, str(port), *more], input="".join(f + "\n" for f in files).encode(),
                            stdout=out, stderr=subprocess.DEVNULL, check=True)
         os.rename(made, kept)
     with open(kept, "rb") as f:
         return [json.loads(line) for line in f]
+
+
+def driven(build, folder, files, port, *more):
+    """Our answers."""
+    driver = os.path.join(build, "tests", "parity", "spam_net_driver")
+    done = subprocess.run([driver, folder, str(port), *more], input="".join(f + "\n" for f in files).encode(), stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def plain(question):
@@ -271,16 +278,13 @@ def difference(theirs, ours):
 
 
 def compared(build, name, rules, files):
-    folder = settings(rules, SETS[rules] if rules in SETS else stock())
+    folder = settings(rules, SETS[rules] if rules in SETS else stock(), ["SPF", "DKIM"] if rules == "auth" else [])
     server = spam_net_server.Server()
     try:
         asked = oracle(folder, files, server.port)
-        driver = os.path.join(build, "tests", "parity", "spam_net_driver")
-        done = subprocess.run([driver, folder, str(server.port)], input="".join(f + "\n" for f in files).encode(), stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, check=True)
+        answers = driven(build, folder, files, server.port)
     finally:
         server.close()
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(asked) == len(answers) == len(files), f"{name}: {len(files)} files, {len(asked)} lines, {len(answers)} answers"
     failures, total = [], 0
     for theirs, ours in zip(asked, answers):

@@ -49,6 +49,8 @@ struct net_check;
 /* Asks. set: the score set, whose rules of score 0 don't run. deadline_us (g_get_monotonic_time): the message's budget. */
 struct net_check *net_check_start(struct net_rules *rules, guint set, const struct net_message *message, struct dns *dns,
                                   gint64 deadline_us);
+/* Tags of the message's own have got values: rules that waited for them ask. */
+void net_check_tags_came(struct net_check *check);
 /* Takes the answers that are there, and asks what follows from them. Never blocks. */
 void net_check_step(struct net_check *check);
 /* Waits for answers (questions.h says how long) and takes them. Once; again nothing happens. */

@@ -6,7 +6,7 @@
 struct scan_net_rules {
     const struct spam_ruleset *ruleset;
     struct net_rules *net;
-    gboolean adsp[SPAM_SCORE_SETS]; /* a rule that runs in the set asks for ADSP */
+    guint parts[SPAM_SCORE_SETS]; /* by enum auth_part: what rules that run in the set ask for */
 };
 
 struct scan_net {
@@ -18,14 +18,13 @@ struct scan_net {
 };
 
 static void
-note_adsp(struct scan_net_rules *rules)
+note_parts(struct scan_net_rules *rules)
 {
     for (guint i = 0; i < rules->ruleset->rules->len; i++) {
         const struct spam_rule *rule = rules->ruleset->rules->pdata[i];
-        gboolean asks = rule->function != NULL && rule->function_known &&
-                        (strcmp(rule->function, "check_dkim_adsp") == 0 || strcmp(rule->function, "check_dkim_signall") == 0);
-        for (guint set = 0; asks && set < SPAM_SCORE_SETS; set++)
-            rules->adsp[set] = rules->adsp[set] || rule->scores[set] != 0;
+        guint parts = rule->function != NULL && rule->function_known ? auth_eval_parts(rule->function) : 0;
+        for (guint set = 0; set < SPAM_SCORE_SETS; set++)
+            rules->parts[set] |= rule->scores[set] != 0 ? parts : 0;
     }
 }
 
@@ -36,7 +35,7 @@ scan_net_rules_new(const struct spam_ruleset *ruleset)
     g_autoptr(GPtrArray) warnings = NULL;
 
     rules->ruleset = ruleset;
-    note_adsp(rules);
+    note_parts(rules);
     rules->net = net_rules_new(ruleset, &warnings);
     for (guint i = 0; i < warnings->len; i++)
         log_text(LOG_SEV_WARNING, "rules", "%s", (const char *)warnings->pdata[i]);
@@ -58,24 +57,32 @@ tag(gpointer data, const char *name)
     return auth_eval_tag(data, name);
 }
 
+/* Whether the rules let anybody ask the DNS. */
+static gboolean
+may_ask(const struct scan_net_rules *rules)
+{
+    return g_strcmp0(rules_text(rules->ruleset, "dns_available"), "no") != 0;
+}
+
 struct scan_net *
-scan_net_start(struct scan_net_rules *rules, guint set, struct message_view *view, struct dns *dns, const struct auth_known *known,
-               gint64 deadline_us)
+scan_net_start(struct scan_net_rules *rules, struct message_view *view, const struct scan_net_options *options)
 {
     struct scan_net *net = g_new0(struct scan_net, 1);
     gsize n_texts;
 
     net->rules = rules;
     net->options = (struct auth_eval_options){
-        .ruleset = rules->ruleset, .headers = message_view_headers(view), .relays = message_view_relays(view), .known = known,
-        .dns = rules->adsp[set] ? dns : NULL, .deadline_us = deadline_us};
+        .ruleset = rules->ruleset, .headers = message_view_headers(view), .relays = message_view_relays(view),
+        .known = options->known, .parts = may_ask(rules) ? rules->parts[options->set] : 0, .spf = options->spf,
+        .message = options->message, .length = options->length, .now = options->now, .dns = options->dns,
+        .deadline_us = options->deadline_us};
     net->auth = auth_eval_new(&net->options);
     net->message = (struct net_message){.headers = net->options.headers, .relays = net->options.relays,
                                         .uris = message_view_uris(view), .registry = message_view_settings(view)->registry,
                                         .tree = message_view_tree(view), .tag = tag, .tag_data = net->auth};
     net->message.texts = message_view_body_texts(view, &n_texts);
     net->message.n_texts = n_texts;
-    net->check = net_check_start(rules->net, set, &net->message, dns, deadline_us);
+    net->check = net_check_start(rules->net, options->set, &net->message, options->dns, options->deadline_us);
     return net;
 }
 
@@ -106,6 +113,8 @@ scan_net_finish(struct scan_net *net, double *values, guint *times)
 {
     struct scan_net_hits outcome = {values, times};
 
+    auth_eval_wait(net->auth);
+    net_check_tags_came(net->check);
     net_check_finish(net->check);
     net_check_each_hit(net->check, set_value, &outcome);
 }

@@ -14,9 +14,17 @@ void scan_net_rules_free(struct scan_net_rules **rules); /* NULL-safe */
 
 /* One message's; for one thread. */
 struct scan_net;
-/* known may be NULL. view, dns and known must outlive it. */
-struct scan_net *scan_net_start(struct scan_net_rules *rules, guint set, struct message_view *view, struct dns *dns,
-                                const struct auth_known *known, gint64 deadline_us);
+/* All is borrowed, and lives as long as the object. */
+struct scan_net_options {
+    guint set; /* score set */
+    struct dns *dns;
+    const struct auth_known *known; /* or NULL */
+    struct spf_pool *spf;           /* these three as in auth_eval.h */
+    const char *message;
+    gsize length;
+    gint64 now, deadline_us;
+};
+struct scan_net *scan_net_start(struct scan_net_rules *rules, struct message_view *view, const struct scan_net_options *options);
 void scan_net_step(struct scan_net *net); /* takes the answers that are there; never blocks; NULL-safe */
 /* Waits for the rest and sets the values and times (by rule index) of those rules that hit. */
 void scan_net_finish(struct scan_net *net, double *values, guint *times);

@@ -14,7 +14,7 @@ hits(const struct auth_known *known, const char *text, const char *function, con
     net_case_init(&c, "welcomelist_from_spf *@sender.com\nwelcomelist_from_dkim *@author.com signer.com\n");
     c.view = message_view_new(c.settings, text, strlen(text));
     struct auth_eval_options options = {.ruleset = c.ruleset, .headers = message_view_headers(c.view),
-                                        .relays = message_view_relays(c.view), .known = known, .dns = c.dns,
+                                        .relays = message_view_relays(c.view), .known = known, .parts = G_MAXUINT, .dns = c.dns,
                                         .deadline_us = G_MAXINT64};
     struct auth_eval *eval = auth_eval_new(&options);
     assert_non_null(auth_eval_find(function));
