@@ -189,6 +189,19 @@ test_tags(void **state)
     rules_free(&set);
 }
 
+/* The version is the one that the build was made for, whole. */
+static void
+test_perl_version(void **state)
+{
+    struct spam_ruleset *set = load("if perl_version == " G_STRINGIFY(SPAM_PERL_VERSION) "\nbody A /x/\nendif\n"
+                                    "if (perl_version < " G_STRINGIFY(SPAM_PERL_VERSION) ") || (perl_version < 5.036)\nbody B /x/\nendif\n");
+
+    (void)state;
+    assert_non_null(rules_find(set, "A"));
+    assert_null(rules_find(set, "B"));
+    rules_free(&set);
+}
+
 /* Tags that make a pattern of more than PCRE2 can compile are called as groups. */
 static void
 test_long_tags(void **state)
@@ -356,7 +369,7 @@ main(void)
         cmocka_unit_test(test_conditions), cmocka_unit_test(test_metas),
         cmocka_unit_test(test_circles),    cmocka_unit_test(test_calls),
         cmocka_unit_test(test_flags_and_priorities), cmocka_unit_test(test_tags),
-        cmocka_unit_test(test_long_tags),  cmocka_unit_test(test_captures),
+        cmocka_unit_test(test_perl_version), cmocka_unit_test(test_long_tags),  cmocka_unit_test(test_captures),
         cmocka_unit_test(test_plugin_rules), cmocka_unit_test(test_settings),
         cmocka_unit_test(test_patterns),   cmocka_unit_test(test_nul_and_long_lines),
         cmocka_unit_test(test_files)};
