@@ -72,8 +72,11 @@ read_network(const char *word, struct spam_network *network)
     network->exclude = *word == '!';
     if (mask != NULL)
         *mask++ = '\0';
-    gsize length = strlen(text);
-    if (length > 1 && text[0] == '[' && strchr(text, ']') == text + length - 1) {
+    gsize length = strlen(text), mask_length = mask != NULL ? strlen(mask) : 0;
+    if (text[0] == '[' && mask_length > 1 && mask[mask_length - 1] == ']') { /* "[2001:db8::/32]" */
+        mask[mask_length - 1] = '\0';
+        memmove(text, text + 1, length);
+    } else if (length > 1 && text[0] == '[' && strchr(text, ']') == text + length - 1) {
         text[length - 1] = '\0';
         memmove(text, text + 1, length - 1);
     }

@@ -193,7 +193,7 @@ test_tags(void **state)
 static void
 test_brackets_of_networks(void **state)
 {
-    struct spam_ruleset *set = load("trusted_networks [2001:db9::]*32 x[2001:db8::1]y/16\n");
+    struct spam_ruleset *set = load("trusted_networks [2001:db9::]*32 x[2001:db8::1]y/16 [2001:dba::/32]\n");
     const struct spam_setting *networks = rules_setting(set, "trusted_networks");
 
     (void)state;
@@ -201,6 +201,7 @@ test_brackets_of_networks(void **state)
     assert_false(rules_networks_hold(networks, "2001:db9::1"));
     assert_true(rules_networks_hold(networks, "2001:db8::1"));
     assert_false(rules_networks_hold(networks, "2001:db8::2"));
+    assert_true(rules_networks_hold(networks, "2001:dba::1"));
     rules_free(&set);
     set = load("trusted_networks [[2001:db8::4]] [10.1.2.3]x []x\n");
     assert_int_equal(set->n_warnings, 3);

@@ -97,6 +97,24 @@ test_several_hits_count_several_times(void **state)
           "Subject: x\n\nab ab ab ab\n", NULL, "A B C", 124);
 }
 
+#define LATIN(type) "From: a@x.test\nContent-Type: " type "\n\n"
+
+/* normalize_charset 0: bytes as they came, but for what is UTF-8 and says so (or nothing). */
+static void
+test_texts_as_they_came(void **state)
+{
+    static const char rules[] = "body A /caf\\xe9/\nscore A 1\nbody B /caf\\xc3\\xa9/\nscore B 2\n",
+                      off[] = "normalize_charset 0\nbody A /caf\\xe9/\nscore A 1\nbody B /caf\\xc3\\xa9/\nscore B 2\n";
+
+    (void)state;
+    check(rules, LATIN("text/plain; charset=iso-8859-1") "caf\xe9\n", NULL, "B", 2);
+    check(off, LATIN("text/plain; charset=iso-8859-1") "caf\xe9\n", NULL, "A", 1);
+    check(off, LATIN("text/plain") "caf\xe9\n", NULL, "A", 1);
+    check(off, LATIN("text/plain; charset=utf-8") "caf\xc3\xa9\n", NULL, "B", 2);
+    check(rules, LATIN("text/html; charset=iso-8859-1") "<p>caf\xe9</p>\n", NULL, "B", 2);
+    check(off, LATIN("text/html; charset=iso-8859-1") "<p>caf&eacute;</p>\n", NULL, "B", 2);
+}
+
 /* ---- the session ---- */
 
 #define SESSION_RULES                                                                                                    \
@@ -333,7 +351,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_kind_of_rule_sees_its_part),
-        cmocka_unit_test(test_several_hits_count_several_times),
+        cmocka_unit_test(test_several_hits_count_several_times), cmocka_unit_test(test_texts_as_they_came),
         cmocka_unit_test(test_the_mta_has_not_written_its_lines_yet),
         cmocka_unit_test(test_what_was_matched),
         cmocka_unit_test(test_over_time_is_a_hit),
