@@ -129,6 +129,33 @@ test_size_of_ed25519(void **state)
     world_clear(&w);
 }
 
+/* A name that tells another's address is no matter where the signer is one of fns_ignore_dkim. */
+static void
+test_signers_of_names(void **state)
+{
+    static const char *const settings[] = {"fns_ignore_dkim Author.COM\n", "fns_ignore_dkim other.com\n", ""};
+
+    (void)state;
+    for (guint i = 0; i < G_N_ELEMENTS(settings); i++) {
+        g_autofree char *rules = g_strconcat("loadplugin Mail::SpamAssassin::Plugin::FromNameSpoof\nfns_extrachars 99\n", settings[i],
+                                             "header NAME eval:check_fromname_contains_email()\nfull DKIM eval:check_dkim_valid()\n", NULL);
+        struct world w = world_new(rules);
+        g_autoptr(GString) message = g_string_new(w.message);
+        expect(&w, "DKIM"); /* "A" */
+        const struct auth_signature signature = {.result = AUTH_PASS, .domain = "author.com", .selector = "s"};
+        const struct auth_known known = {.has_dkim = TRUE, .signatures = &signature, .n_signatures = 1};
+        g_string_replace(message, "From: A <", "From: \"b@bank.com\" <", 0);
+        w.request.message = message->str;
+        w.request.length = message->len;
+        w.request.known = &known;
+        w.request.find_auth = FALSE;
+        expect(&w, i == 0 ? "DKIM" : "NAME DKIM");
+        w.request.known = NULL;
+        expect(&w, "NAME");
+        world_clear(&w);
+    }
+}
+
 /* The milter's auth module has looked: what it doesn't know but for HELO stays so. */
 static void
 test_of_known_only_helo_is_found(void **state)
@@ -255,7 +282,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_is_found), cmocka_unit_test(test_size_of_ed25519),
+        cmocka_unit_test(test_all_is_found), cmocka_unit_test(test_size_of_ed25519), cmocka_unit_test(test_signers_of_names),
         cmocka_unit_test(test_of_known_only_helo_is_found),
         cmocka_unit_test(test_only_what_rules_ask_for), cmocka_unit_test(test_fields_of_internal_hosts),
         cmocka_unit_test(test_null_sender), cmocka_unit_test(test_results_are_no_signature), cmocka_unit_test(test_silence),
