@@ -189,7 +189,30 @@ def_welcomelist_from_dkim alice@sub.example.com
 trusted_networks         10. 192.168.
 internal_networks        10.
 """
+# Rules that capture, and questions with what they took. No two of one kind capture under one name: SpamAssassin takes any of them first.
+CAPTURES = r"""
+header __CAP_DAY     Date =~ /\b(?<DAY>Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b/
+body   __CAP_DAY_2   /\b(?<DAY>monday|friday|today)\b/i
+body   __CAP_WORDS   /\b(?<WORD>[a-z]{9,14})\b/
+tflags __CAP_WORDS   multiple maxhits=15
+uri    __CAP_URI     m{^https?://(?<LINKED>[a-z0-9.-]+)}
+tflags __CAP_URI     multiple
+rawbody __CAP_RAW    /<(?<ELEMENT>[a-z]{2,8})\b(?<REST> [a-z]+)?/
+tflags __CAP_RAW     multiple maxhits=10
+full   __CAP_FULL    /boundary="?(?<BOUND>[A-Za-z0-9]{4,20})/
+header __CAP_TWO     Subject =~ /(?<ONE>[a-z]{4,})\W+(?<TWO_2>[a-z]{4,})/
+askdns ASK_DAY       _DAY_.day.bl.test A /^127\./
+askdns ASK_WORD      _WORD_.word.bl.test A /^127\.0\.0\./
+askdns ASK_LINKED    _LINKED_.linked.bl.test A /^127\./
+askdns ASK_ELEMENT   _ELEMENT_.element.bl.test A /^127\./
+askdns ASK_BOUND     _BOUND_.bound.bl.test A /^127\./
+askdns ASK_BOTH      _TWO_2_._ONE_.both.bl.test A /^127\./
+askdns ASK_MIXED     _ONE_._AUTHORDOMAIN_.mixed.bl.test TXT
+askdns ASK_NONE      _NOBODY_.none.bl.test A
+header HASH_WORD     eval:check_hashbl_tag('hw.bl.test', 'md5/max=100', 'WORD')
+"""
 SETS = {
+    "captures": CAPTURES,
     "auth": AUTH,
     "kinds": KINDS,
     # All rules on addresses in the body have the same options: SpamAssassin keeps what the first rule found, and which is first is
@@ -282,7 +305,7 @@ def compared(build, name, rules, files):
     server = spam_net_server.Server()
     try:
         asked = oracle(folder, files, server.port)
-        answers = driven(build, folder, files, server.port)
+        answers = driven(build, folder, files, server.port, *(["scan"] if rules == "captures" else []))
     finally:
         server.close()
     assert len(asked) == len(answers) == len(files), f"{name}: {len(files)} files, {len(asked)} lines, {len(answers)} answers"
@@ -377,7 +400,7 @@ def run(build, corpus, every=1):
         return []
     os.makedirs(CACHE, mode=0o700, exist_ok=True)
     results = []
-    for rules in ("kinds", "trusted", "stock"):
+    for rules in ("kinds", "captures", "trusted", "stock"):
         results += [compared(build, group, rules, files_of(corpus, group, every)) for group in GROUPS]
     results.append(compared(build, "mutants", "kinds", mutants(corpus, every)))
     results.append(compared(build, "generated", "auth", auth_messages(every)))

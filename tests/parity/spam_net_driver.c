@@ -2,7 +2,7 @@
  * for each.
  *
  * Arguments: a folder with rule files (rules, site), and the port of a DNS server on 127.0.0.1; "find": DKIM, SPF and DMARC are
- * verified. Else their results are those that spam_net.pl has, of the message's X-Test- fields. */
+ * verified; "scan": all rules run, not those of the network alone. Without "find" their results are those that spam_net.pl has, of the message's X-Test- fields. */
 #include <arpa/inet.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -15,6 +15,7 @@
 #include "lib/spam/net/auth_eval.h"
 #include "lib/spam/net/net.h"
 #include "lib/spam/scan/message_view.h"
+#include "lib/spam/scan/scanner.h"
 
 struct client {
     GMutex lock; /* SPF asks from a thread of its own */
@@ -157,13 +158,28 @@ run_auth(struct auth_eval *eval, const struct spam_ruleset *ruleset, json_t *hit
     }
 }
 
+/* {"asked", "hits"} as a line. */
+static void
+print(struct client *client, json_t *hits)
+{
+    json_t *asked = json_array();
+
+    for (guint i = 0; i < client->asked->len; i++)
+        json_array_append_new(asked, json_stringn_nocheck(g_ptr_array_index(client->asked, i), strlen(g_ptr_array_index(client->asked, i))));
+    g_ptr_array_set_size(client->asked, 0);
+    json_t *line = json_pack("{so so}", "asked", asked, "hits", hits);
+    json_dumpf(line, stdout, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+    putchar('\n');
+    json_decref(line);
+}
+
 static void
 answer(struct net_rules *rules, const struct view_settings *settings, struct client *client, struct dns *dns, struct spf_pool *spf,
        const char *path)
 {
     g_autofree char *bytes = NULL;
     gsize length, n_texts;
-    json_t *hits = json_object(), *asked = json_array();
+    json_t *hits = json_object();
 
     if (!g_file_get_contents(path, &bytes, &length, NULL))
         g_error("%s: can't be read", path);
@@ -189,16 +205,30 @@ answer(struct net_rules *rules, const struct view_settings *settings, struct cli
     struct net_check *check = net_check_start(rules, 1, &message, dns, g_get_monotonic_time() + 60 * G_USEC_PER_SEC);
     net_check_finish(check);
     net_check_each_hit(check, add_hit, hits);
-    for (guint i = 0; i < client->asked->len; i++)
-        json_array_append_new(asked, json_stringn_nocheck(g_ptr_array_index(client->asked, i), strlen(g_ptr_array_index(client->asked, i))));
-    g_ptr_array_set_size(client->asked, 0);
-    json_t *line = json_pack("{so so}", "asked", asked, "hits", hits);
-    json_dumpf(line, stdout, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
-    putchar('\n');
-    json_decref(line);
+    print(client, hits);
     net_check_free(&check);
     auth_eval_free(&eval);
     message_view_free(&view);
+}
+
+static void
+scan(struct scanner *scanner, struct client *client, struct dns *dns, const char *path)
+{
+    g_autofree char *bytes = NULL;
+    gsize length;
+    json_t *hits = json_object();
+    struct scan_result result;
+
+    if (!g_file_get_contents(path, &bytes, &length, NULL))
+        g_error("%s: can't be read", path);
+    scanner_scan(scanner, &(struct scan_request){.message = bytes, .length = length, .dns = dns}, &result);
+    for (guint i = 0; i < scanner_ruleset(scanner)->rules->len; i++) {
+        const struct spam_rule *rule = g_ptr_array_index(scanner_ruleset(scanner)->rules, i);
+        if (result.engine.values[rule->index] != 0)
+            json_object_set_new(hits, rule->name, json_integer((json_int_t)result.engine.values[rule->index]));
+    }
+    print(client, hits);
+    scan_result_clear(&result);
 }
 
 int
@@ -220,15 +250,21 @@ main(int argc, char **argv)
     struct view_settings *settings = view_settings_new(ruleset);
     struct net_rules *rules = net_rules_new(ruleset, &warnings);
     struct dns *dns = dns_new(&source, &client);
-    struct spf_pool *spf = argc > 3 ? spf_pool_new(dns, 1, "mx.inside.example", 60000) : NULL;
+    gboolean whole = argc > 3 && strcmp(argv[3], "scan") == 0;
+    struct scanner *scanner = whole ? scanner_new(&(struct scanner_options){.rules = options, .start = SCANNER_COMPILED}, NULL) : NULL;
+    struct spf_pool *spf = argc > 3 && !whole ? spf_pool_new(dns, 1, "mx.inside.example", 60000) : NULL;
     for (guint i = 0; i < warnings->len; i++)
         fprintf(stderr, "%s\n", (const char *)g_ptr_array_index(warnings, i));
     while (getline(&path, &size, stdin) > 0) {
         path[strcspn(path, "\n")] = '\0';
-        answer(rules, settings, &client, dns, spf, path);
+        if (scanner != NULL)
+            scan(scanner, &client, dns, path);
+        else
+            answer(rules, settings, &client, dns, spf, path);
     }
     free(path);
     g_ptr_array_unref(warnings);
+    scanner_unref(scanner);
     spf_pool_free(&spf);
     dns_unref(dns);
     net_rules_free(&rules);

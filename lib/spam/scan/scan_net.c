@@ -15,6 +15,9 @@ struct scan_net {
     struct auth_eval *auth;
     struct net_message message;
     struct net_check *check;
+    const struct engine_result *result;
+    gboolean captures_known; /* all rules have run */
+    GHashTable *captures; /* name -> GPtrArray of char *: of those that were asked for */
 };
 
 static void
@@ -51,10 +54,38 @@ scan_net_rules_free(struct scan_net_rules **rules)
     g_clear_pointer(rules, g_free);
 }
 
+static void
+add_capture(gpointer bytes, gpointer values)
+{
+    gsize length;
+    const char *value = g_bytes_get_data(bytes, &length);
+
+    g_ptr_array_add(values, g_strndup(value, length));
+}
+
+/* What rules have captured under the name, when all have run. SpamAssassin runs those that capture before it asks the DNS, so that there,
+ * too, nobody asks with half of the values. */
+static const GPtrArray *
+captured(struct scan_net *net, const char *name)
+{
+    GPtrArray *found = net->captures_known ? g_hash_table_lookup(net->result->tags, name) : NULL;
+    GPtrArray *values = found != NULL ? g_hash_table_lookup(net->captures, name) : NULL;
+
+    if (found == NULL || values != NULL)
+        return values;
+    values = g_ptr_array_new_with_free_func(g_free);
+    g_ptr_array_foreach(found, add_capture, values);
+    g_hash_table_insert(net->captures, g_strdup(name), values);
+    return values;
+}
+
 static const GPtrArray *
 tag(gpointer data, const char *name)
 {
-    return auth_eval_tag(data, name);
+    struct scan_net *net = data;
+    const GPtrArray *values = auth_eval_tag(net->auth, name);
+
+    return values != NULL && values->len > 0 ? values : captured(net, name);
 }
 
 /* Whether the rules let anybody ask the DNS. */
@@ -71,6 +102,8 @@ scan_net_start(struct scan_net_rules *rules, struct message_view *view, const st
     gsize n_texts;
 
     net->rules = rules;
+    net->result = options->result;
+    net->captures = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     net->options = (struct auth_eval_options){
         .ruleset = rules->ruleset, .headers = message_view_headers(view), .relays = message_view_relays(view),
         .known = options->known, .parts = may_ask(rules) ? rules->parts[options->set] : 0, .spf = options->spf,
@@ -79,7 +112,7 @@ scan_net_start(struct scan_net_rules *rules, struct message_view *view, const st
     net->auth = auth_eval_new(&net->options);
     net->message = (struct net_message){.headers = net->options.headers, .relays = net->options.relays,
                                         .uris = message_view_uris(view), .registry = message_view_settings(view)->registry,
-                                        .tree = message_view_tree(view), .tag = tag, .tag_data = net->auth};
+                                        .tree = message_view_tree(view), .tag = tag, .tag_data = net};
     net->message.texts = message_view_body_texts(view, &n_texts);
     net->message.n_texts = n_texts;
     net->check = net_check_start(rules->net, options->set, &net->message, options->dns, options->deadline_us);
@@ -113,6 +146,7 @@ scan_net_finish(struct scan_net *net, double *values, guint *times)
 {
     struct scan_net_hits outcome = {values, times};
 
+    net->captures_known = TRUE;
     auth_eval_wait(net->auth);
     net_check_tags_came(net->check);
     net_check_finish(net->check);
@@ -165,5 +199,6 @@ scan_net_free(struct scan_net **net)
         return;
     net_check_free(&(*net)->check);
     auth_eval_free(&(*net)->auth);
+    g_hash_table_unref((*net)->captures);
     g_clear_pointer(net, g_free);
 }

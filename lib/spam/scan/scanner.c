@@ -307,7 +307,7 @@ scanner_scan(struct scanner *scanner, const struct scan_request *request, struct
     guint set = request->dns != NULL ? 1 : 0;
     struct scan_net_options net = {
         .set = set, .dns = request->dns, .known = request->known, .spf = request->spf,
-        .message = request->find_auth ? request->message : NULL, .length = request->length,
+        .message = request->find_auth ? request->message : NULL, .length = request->length, .result = &result_r->engine,
         .deadline_us = request->dns_ms > 0 ? MIN(deadline, g_get_monotonic_time() + request->dns_ms * 1000) : deadline};
     GString *traced = request->session != NULL ? with_trace(request) : NULL;
 

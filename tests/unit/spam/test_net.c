@@ -309,6 +309,37 @@ test_scan(void **state)
     dns_unref(dns);
 }
 
+/* A rule that asks with what others have captured; each value is asked for, once. */
+static void
+test_captures(void **state)
+{
+    static const char rules[] = NET_PLUGINS
+        "header __C1 Subject =~ /(?<NAME>x)/\nbody __C2 /code (?<CODE>\\w+)/\ntflags __C2 multiple\n"
+        "askdns BY_NAME _NAME_.by.test A\naskdns BY_CODE _CODE_._NAME_.by.test A 127.0.0.3\naskdns BY_NONE _NONE_.by.test A\n"
+        "header HASHED eval:check_hashbl_tag('hash.test', 'raw', 'CODE')\n";
+    static const char message[] = NET_MESSAGE "code a1 code b2\n\ncode a1\n";
+    const struct rules_options options = {0};
+    struct dns_table *table = dns_table_new();
+    struct dns *dns = dns_table_dns(table);
+    struct scanner *scanner = scanner_of(rules_load_text(&options, "test.cf", rules, strlen(rules)), SCANNER_COMPILED, NULL, NULL);
+    struct scan_request request = {.message = message, .length = strlen(message), .dns = dns};
+    struct scan_result result;
+
+    (void)state;
+    dns_table_add(table, "x.by.test", DNS_A, 0, "127.0.0.2", -1);
+    dns_table_add(table, "b2.x.by.test", DNS_A, 0, "127.0.0.3", -1);
+    dns_table_add(table, "a1.hash.test", DNS_A, 0, "127.0.0.2", -1);
+    scanner_scan(scanner, &request, &result);
+    assert_int_equal(dns_table_asked(table), 5); /* x, a1.x, b2.x, two hashes */
+    assert_int_equal(result.engine.hits->len, 3);
+    assert_string_equal(((const struct spam_rule *)result.engine.hits->pdata[0])->name, "BY_NAME");
+    assert_string_equal(((const struct spam_rule *)result.engine.hits->pdata[1])->name, "BY_CODE");
+    assert_string_equal(((const struct spam_rule *)result.engine.hits->pdata[2])->name, "HASHED");
+    scan_result_clear(&result);
+    scanner_unref(scanner);
+    dns_unref(dns);
+}
+
 int
 main(void)
 {
@@ -317,7 +348,7 @@ main(void)
         cmocka_unit_test(test_scores),   cmocka_unit_test(test_time),            cmocka_unit_test(test_failures),
         cmocka_unit_test(test_restrictions), cmocka_unit_test(test_block),       cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_types),    cmocka_unit_test(test_plain_names),     cmocka_unit_test(test_hashes),
-        cmocka_unit_test(test_scan),
+        cmocka_unit_test(test_scan), cmocka_unit_test(test_captures),
     };
 
     log_open("test_net", LOG_TO_STDERR, LOG_AS_TEXT, LOG_SEV_ERROR);
