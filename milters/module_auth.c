@@ -23,7 +23,7 @@
 struct auth_state {
     const struct config_auth *config;
     struct dns *dns;
-    struct spf_pool *spf; /* of the runtime; NULL: not checked */
+    struct spf_pool *spf; /* NULL: not checked */
     struct networks *skip, *forwarders;
     gboolean dkim, dmarc, arc;
     char *authserv_id;
@@ -43,6 +43,7 @@ auth_close(gpointer data)
 {
     struct auth_state *state = data;
 
+    spf_pool_free(&state->spf);
     networks_free(&state->skip);
     networks_free(&state->forwarders);
     dns_unref(state->dns);
@@ -65,7 +66,7 @@ auth_open(struct runtime *runtime, GError **error)
     state->dmarc = g_strv_contains(checks, "dmarc");
     state->arc = g_strv_contains(checks, "arc");
     if (g_strv_contains(checks, "spf"))
-        state->spf = runtime->spf;
+        state->spf = spf_pool_new(runtime->dns, (guint)config->threads, state->authserv_id, runtime->config->dns.timeout);
     state->skip = networks_new(config->skip_networks, error);
     state->forwarders = state->skip != NULL ? networks_new(config->forwarders, error) : NULL;
     if (state->forwarders != NULL)

@@ -21,7 +21,7 @@ struct runtime {
     struct accounts *accounts;
     struct expander *expander;
     struct dns *dns;                    /* NULL when no module needs it */
-    struct spf_pool *spf;               /* threads for SPF checks; NULL without dns */
+    struct spf_pool *spf;               /* for rules on SPF, besides the module auth's own; NULL without dns */
     struct scanner *scanner;            /* NULL when neither a module nor a client of spamd's protocol needs it */
     struct archive_client *archive;     /* NULL without the archive module */
     struct spool *spool;                /* of the process, borrowed; NULL without the archive module */

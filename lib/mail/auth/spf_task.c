@@ -69,6 +69,10 @@ check(gpointer data, gpointer user_data)
     struct spf_result result;
 
     (void)user_data;
+    if (g_atomic_ref_count_compare(&task->refs, 1)) { /* nobody waits for it any more */
+        task_unref(task);
+        return;
+    }
     spf_check(&query, task->identity, &result);
     g_mutex_lock(&task->lock);
     task->result = result;

@@ -18,4 +18,5 @@ struct spf_task *spf_pool_start(struct spf_pool *pool, enum spf_identity identit
                                 const char *mail_from);
 /* The result, when it is there by deadline_us (monotonic); NULL otherwise. Belongs to the task. */
 const struct spf_result *spf_task_wait(struct spf_task *task, gint64 deadline_us);
-void spf_task_free(struct spf_task **task); /* NULL-safe */
+/* NULL-safe. A check that has not begun never does. */
+void spf_task_free(struct spf_task **task);

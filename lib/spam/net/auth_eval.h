@@ -20,6 +20,7 @@
 #include "lib/spam/view/relays.h"
 
 #define AUTH_AUTHORS_MAX 20u     /* domains of From that ADSP is asked for; more: not known */
+#define AUTH_ADDRESSES_MAX 200u  /* of From that are looked at */
 #define AUTH_SIGNATURES_MAX 100u /* that are looked at */
 #define AUTH_FIELD_MAX 65536u    /* bytes of a trusted field; longer: passed over */
 

@@ -137,6 +137,8 @@ static void
 find_authors(struct auth_eval *e)
 {
     e->authors = auth_values(e, "From:addr");
+    if (e->authors->len > AUTH_ADDRESSES_MAX) /* each is held against thousands of entries of welcome lists */
+        g_ptr_array_set_size(e->authors, AUTH_ADDRESSES_MAX);
     e->domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; i < e->authors->len; i++) {
         const char *sign = strrchr(g_ptr_array_index(e->authors, i), '@');

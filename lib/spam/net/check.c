@@ -47,6 +47,12 @@ net_check_asked(const struct net_check *check)
     return net_questions_asked(check->questions);
 }
 
+gboolean
+net_check_truncated(const struct net_check *check)
+{
+    return net_questions_truncated(check->questions);
+}
+
 /* ---- the message ---- */
 
 const GPtrArray *

@@ -62,5 +62,6 @@ guint net_check_hits(const struct net_check *check, const struct spam_rule *rule
 void net_check_each_hit(const struct net_check *check, void (*hit)(gpointer data, const struct spam_rule *rule, guint times),
                         gpointer data);
 guint net_check_asked(const struct net_check *check); /* questions */
+gboolean net_check_truncated(const struct net_check *check); /* more than NET_QUESTIONS_MAX were wanted */
 /* Values of a tag that the rules here set or know (ASN, ASNCIDR, URIHOSTS, AUTHORDOMAIN, ..), or the message's; NULL: none. */
 const GPtrArray *net_check_tag(struct net_check *check, const char *name);

@@ -150,6 +150,9 @@ scan_net_finish(struct scan_net *net, double *values, guint *times)
     auth_eval_wait(net->auth);
     net_check_tags_came(net->check);
     net_check_finish(net->check);
+    if (net_check_truncated(net->check))
+        log_text(LOG_SEV_WARNING, "spam", "a message made the rules ask the DNS more than %u questions: the rest was left out",
+                 net_check_asked(net->check));
     net_check_each_hit(net->check, set_value, &outcome);
 }
 

@@ -46,7 +46,6 @@ world_new(const char *settings)
     w->runtime.config = w->config;
     w->runtime.instance = "inbound";
     w->runtime.dns = dns_table_dns(w->table);
-    w->runtime.spf = spf_pool_new(w->runtime.dns, 4, "mx.ours.test", w->config->dns.timeout);
     w->runtime.accounts = accounts_new(NULL, "+");
     g_atomic_ref_count_init(&w->runtime.refs);
     assert_true(milter_modules_select(w->config->milter.modules, &w->runtime.selected, NULL));
@@ -71,7 +70,6 @@ world_free(struct world *w)
         if (w->runtime.states[i] != NULL)
             milter_modules[i]->close(w->runtime.states[i]);
     accounts_free(&w->runtime.accounts);
-    spf_pool_free(&w->runtime.spf);
     dns_unref(w->runtime.dns);
     config_unref(w->config);
     dkim_key_unref(w->key);

@@ -278,6 +278,29 @@ test_silence(void **state)
     world_clear(&w);
 }
 
+/* A check whose message has gone before a thread was free is left out. */
+static void
+test_a_check_that_nobody_waits_for(void **state)
+{
+    struct dns_table *table = dns_table_new();
+    struct dns *dns = dns_table_dns(table);
+    struct spf_pool *pool = spf_pool_new(dns, 1, "mx.ours.test", 300);
+    struct spf_task *tasks[3];
+
+    (void)state;
+    dns_table_silence(table, "slow.com");
+    tasks[0] = spf_pool_start(pool, SPF_HELO, "192.0.2.1", "slow.com", "");
+    tasks[1] = spf_pool_start(pool, SPF_HELO, "192.0.2.1", "left.com", "");
+    tasks[2] = spf_pool_start(pool, SPF_HELO, "192.0.2.1", "wanted.com", "");
+    spf_task_free(&tasks[1]);
+    assert_non_null(spf_task_wait(tasks[2], G_MAXINT64));
+    assert_int_equal(dns_table_asked(table), 2);
+    spf_task_free(&tasks[0]);
+    spf_task_free(&tasks[2]);
+    spf_pool_free(&pool);
+    dns_unref(dns);
+}
+
 int
 main(void)
 {
@@ -286,6 +309,7 @@ main(void)
         cmocka_unit_test(test_of_known_only_helo_is_found),
         cmocka_unit_test(test_only_what_rules_ask_for), cmocka_unit_test(test_fields_of_internal_hosts),
         cmocka_unit_test(test_null_sender), cmocka_unit_test(test_results_are_no_signature), cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_a_check_that_nobody_waits_for),
     };
 
     log_open("test_auth_verify", LOG_TO_STDERR, LOG_AS_TEXT, LOG_SEV_ERROR);
