@@ -46,7 +46,9 @@ group_clear(struct engine_group *group)
         pattern_free(group->screens[i]);
     g_free(group->screens);
     g_free(group->on_missing);
+    g_free(group->unfiltered);
     prefilter_free(group->prefilter);
+    repeats_free(group->repeats);
     g_clear_pointer(&group->rules, g_ptr_array_unref);
 }
 
@@ -134,14 +136,18 @@ look_at_missing(const struct spam_engine *engine, struct engine_group *group)
 {
     struct matcher *matcher = matcher_new();
 
-    group->on_missing = g_new0(gboolean, group->rules->len + 1);
+    group->on_missing = g_new0(guint32, PREFILTER_WORDS(group->rules->len) + 1);
+    group->unfiltered = g_new0(guint32, PREFILTER_WORDS(group->rules->len) + 1);
     for (guint i = 0; i < group->rules->len; i++) {
         const struct spam_rule *rule = g_ptr_array_index(group->rules, i);
         const struct pattern *pattern = engine->patterns[rule->index];
         const char *text = rule->if_unset != NULL ? rule->if_unset : "";
 
-        group->on_missing[i] = rule->exists || rule->templates != NULL || pattern == NULL ||
-                               (pattern_match(pattern, matcher, text, strlen(text), 0, NULL, NULL) == MATCH_NO) == rule->negated;
+        if (rule->exists || rule->templates != NULL || pattern == NULL ||
+            (pattern_match(pattern, matcher, text, strlen(text), 0, NULL, NULL) == MATCH_NO) == rule->negated)
+            group->on_missing[i / 32] |= 1u << i % 32;
+        if (rule->exists || rule->negated)
+            group->unfiltered[i / 32] |= 1u << i % 32;
     }
     matcher_free(matcher);
 }
@@ -155,6 +161,11 @@ make_prefilters(struct spam_engine *engine, enum engine_start start, const char 
             return FALSE;
         if (group->prefilter != NULL)
             make_screens(group);
+        if (!repeats_make(&group->repeats, group->rules, start, cache, start == ENGINE_CACHED ? NULL : error)) {
+            engine->is_compiled = FALSE;
+            if (start != ENGINE_CACHED)
+                return FALSE;
+        }
     }
     for (guint i = 0; i < engine->headers->len; i++) {
         struct engine_group *group = g_ptr_array_index(engine->headers, i);
@@ -264,6 +275,7 @@ engine_worker_new(struct spam_engine *engine)
     for (guint kind = 0; kind < ENGINE_KINDS; kind++) {
         if (engine->groups[kind].prefilter != NULL)
             prefilter_scratch_fit(worker->scratch, engine->groups[kind].prefilter);
+        repeats_fit(engine->groups[kind].repeats, worker->scratch);
         most = MAX(most, engine->groups[kind].rules->len);
     }
     for (guint i = 0; i < engine->headers->len; i++) {
@@ -276,6 +288,7 @@ engine_worker_new(struct spam_engine *engine)
     worker->marks = g_new0(guint64, META_ORDER_WORDS(engine->metas));
     worker->candidates = g_new0(guint32, PREFILTER_WORDS(most) + 1);
     worker->ends = g_new0(guint32, most + 1);
+    repeats_seen_init(&worker->seen);
     return worker;
 }
 
@@ -292,6 +305,7 @@ engine_worker_free(struct engine_worker *worker)
     g_free(worker->marks);
     g_free(worker->candidates);
     g_free(worker->ends);
+    repeats_seen_clear(&worker->seen);
     engine_unref(worker->engine);
     g_free(worker);
 }

@@ -4,6 +4,7 @@
 #include "lib/spam/engine/meta_order.h"
 #include "lib/spam/engine/pattern.h"
 #include "lib/spam/engine/prefilter.h"
+#include "lib/spam/engine/repeats.h"
 
 enum engine_kind { ENGINE_BODY, ENGINE_RAWBODY, ENGINE_URI, ENGINE_FULL, ENGINE_KINDS };
 
@@ -15,7 +16,10 @@ struct engine_group {
     /* Of rules that are candidates always: the pattern for all texts at once, which finds at least what the pattern finds in one of
      * them; NULL where that can't be said. By the order of rules; NULL for headers. */
     struct pattern **screens;
-    gboolean *on_missing;        /* of headers, by the order of rules: whether the rule may hit where the header is not there */
+    struct repeats *repeats;     /* over the same; NULL for headers, when none is such, and not compiled yet */
+    /* Of headers, bits by the order of rules as the prefilter's candidates: which may hit where the header is not there, and which hit
+     * on something else than that their pattern is found. */
+    guint32 *on_missing, *unfiltered;
 };
 
 struct spam_engine {
@@ -37,6 +41,7 @@ struct engine_worker {
     GByteArray *joined;    /* the texts of a list with line ends between them, and where each begins */
     GArray *begins;        /* gsize */
     guint32 *candidates, *ends;
+    struct repeats_seen seen; /* in the texts of that list */
     GArray *hits;          /* guint: indices of the rules that have hit in this run */
     guint64 *marks;        /* of the metas */
 };

@@ -1,19 +1,30 @@
-/* meta_order.c: who names whom, turned around, and one pass in order over what is marked.
+/* meta_order.c: whose value hangs on whose, turned around, and one pass in order over what is marked.
  *
  * A meta without a score in the set is looked at by SpamAssassin all the same, when all that it names has run: as long as it is not
  * true, it counts as 0 to those that name it; when it is true, or can't be looked at before the end of all tests, it never gets ready,
  * and those that name it are not run ("blocked" here). */
 #include "lib/spam/engine/meta_order.h"
+#include "lib/spam/engine/meta_watch.h"
+
+/* Metas, by place, of a rule: of rule r those from begins[r] to begins[r + 1]. */
+struct fan {
+    guint *places, *begins;
+};
 
 struct meta_order {
     const struct spam_ruleset *ruleset;
     GPtrArray *metas;                /* const struct spam_rule *, in order */
-    guint *named_by, *begins;        /* the metas, by place, that name the rule: of rule r those from begins[r] to begins[r + 1] */
+    struct fan named_by;             /* who names a rule */
+    struct fan watched_by[SPAM_SCORE_SETS]; /* those of them whose value may be another when the rule's is */
     double *base[SPAM_SCORE_SETS];   /* by place: the values when nothing has hit */
     guint8 *base_blocked[SPAM_SCORE_SETS]; /* by place, then, too */
     guint8 *early[SPAM_SCORE_SETS];     /* by place: all that it names gets ready before the end */
     GArray *base_hits[SPAM_SCORE_SETS]; /* guint: places of those that are not 0 */
     guint *places;                      /* by rule index: 1 + its place; 0 for rules that are no metas, or in circles */
+    struct blockers {
+        GArray *places; /* guint: metas that may get blocked, named by a meta */
+        guint *begins;  /* by place: its own are from here to the next's */
+    } blockers[SPAM_SCORE_SETS];
 };
 
 static const struct spam_rule *
@@ -47,29 +58,63 @@ sort(struct meta_order *order, const GPtrArray *metas)
     }
 }
 
-static void
-turn_around(struct meta_order *order)
+/* lists: by place, the rules (guint) of each. */
+static struct fan
+turn_around(const struct meta_order *order, const GPtrArray *lists)
 {
     guint n_rules = order->ruleset->rules->len, all = 0;
     g_autofree guint *filled = g_new0(guint, n_rules + 1);
+    struct fan fan = {.begins = g_new0(guint, n_rules + 2)};
 
-    order->begins = g_new0(guint, n_rules + 2);
-    for (guint place = 0; place < order->metas->len; place++) {
-        const GArray *named = meta_at(order, place)->meta->dependencies;
-        for (guint d = 0; d < named->len; d++)
-            order->begins[g_array_index(named, guint, d) + 1]++;
-        all += named->len;
+    for (guint place = 0; place < lists->len; place++) {
+        const GArray *rules = lists->pdata[place];
+        for (guint d = 0; d < rules->len; d++)
+            fan.begins[g_array_index(rules, guint, d) + 1]++;
+        all += rules->len;
     }
     for (guint r = 0; r < n_rules; r++)
-        order->begins[r + 1] += order->begins[r];
-    order->named_by = g_new0(guint, all + 1);
-    for (guint place = 0; place < order->metas->len; place++) {
-        const GArray *named = meta_at(order, place)->meta->dependencies;
-        for (guint d = 0; d < named->len; d++) {
-            guint r = g_array_index(named, guint, d);
-            order->named_by[order->begins[r] + filled[r]++] = place;
+        fan.begins[r + 1] += fan.begins[r];
+    fan.places = g_new0(guint, all + 1);
+    for (guint place = 0; place < lists->len; place++) {
+        const GArray *rules = lists->pdata[place];
+        for (guint d = 0; d < rules->len; d++) {
+            guint r = g_array_index(rules, guint, d);
+            fan.places[fan.begins[r] + filled[r]++] = place;
         }
     }
+    return fan;
+}
+
+static void
+fan_clear(struct fan *fan)
+{
+    g_free(fan->places);
+    g_free(fan->begins);
+}
+
+static void
+find_named(struct meta_order *order)
+{
+    g_autoptr(GPtrArray) lists = g_ptr_array_new();
+
+    for (guint place = 0; place < order->metas->len; place++)
+        g_ptr_array_add(lists, meta_at(order, place)->meta->dependencies);
+    order->named_by = turn_around(order, lists);
+}
+
+/* values: by rule index, when nothing has hit. */
+static void
+find_watched(struct meta_order *order, guint set, const double *values)
+{
+    g_autoptr(GPtrArray) lists = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
+
+    for (guint place = 0; place < order->metas->len; place++) {
+        GArray *rules = g_array_new(FALSE, FALSE, sizeof(guint));
+
+        meta_watch(meta_at(order, place)->meta, values, (set & 1) == 0, rules);
+        g_ptr_array_add(lists, rules);
+    }
+    order->watched_by[set] = turn_around(order, lists);
 }
 
 /* A meta's value as its hits count: what is not more than nothing counts 1. */
@@ -77,13 +122,12 @@ static double
 value_of(const struct meta_order *order, guint place, guint set, const double *values, guint8 *blocked)
 {
     const struct spam_rule *rule = meta_at(order, place);
+    const struct blockers *blockers = &order->blockers[set];
     double value;
 
     blocked[place] = (guint8)(rule->scores[set] == 0 && !order->early[set][place]);
-    for (guint d = 0; d < rule->meta->dependencies->len && !blocked[place]; d++) {
-        guint named = order->places[g_array_index(rule->meta->dependencies, guint, d)];
-        blocked[place] = named > 0 && blocked[named - 1];
-    }
+    for (guint i = blockers->begins[place]; i < blockers->begins[place + 1] && !blocked[place]; i++)
+        blocked[place] = blocked[g_array_index(blockers->places, guint, i)];
     if (blocked[place])
         return 0;
     value = spam_meta_value(rule->meta, values, (set & 1) == 0);
@@ -120,12 +164,39 @@ find_early(struct meta_order *order, guint set)
     }
 }
 
+/* Only what has no score gets blocked, and what names such a one: few metas, looked at for each message. */
+static void
+find_blockers(struct meta_order *order, guint set)
+{
+    struct blockers *blockers = &order->blockers[set];
+    guint n = order->metas->len;
+    g_autofree gboolean *may_be = g_new0(gboolean, n + 1);
+
+    blockers->places = g_array_new(FALSE, FALSE, sizeof(guint));
+    blockers->begins = g_new0(guint, n + 2);
+    for (guint place = 0; place < n; place++) {
+        const struct spam_rule *rule = meta_at(order, place);
+        guint before = blockers->places->len;
+
+        for (guint d = 0; d < rule->meta->dependencies->len; d++) {
+            guint named = order->places[g_array_index(rule->meta->dependencies, guint, d)];
+            if (named == 0 || !may_be[named - 1])
+                continue;
+            named--;
+            g_array_append_val(blockers->places, named);
+        }
+        may_be[place] = rule->scores[set] == 0 || blockers->places->len > before;
+        blockers->begins[place + 1] = blockers->places->len;
+    }
+}
+
 static void
 work_out_base(struct meta_order *order, guint set)
 {
     g_autofree double *values = g_new0(double, order->ruleset->rules->len + 1);
 
     find_early(order, set);
+    find_blockers(order, set);
     order->base[set] = g_new0(double, order->metas->len + 1);
     order->base_blocked[set] = g_new0(guint8, order->metas->len + 1);
     order->base_hits[set] = g_array_new(FALSE, FALSE, sizeof(guint));
@@ -136,6 +207,7 @@ work_out_base(struct meta_order *order, guint set)
         if (value != 0)
             g_array_append_val(order->base_hits[set], place);
     }
+    find_watched(order, set, values);
 }
 
 struct meta_order *
@@ -146,7 +218,7 @@ meta_order_new(const struct spam_ruleset *ruleset, const GPtrArray *metas)
     order->ruleset = ruleset;
     order->metas = g_ptr_array_new();
     sort(order, metas);
-    turn_around(order);
+    find_named(order);
     order->places = g_new0(guint, ruleset->rules->len + 1);
     for (guint place = 0; place < order->metas->len; place++)
         order->places[meta_at(order, place)->index] = place + 1;
@@ -161,14 +233,16 @@ meta_order_free(struct meta_order *order)
     if (order == NULL)
         return;
     for (guint set = 0; set < SPAM_SCORE_SETS; set++) {
+        fan_clear(&order->watched_by[set]);
         g_free(order->base[set]);
         g_free(order->base_blocked[set]);
         g_free(order->early[set]);
         g_array_unref(order->base_hits[set]);
+        g_array_unref(order->blockers[set].places);
+        g_free(order->blockers[set].begins);
     }
     g_free(order->places);
-    g_free(order->named_by);
-    g_free(order->begins);
+    fan_clear(&order->named_by);
     g_ptr_array_unref(order->metas);
     g_free(order);
 }
@@ -180,10 +254,10 @@ meta_order_length(const struct meta_order *order)
 }
 
 static void
-mark(const struct meta_order *order, guint rule, guint64 *marks)
+mark(const struct fan *fan, guint rule, guint64 *marks)
 {
-    for (guint i = order->begins[rule]; i < order->begins[rule + 1]; i++)
-        marks[order->named_by[i] / 64] |= G_GUINT64_CONSTANT(1) << order->named_by[i] % 64;
+    for (guint i = fan->begins[rule]; i < fan->begins[rule + 1]; i++)
+        marks[fan->places[i] / 64] |= G_GUINT64_CONSTANT(1) << fan->places[i] % 64;
 }
 
 void
@@ -197,7 +271,7 @@ meta_order_run(const struct meta_order *order, guint set, GArray *hits, double *
         values[meta_at(order, place)->index] = order->base[set][place];
     }
     for (guint i = 0; i < before; i++)
-        mark(order, g_array_index(hits, guint, i), marks);
+        mark(&order->watched_by[set], g_array_index(hits, guint, i), marks);
     for (guint word = 0; word < words; word++)
         while (marks[word] != 0) { /* what is marked on the way comes later in the order */
             guint place = word * 64 + (guint)__builtin_ctzll(marks[word]);
@@ -206,8 +280,10 @@ meta_order_run(const struct meta_order *order, guint set, GArray *hits, double *
 
             marks[word] &= marks[word] - 1;
             values[rule->index] = value;
-            if (value != order->base[set][place] || blocked[place] != order->base_blocked[set][place])
-                mark(order, rule->index, marks);
+            if (value != order->base[set][place])
+                mark(&order->watched_by[set], rule->index, marks);
+            if (blocked[place] != order->base_blocked[set][place])
+                mark(&order->named_by, rule->index, marks);
             if (value != 0 && order->base[set][place] == 0)
                 g_array_append_val(hits, rule->index);
         }

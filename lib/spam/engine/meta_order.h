@@ -2,7 +2,7 @@
  * lib/spam/engine.
  *
  * A message hits few rules, so what all metas are worth when nothing has hit is worked out once; in a message only those are looked at
- * that name something that has hit, or a meta whose value is another than that. */
+ * that watch (meta_watch.h) something that has hit, or a meta whose value is another than that. */
 #pragma once
 #include "lib/spam/rules/ruleset.h"
 
@@ -15,5 +15,5 @@ void meta_order_free(struct meta_order *order); /* NULL-safe */
 #define META_ORDER_WORDS(order) (meta_order_length(order) / 64u + 1u)
 guint meta_order_length(const struct meta_order *order);
 /* hits: guint, the indices of the rules that have hit; those of metas are added. values: by rule index, metas' are 0 so far. marks:
- * META_ORDER_WORDS of zeros, and zeros again afterwards. */
+ * META_ORDER_WORDS of zeros, and zeros again afterwards; what is marked before is looked at, too. */
 void meta_order_run(const struct meta_order *order, guint score_set, GArray *hits, double *values, guint64 *marks);

@@ -133,6 +133,15 @@ pattern_free(struct pattern *pattern)
     g_free(pattern);
 }
 
+guint
+pattern_least_length(const struct pattern *pattern)
+{
+    guint32 least = 0;
+
+    pcre2_pattern_info(pattern->code, PCRE2_INFO_MINLENGTH, &least);
+    return least;
+}
+
 const char *const *
 pattern_names(const struct pattern *pattern)
 {

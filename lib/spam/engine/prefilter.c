@@ -47,7 +47,8 @@ struct input {
 static unsigned
 flags_of(const char *modifiers, enum prefilter_kind kind)
 {
-    unsigned flags = HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY | (kind == PREFILTER_JOINED ? HS_FLAG_MULTILINE : 0);
+    unsigned flags = HS_FLAG_ALLOWEMPTY | (kind == PREFILTER_JOINED || kind == PREFILTER_ENDS ? HS_FLAG_MULTILINE : 0) |
+                     (kind == PREFILTER_ENDS ? 0 : HS_FLAG_SINGLEMATCH);
 
     for (const char *m = modifiers != NULL ? modifiers : ""; *m != '\0'; m++)
         flags |= *m == 'i' ? HS_FLAG_CASELESS : *m == 's' ? HS_FLAG_DOTALL : *m == 'm' ? HS_FLAG_MULTILINE : 0;
@@ -108,17 +109,24 @@ size_of(const char *expression)
     return depth + 1 < NESTED_MAX ? sizes[0] : G_MAXUINT32;
 }
 
-static gboolean
-is_taken(const char *expression, unsigned flags)
+/* Of how few bytes a match may be; -1: the library does not take it. */
+static gint64
+least_width(const char *expression, unsigned flags)
 {
     hs_expr_info_t *info = NULL;
     hs_compile_error_t *error = NULL;
-    gboolean taken = hs_expression_info(expression, flags, &info, &error) == HS_SUCCESS;
+    gint64 least = hs_expression_info(expression, flags, &info, &error) == HS_SUCCESS ? (gint64)info->min_width : -1;
 
     if (error != NULL)
         hs_free_compile_error(error);
     free(info);
-    return taken;
+    return least;
+}
+
+static gboolean
+is_taken(const char *expression, unsigned flags)
+{
+    return least_width(expression, flags) >= 0;
 }
 
 /* Whether the pattern knows where its text begins or ends, whatever the flags. */
@@ -186,6 +194,22 @@ take_roughly(struct input inputs[PARTS], const GString *pattern, const struct pr
            take_for(PART_ROUGH, &inputs[PART_ROUGH], pattern, rule, kind, id);
 }
 
+/* Adds the rule with its counted repeats made endless, which keeps every end; what may match nothing ends everywhere. */
+static gboolean
+take_ends(struct input *input, const GString *expression, unsigned flags, unsigned id)
+{
+    g_autofree char *relaxed = prefilter_relax(expression->str);
+
+    if (is_anchored(expression->str))
+        return FALSE;
+    if (least_width(relaxed, flags) < 1 && least_width(relaxed, flags |= HS_FLAG_PREFILTER) < 1)
+        return FALSE;
+    if (!compiles(relaxed, flags))
+        return FALSE;
+    add_input(input, g_steal_pointer(&relaxed), flags, id);
+    return TRUE;
+}
+
 /* Adds the rule when the library takes it, as it is or roughly. */
 static gboolean
 take(struct input inputs[PARTS], const struct prefilter_rule *rule, enum prefilter_kind kind, unsigned id)
@@ -199,6 +223,8 @@ take(struct input inputs[PARTS], const struct prefilter_rule *rule, enum prefilt
     /* /x is left out: blanks are where they mean nothing, and patterns with it are few. */
     if (pattern == NULL || (rule->modifiers != NULL && strchr(rule->modifiers, 'x') != NULL))
         return FALSE;
+    if (kind == PREFILTER_ENDS)
+        return expression != NULL && take_ends(&inputs[PART_EXACT], expression, flags, id);
     if (expression == NULL || kind == PREFILTER_ROUGH)
         return take_roughly(inputs, pattern, rule, kind, id);
     if (size_of(expression->str) > SIZE_MAX_WRITTEN_OUT) {
@@ -556,4 +582,41 @@ prefilter_scan(const struct prefilter *prefilter, struct prefilter_scratch *scra
                 hs_scan(g_ptr_array_index(prefilter->databases[part], i), text != NULL ? text : "", (unsigned)length, 0, scratch->scratch,
                         on_match, &found) != HS_SUCCESS)
                 take_all(prefilter, candidates, ends_r); /* not known: all of them */
+}
+
+struct count {
+    const gsize *begins;
+    guint n, text, apart; /* text: the one in which the last match ended */
+    guint32 *counts;
+    unsigned long long next; /* where the next match that counts ends, or behind */
+};
+
+static int
+on_end(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *data)
+{
+    struct count *count = data;
+
+    (void)id, (void)from, (void)flags;
+    while (count->text + 1 < count->n && count->begins[count->text + 1] < to)
+        count->text++;
+    while (count->text > 0 && count->begins[count->text] >= to)
+        count->text--;
+    if (to < count->next && to >= count->next - count->apart)
+        return 0;
+    count->counts[count->text]++;
+    count->next = to + count->apart;
+    return 0;
+}
+
+void
+prefilter_count(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length, const gsize *begins,
+                guint n, guint apart, guint32 *counts_r)
+{
+    struct count count = {begins, n, 0, MAX(apart, 1), counts_r, 0};
+    const GPtrArray *databases = prefilter->databases[PART_EXACT];
+
+    memset(counts_r, 0, n * sizeof *counts_r);
+    if (prefilter->n_untaken > 0 || databases->len == 0 || scratch->failed || length > G_MAXINT32 ||
+        hs_scan(databases->pdata[0], text != NULL ? text : "", (unsigned)length, 0, scratch->scratch, on_end, &count) != HS_SUCCESS)
+        memset(counts_r, 0xff, n * sizeof *counts_r);
 }

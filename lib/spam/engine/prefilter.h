@@ -25,6 +25,7 @@ struct prefilter_rule {
 enum prefilter_kind {
     PREFILTER_ONE,   /* each text is scanned by itself */
     PREFILTER_JOINED, /* many texts are scanned as one, with line ends between them: ^, $, \A, \z and \Z hold at each */
+    PREFILTER_ENDS,   /* as PREFILTER_JOINED, to count what is found: prefilter_count */
     PREFILTER_ROUGH   /* as PREFILTER_ONE, but all patterns in their rough form only: for tests of it */
 };
 
@@ -54,3 +55,7 @@ void prefilter_scratch_free(struct prefilter_scratch *scratch); /* NULL-safe */
  * them, may be NULL) gets, for each candidate, an offset in the text before which no match of the rule ends. */
 void prefilter_scan(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length,
                     guint32 *candidates, guint32 *ends_r);
+/* Of PREFILTER_ENDS, with one rule: text is n texts with line ends between them, which begin at begins[]. At how many offsets of each
+ * a match ends, those not counted that are less than apart behind one that was, or more; G_MAXUINT32 where that is not known. */
+void prefilter_count(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length, const gsize *begins,
+                     guint n, guint apart, guint32 *counts_r);

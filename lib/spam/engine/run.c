@@ -137,10 +137,17 @@ look(struct run *run, const struct spam_rule *rule, const struct pattern *patter
     return found > 0;
 }
 
-static gboolean
-is_candidate(const struct run *run, guint n)
+/* The next of the group's rules, from r on, whose bit is set; their number when there is none. */
+static guint
+next_set(const struct engine_group *group, const guint32 *bits, guint r)
 {
-    return (run->worker->candidates[n / 32] >> n % 32 & 1) != 0;
+    guint32 rest = r < group->rules->len ? bits[r / 32] >> r % 32 : 0;
+
+    while (rest == 0 && r < group->rules->len) {
+        r = (r / 32 + 1) * 32;
+        rest = r < group->rules->len ? bits[r / 32] : 0;
+    }
+    return r < group->rules->len ? MIN(r + (guint)__builtin_ctz(rest), group->rules->len) : group->rules->len;
 }
 
 static void
@@ -159,10 +166,12 @@ filter(struct run *run, const struct engine_group *group, const char *text, gsiz
 /* ---- lists of texts ---- */
 
 static void
-run_rule_on_list(struct run *run, const struct spam_rule *rule, const GPtrArray *texts, guint n_texts, guint first)
+run_rule_on_list(struct run *run, const struct engine_group *group, guint r, const GPtrArray *texts, guint n_texts, guint first)
 {
+    const struct spam_rule *rule = g_ptr_array_index(group->rules, r);
     struct pattern *filled = rule->templates != NULL ? engine_fill_templates(run->result->tags, rule) : NULL;
     const struct pattern *pattern = rule->templates != NULL ? filled : run->engine->patterns[rule->index];
+    const struct repeats_texts joined = {run->whole, run->whole_length, run->worker->begins};
     gboolean several = (rule->flags & SPAM_TFLAG_MULTIPLE) != 0;
 
     if ((rule->flags & SPAM_TFLAG_NOSUBJECT) != 0)
@@ -170,7 +179,9 @@ run_rule_on_list(struct run *run, const struct spam_rule *rule, const GPtrArray 
     for (guint i = first; i < n_texts && pattern != NULL; i++) {
         gsize length;
         const char *text = g_bytes_get_data(g_ptr_array_index(texts, i), &length);
-        if (look(run, rule, pattern, text, MIN(length, ENGINE_TEXT_MAX)) && !several)
+        length = MIN(length, ENGINE_TEXT_MAX);
+        if (repeats_may_match(group->repeats, &run->worker->seen, run->worker->scratch, r, i, &joined) &&
+            look(run, rule, pattern, text, length) && !several)
             break;
     }
     pattern_free(filled);
@@ -195,9 +206,9 @@ join(struct run *run, const GPtrArray *texts, guint n_texts)
     for (guint i = 0; i < n_texts; i++) {
         const guint8 *text = g_bytes_get_data(g_ptr_array_index(texts, i), &length);
         gsize begin = worker->joined->len;
-        g_array_append_val(worker->begins, begin);
         if (begin + length + 1 > ENGINE_TEXT_MAX)
             break;
+        g_array_append_val(worker->begins, begin);
         g_byte_array_append(worker->joined, text, (guint)length);
         g_byte_array_append(worker->joined, (const guint8 *)"\n", 1);
     }
@@ -242,16 +253,18 @@ static void
 run_list(struct run *run, enum engine_kind kind, const GPtrArray *texts)
 {
     const struct engine_group *group = &run->engine->groups[kind];
+    const guint32 *bits = run->worker->candidates;
     guint n_texts = texts != NULL ? MIN(texts->len, ENGINE_TEXTS_MAX) : 0, first;
 
     if (n_texts == 0)
         return;
     join(run, texts, n_texts);
     filter(run, group, run->whole, run->whole_length, run->worker->ends);
-    for (guint r = 0; r < group->rules->len && !is_over_time(run); r++) {
+    repeats_begin(group->repeats, &run->worker->seen);
+    for (guint r = next_set(group, bits, 0); r < group->rules->len && !is_over_time(run); r = next_set(group, bits, r + 1)) {
         const struct spam_rule *rule = g_ptr_array_index(group->rules, r);
-        if (is_candidate(run, r) && is_on(run, rule) && may_find(run, group, r, &first))
-            run_rule_on_list(run, rule, texts, n_texts, first);
+        if (is_on(run, rule) && may_find(run, group, r, &first))
+            run_rule_on_list(run, group, r, texts, n_texts, first);
     }
 }
 
@@ -281,24 +294,34 @@ run_header_rule(struct run *run, const struct spam_rule *rule, GBytes *value)
     pattern_free(filled);
 }
 
+/* The rules that may hit: without the header, those that may then; else candidates, or all where there is no prefilter. */
+static const guint32 *
+header_candidates(struct run *run, const struct engine_group *group, GBytes *value)
+{
+    guint32 *candidates = run->worker->candidates;
+    gsize length;
+    const char *text;
+
+    if (value == NULL)
+        return group->on_missing;
+    text = g_bytes_get_data(value, &length);
+    filter(run, group, text, MIN(length, ENGINE_TEXT_MAX), NULL);
+    for (guint word = 0; word < PREFILTER_WORDS(group->rules->len); word++)
+        candidates[word] |= group->unfiltered[word];
+    return candidates;
+}
+
 static void
 run_headers(struct run *run)
 {
     for (guint h = 0; h < run->engine->headers->len && !is_over_time(run); h++) {
         const struct engine_group *group = g_ptr_array_index(run->engine->headers, h);
         g_autoptr(GBytes) value = run->source->header(run->data, group->header);
-        gboolean filtered = value != NULL && group->prefilter != NULL;
-        gsize length = 0;
-        const char *text = value != NULL ? g_bytes_get_data(value, &length) : NULL;
+        const guint32 *bits = header_candidates(run, group, value);
 
-        if (filtered)
-            filter(run, group, text, MIN(length, ENGINE_TEXT_MAX), NULL);
-        for (guint r = 0; r < group->rules->len; r++) {
+        for (guint r = next_set(group, bits, 0); r < group->rules->len; r = next_set(group, bits, r + 1)) {
             const struct spam_rule *rule = g_ptr_array_index(group->rules, r);
-            /* What is missing is not filtered, nor is what must not match. */
-            if (value == NULL && !group->on_missing[r])
-                continue;
-            if (is_on(run, rule) && (!filtered || rule->negated || rule->exists || is_candidate(run, r)))
+            if (is_on(run, rule))
                 run_header_rule(run, rule, value);
         }
     }

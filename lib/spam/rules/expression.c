@@ -120,6 +120,37 @@ add_node(struct reader *reader, enum spam_meta_op op, guint a, guint b, guint c,
     return reader->nodes->len - 1;
 }
 
+/* What the node's value makes needless is skipped: up to the node to. */
+static void
+set_skip(struct reader *reader, guint node, enum spam_meta_skip skip, guint to)
+{
+    struct spam_meta_node *self = &g_array_index(reader->nodes, struct spam_meta_node, node);
+
+    self->skip = skip;
+    self->skip_to = to;
+}
+
+/* a && b, a || b: b is only looked at when a does not decide. */
+static guint
+add_logical(struct reader *reader, enum spam_meta_op op, guint a, guint b)
+{
+    guint node = add_node(reader, op, a, b, 0, 0);
+
+    set_skip(reader, a, op == SPAM_META_AND ? SPAM_META_SKIP_IF_FALSE : SPAM_META_SKIP_IF_TRUE, node);
+    return node;
+}
+
+/* Nodes of b come behind those of a, and those of c behind them. */
+static guint
+add_choice(struct reader *reader, guint a, guint b, guint c)
+{
+    guint node = add_node(reader, SPAM_META_CHOOSE, a, b, c, 0);
+
+    set_skip(reader, a, SPAM_META_SKIP_IF_FALSE, b + 1);
+    set_skip(reader, b, SPAM_META_SKIP, node);
+    return node;
+}
+
 static gboolean
 read_primary(struct reader *reader, guint *node)
 {
@@ -205,7 +236,9 @@ read_level(struct reader *reader, guint level, guint *node)
             return FALSE;
         if (chains && chained) {
             guint next = add_node(reader, o->op, last, right, 0, 0);
-            *node = add_node(reader, SPAM_META_AND, *node, next, 0, 0);
+            *node = add_logical(reader, SPAM_META_AND, *node, next);
+        } else if (o->op == SPAM_META_AND || o->op == SPAM_META_OR) {
+            *node = add_logical(reader, o->op, *node, right);
         } else {
             *node = add_node(reader, o->op, *node, right, 0, 0);
         }
@@ -227,7 +260,7 @@ read_choice(struct reader *reader, guint *node)
         if (!take(reader, "?"))
             good = TRUE;
         else if (read_choice(reader, &yes) && take(reader, ":") && read_choice(reader, &no)) {
-            *node = add_node(reader, SPAM_META_CHOOSE, *node, yes, no, 0);
+            *node = add_choice(reader, *node, yes, no);
             good = TRUE;
         }
     }
@@ -311,14 +344,14 @@ operate(enum spam_meta_op op, struct rules_value a, struct rules_value b, gboole
     }
 }
 
-/* Nodes stand after their operands, so one pass from the first to the last has all values, however deep the expression is. A division
- * by zero only counts where Perl would come by. */
+/* Nodes stand after their operands, so one pass from the first to the last has all values, however deep the expression is. It goes the
+ * way that Perl would go: a division by zero counts only there. */
 struct evaluation {
     const GArray *nodes;
     const double *hits;
     gboolean local;
-    struct rules_value *values;
-    gboolean *died; /* a division by zero below, on the way that Perl would go */
+    struct rules_value *values; /* of the nodes that were come by */
+    gboolean divided;
 };
 
 static void
@@ -327,7 +360,6 @@ evaluate_node(struct evaluation *e, guint i)
     const struct spam_meta_node *node = &g_array_index(e->nodes, struct spam_meta_node, i);
     struct rules_value none = {0};
 
-    e->died[i] = FALSE;
     switch (node->op) {
     case SPAM_META_NUMBER:
         e->values[i] = number_value(node->number);
@@ -345,20 +377,29 @@ evaluate_node(struct evaluation *e, guint i)
     case SPAM_META_OR: {
         gboolean first = e->values[node->a].is_true == (node->op == SPAM_META_OR);
         e->values[i] = e->values[first ? node->a : node->b];
-        e->died[i] = e->died[node->a] || (!first && e->died[node->b]);
         break;
     }
-    case SPAM_META_CHOOSE: {
-        guint chosen = e->values[node->a].is_true ? node->b : node->c;
-        e->values[i] = e->values[chosen];
-        e->died[i] = e->died[node->a] || e->died[chosen];
+    case SPAM_META_CHOOSE:
+        e->values[i] = e->values[e->values[node->a].is_true ? node->b : node->c];
         break;
-    }
     default: {
-        gboolean unary = node->op == SPAM_META_NOT || node->op == SPAM_META_NEGATE, divided = FALSE;
-        e->values[i] = operate(node->op, e->values[node->a], unary ? none : e->values[node->b], &divided);
-        e->died[i] = divided || e->died[node->a] || (!unary && e->died[node->b]);
+        gboolean unary = node->op == SPAM_META_NOT || node->op == SPAM_META_NEGATE;
+        e->values[i] = operate(node->op, e->values[node->a], unary ? none : e->values[node->b], &e->divided);
     }
+    }
+}
+
+/* The node to go on with. */
+static guint
+next_node(const struct evaluation *e, guint i)
+{
+    const struct spam_meta_node *node = &g_array_index(e->nodes, struct spam_meta_node, i);
+
+    switch (node->skip) {
+    case SPAM_META_SKIP_IF_FALSE: return e->values[i].is_true ? i + 1 : node->skip_to;
+    case SPAM_META_SKIP_IF_TRUE: return e->values[i].is_true ? node->skip_to : i + 1;
+    case SPAM_META_SKIP: return node->skip_to;
+    default: return i + 1;
     }
 }
 
@@ -368,20 +409,26 @@ struct rules_value
 rules_evaluate(const GArray *nodes, const double *hits, gboolean local_tests_only, gboolean *divided)
 {
     struct rules_value values[STACK_NODES]; /* each is set before it is read */
-    gboolean died[STACK_NODES];
     gboolean fits = nodes->len <= STACK_NODES;
     g_autofree struct rules_value *more = fits ? NULL : g_new0(struct rules_value, nodes->len);
-    g_autofree gboolean *more_died = fits ? NULL : g_new0(gboolean, nodes->len);
-    struct evaluation e = {.nodes = nodes, .hits = hits, .local = local_tests_only, .values = fits ? values : more,
-                           .died = fits ? died : more_died};
+    struct evaluation e = {.nodes = nodes, .hits = hits, .local = local_tests_only, .values = fits ? values : more};
 
     if (nodes->len == 0)
         return number_value(0);
-    for (guint i = 0; i < nodes->len; i++)
+    for (guint i = 0; i < nodes->len; i = next_node(&e, i))
         evaluate_node(&e, i);
     if (divided != NULL)
-        *divided = e.died[nodes->len - 1];
+        *divided = e.divided;
     return e.values[nodes->len - 1];
+}
+
+void
+rules_evaluate_all(const GArray *nodes, const double *hits, gboolean local_tests_only, struct rules_value *values_r)
+{
+    struct evaluation e = {.nodes = nodes, .hits = hits, .local = local_tests_only, .values = values_r};
+
+    for (guint i = 0; i < nodes->len; i++)
+        evaluate_node(&e, i);
 }
 
 double

@@ -33,4 +33,6 @@ struct rules_value {
     double number;
     gboolean is_true;
 };
+/* The same for every node, also for those that Perl would not come by. values_r: as many as there are nodes. */
+void rules_evaluate_all(const GArray *nodes, const double *hits, gboolean local_tests_only, struct rules_value *values_r);
 struct rules_value rules_evaluate(const GArray *nodes, const double *hits, gboolean local_tests_only, gboolean *divided);

@@ -126,11 +126,16 @@ enum spam_meta_op {
     SPAM_META_CHOOSE, /* a ? b : c */
 };
 
+/* Where evaluation goes on after a node: with the next, or, where the value decides what is looked at, with a later one. */
+enum spam_meta_skip { SPAM_META_GO_ON, SPAM_META_SKIP_IF_FALSE, SPAM_META_SKIP_IF_TRUE, SPAM_META_SKIP };
+
 /* Operands are indices of nodes, always lower than the node's own. */
 struct spam_meta_node {
     enum spam_meta_op op;
     guint a, b, c;
     double number;
+    enum spam_meta_skip skip;
+    guint skip_to;
 };
 
 struct spam_meta {

@@ -1,0 +1,9 @@
+/* meta_watch.h: the rules on which it hangs whether a meta is worth anything else than when nothing has hit.
+ *
+ * "A && !B && !C" stays 0 as long as A does, whatever B and C do: so only A is watched. Private to lib/spam/engine. */
+#pragma once
+#include "lib/spam/rules/ruleset.h"
+
+/* hits: by rule index, as when nothing has hit; local: local_tests_only. Adds the indices of rules (guint), none twice, to rules_r: as
+ * long as these are worth what hits says, so is the meta. */
+void meta_watch(const struct spam_meta *meta, const double *hits, gboolean local, GArray *rules_r);
