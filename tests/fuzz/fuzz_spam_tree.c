@@ -31,7 +31,7 @@ ask(struct spam_tree *tree)
                                          "To:host",  "To:ip",    "To:revip",  "MESSAGEID",   "EnvelopeFrom", "From:addr:domain",
                                          "Received", "Cc:first", "Cc:last",   "From:name:raw" };
     const struct header_help help = { .is_tld = is_tld };
-    struct header_view *view = header_view_new(tree, &help);
+    struct header_view *view = header_view_new(tree, &help, NULL);
 
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
         header_get(view, names[i]);

@@ -74,9 +74,9 @@ part_of(struct spam_part *part)
 
     for (guint i = 0; i < part->fields->len; i++) {
         const struct spam_field *field = part->fields->pdata[i];
-        json_array_append_new(fields, json_pack("[o,o,o]", json_bytes(field->name->str, field->name->len),
-                                                json_bytes(field->decoded->str, field->decoded->len),
-                                                json_bytes(field->raw->str, field->raw->len)));
+        json_array_append_new(fields, json_pack("[o,o,o]", json_bytes(field->name.str, field->name.len),
+                                                json_bytes(field->decoded.str, field->decoded.len),
+                                                json_bytes(field->raw.str, field->raw.len)));
     }
     json_object_set_new(out, "type", json_text(part->type));
     json_object_set_new(out, "effective", json_text(part_effective_type(part)));
@@ -167,15 +167,16 @@ header_of(struct spam_tree *tree, json_t *names, const struct header_help *help)
 {
     json_t *out = json_object(), *name;
     size_t i;
-    struct header_view *header = header_view_new(tree, help);
+    struct header_view *header = header_view_new(tree, help, NULL);
 
     json_array_foreach(names, i, name)
     {
         const GPtrArray *values = header_get(header, json_string_value(name));
         json_t *list = json_array();
         for (guint k = 0; k < values->len; k++) {
-            const GString *value = values->pdata[k];
-            json_array_append_new(list, json_bytes(value->str, value->len));
+            gsize length;
+            const char *value = g_bytes_get_data(values->pdata[k], &length);
+            json_array_append_new(list, json_bytes(value, length));
         }
         json_object_set_new(out, json_string_value(name), list);
     }

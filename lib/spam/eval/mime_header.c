@@ -45,14 +45,14 @@ mime_header_rule_free(gpointer data)
 static GString *
 all_of(struct spam_tree *tree, const struct spam_part *part, gboolean raw)
 {
-    g_autoptr(GPtrArray) lines = g_ptr_array_new();
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
     GString *text = g_string_new(NULL);
 
     all_fields_add(part, raw, lines, &tree->truncated_header);
     for (guint i = 0; i < lines->len; i++) {
-        GString *line = lines->pdata[i];
-        g_string_append_len(text, line->str, (gssize)line->len);
-        bytes_free(line);
+        gsize length;
+        const char *line = g_bytes_get_data(lines->pdata[i], &length);
+        g_string_append_len(text, line, (gssize)length);
     }
     return text;
 }
@@ -61,20 +61,16 @@ all_of(struct spam_tree *tree, const struct spam_part *part, gboolean raw)
 static GString *
 value_of(const struct spam_mimeheader *definition, struct spam_tree *tree, const struct spam_part *part)
 {
-    const GPtrArray *fields;
-    const struct spam_field *last;
-    GString *text;
+    const struct spam_field *first;
+    const GString *value;
 
     if (strcmp(definition->header, "ALL") == 0)
         return all_of(tree, part, definition->raw);
-    fields = part_fields(part, definition->header, -1);
-    if (fields == NULL || fields->len == 0)
+    first = part_field(part, definition->header, -1);
+    if (first == NULL)
         return g_string_new(definition->raw ? "" : definition->if_unset); /* raw: a field that isn't there counts as an empty one */
-    last = fields->pdata[fields->len - 1];
-    if (definition->raw)
-        return g_string_new_len(last->raw->str, (gssize)last->raw->len);
-    text = g_string_new_len(last->decoded->str, (gssize)last->decoded->len);
-    return g_string_append_c(text, '\n');
+    value = definition->raw ? &first->last->raw : &first->last->value;
+    return g_string_new_len(value->str, (gssize)value->len);
 }
 
 static guint

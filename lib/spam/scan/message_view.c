@@ -4,23 +4,17 @@
 
 /* ---- headers ---- */
 
-static void
-add_text(GPtrArray *values, const char *text)
-{
-    g_ptr_array_add(values, g_string_new(text));
-}
-
 static gboolean
 relay_text(struct message_view *view, const char *name, GPtrArray *values)
 {
     static const char *const names[] = {"X-Spam-Relays-Trusted", "X-Spam-Relays-Untrusted", "X-Spam-Relays-Internal",
                                         "X-Spam-Relays-External"};
     const struct spam_relays *relays = message_view_relays(view);
-    const GString *texts[] = {relays->trusted_text, relays->untrusted_text, relays->internal_text, relays->external_text};
+    const GString *const texts[] = {relays->trusted_text, relays->untrusted_text, relays->internal_text, relays->external_text};
 
     for (guint i = 0; i < G_N_ELEMENTS(names); i++)
         if (g_ascii_strcasecmp(name, names[i]) == 0) {
-            g_ptr_array_add(values, g_string_new_len(texts[i]->str, (gssize)texts[i]->len));
+            g_ptr_array_add(values, g_bytes_new_static(texts[i]->str, texts[i]->len));
             return TRUE;
         }
     return FALSE;
@@ -38,11 +32,8 @@ relay_lines(struct message_view *view, const char *name, GPtrArray *values)
             continue;
         g_autoptr(GPtrArray) lines =
             relays_headers(message_view_relays(view), (enum relays_range)i, message_view_header(view, "ALL"));
-        for (guint n = 0; n < lines->len; n++) {
-            gsize length;
-            const char *line = g_bytes_get_data(lines->pdata[n], &length);
-            g_ptr_array_add(values, g_string_new_len(line, (gssize)length));
-        }
+        for (guint n = 0; n < lines->len; n++)
+            g_ptr_array_add(values, g_bytes_ref(lines->pdata[n]));
         return TRUE;
     }
     return FALSE;
@@ -72,26 +63,29 @@ domain_text(struct message_view *view, const char *name, GPtrArray *values)
         g_string_append_len(text, host, (gssize)length);
     }
     if (hosts->len > 0)
-        g_ptr_array_add(values, g_steal_pointer(&text));
+        g_ptr_array_add(values, g_string_free_to_bytes(g_steal_pointer(&text)));
     return TRUE;
 }
 
-/* Asked for every header that a message lacks: most are none of these. */
 static gboolean
 header_more(gpointer data, const char *name, gboolean raw, GPtrArray *values)
 {
     struct message_view *view = data;
 
     (void)raw;
-    if (view->reading_relays || strchr("EeXxA", name[0]) == NULL)
+    if (view->reading_relays)
         return FALSE;
+    if (g_ascii_strncasecmp(name, "X-Spam-Relays-", strlen("X-Spam-Relays-")) == 0)
+        return relay_text(view, name, values);
+    if (g_str_has_prefix(name, "ALL-"))
+        return relay_lines(view, name, values);
     if (g_ascii_strcasecmp(name, "EnvelopeFrom") == 0) {
-        g_autofree char *from = relays_envelope_from(message_view_relays(view), &view->headers, view->settings->sender_header);
+        char *from = relays_envelope_from(message_view_relays(view), &view->headers, view->settings->sender_header);
         if (from != NULL)
-            add_text(values, from);
+            g_ptr_array_add(values, g_bytes_new_take(from, strlen(from)));
         return TRUE;
     }
-    return relay_text(view, name, values) || relay_lines(view, name, values) || domain_text(view, name, values);
+    return domain_text(view, name, values);
 }
 
 static gboolean
@@ -117,19 +111,7 @@ get_header(gpointer data, const char *name)
 const GPtrArray *
 message_view_header(struct message_view *view, const char *name)
 {
-    GPtrArray *values = g_hash_table_lookup(view->values, name);
-    const GPtrArray *found;
-
-    if (values != NULL)
-        return values;
-    found = header_get(view->header, name);
-    values = g_ptr_array_new_full(found->len, (GDestroyNotify)g_bytes_unref);
-    for (guint i = 0; i < found->len; i++) {
-        const GString *value = found->pdata[i];
-        g_ptr_array_add(values, g_bytes_new_static(value->str, value->len));
-    }
-    g_hash_table_insert(view->values, g_strdup(name), values);
-    return values;
+    return header_get(view->header, name);
 }
 
 const struct spam_headers *
@@ -138,28 +120,35 @@ message_view_headers(struct message_view *view)
     return &view->headers;
 }
 
-GBytes *
-message_view_header_text(struct message_view *view, const char *name)
+/* Values with LFs between them, if the first has none of its own. */
+static GBytes *
+joined(const GPtrArray *values)
 {
-    const GPtrArray *values = message_view_header(view, name);
+    gsize size = values->len, length;
+    const char *first = g_bytes_get_data(values->pdata[0], &length);
+    gboolean has_end = length > 0 && first[length - 1] == '\n';
     GString *text;
-    gsize length;
-    const char *first = values->len > 0 ? g_bytes_get_data(values->pdata[0], &length) : NULL;
-    gboolean has_end;
 
-    if (values->len == 0)
-        return NULL;
-    if (values->len == 1)
-        return g_bytes_ref(values->pdata[0]);
-    has_end = length > 0 && first[length - 1] == '\n';
-    text = g_string_new_len(first, (gssize)length);
-    for (guint i = 1; i < values->len; i++) {
+    for (guint i = 0; i < values->len; i++)
+        size += g_bytes_get_size(values->pdata[i]);
+    text = g_string_sized_new(size);
+    for (guint i = 0; i < values->len; i++) {
         const char *value = g_bytes_get_data(values->pdata[i], &length);
-        if (!has_end)
+        if (i > 0 && !has_end)
             g_string_append_c(text, '\n');
         g_string_append_len(text, value, (gssize)length);
     }
     return g_string_free_to_bytes(text);
+}
+
+GBytes *
+message_view_header_text(struct message_view *view, const char *name)
+{
+    const GPtrArray *values = message_view_header(view, name);
+
+    if (values->len == 0)
+        return NULL;
+    return values->len == 1 ? g_bytes_ref(values->pdata[0]) : joined(values);
 }
 
 /* ---- hops ---- */
@@ -342,9 +331,8 @@ message_view_new(const struct view_settings *settings, const char *message, gsiz
         take_as_it_is(view->tree);
     part_drop_fields(view->tree->root, "X-Spam-"); /* what another said of it is no part of the message: SpamAssassin does so, too */
     view->help = (struct header_help){view, is_tld, domain_of, header_more};
-    view->header = header_view_new(view->tree, &view->help);
+    view->header = header_view_new(view->tree, &view->help, settings->headers);
     view->headers = (struct spam_headers){get_header, view};
-    view->values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     view->html = g_ptr_array_new();
     view->html_of = g_hash_table_new_full(NULL, NULL, NULL, message_view_free_html);
     return view;
@@ -370,7 +358,6 @@ message_view_free(struct message_view **view)
     g_clear_pointer(&self->rawbody_strings, g_ptr_array_unref);
     g_ptr_array_unref(self->html);
     g_hash_table_unref(self->html_of);
-    g_hash_table_unref(self->values);
     header_view_free(&self->header);
     tree_free(&self->tree);
     g_free(self);

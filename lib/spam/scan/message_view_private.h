@@ -9,7 +9,6 @@ struct message_view {
     struct header_help help;
     struct header_view *header;
     struct spam_headers headers;
-    GHashTable *values;       /* char * -> GPtrArray * of GBytes *, of the header view's memory */
     struct spam_relays *relays;
     gboolean reading_relays;  /* whoever asks for what they tell gets nothing */
     GPtrArray *body_strings, *rawbody_strings; /* GString * */

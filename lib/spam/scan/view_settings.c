@@ -91,6 +91,32 @@ locales_of(const struct spam_ruleset *ruleset)
     return g_strv_builder_end(builder);
 }
 
+/* What relays, eval functions and the search for addresses ask of most messages. Whatever is missing here is answered, too, but read anew. */
+static const char *const usual_headers[] = {
+    "ALL", "Apparently-To", "Bcc:addr", "Disposition-Notification-To:addr", "Envelope-Sender:addr", "Envelope-Sender:first:addr",
+    "EnvelopeFrom:addr", "EnvelopeFrom:first:addr:host", "From:addr:host", "Mail-Reply-To:addr", "Received", "Reply-To:addr:addr",
+    "Resent-Date", "Resent-From:first:addr", "Resent-Sender:addr", "Return-Path:first:addr", "X-Envelope-From:first:addr",
+    "X-Gm-Message-State", "X-Google-Smtp-Source", "X-MS-Exchange-CrossTenant-OriginalAttributedTenantConnectingIp", "X-OriginatorOrg",
+    "X-Originating-Ip", "X-Received", "X-Sender:first:addr"};
+
+static struct header_requests *
+headers_of(const struct spam_ruleset *ruleset)
+{
+    struct header_requests *set = header_requests_new();
+    const GPtrArray *originating = rules_list(ruleset, "originating_ip_headers");
+
+    for (guint i = 0; i < G_N_ELEMENTS(usual_headers); i++)
+        header_requests_add(set, usual_headers[i]);
+    for (guint i = 0; originating != NULL && i < originating->len; i++)
+        header_requests_add(set, originating->pdata[i]);
+    for (guint i = 0; i < ruleset->rules->len; i++) {
+        const struct spam_rule *rule = g_ptr_array_index(ruleset->rules, i);
+        if (rule->header != NULL)
+            header_requests_add_lasting(set, rule->header);
+    }
+    return set;
+}
+
 struct view_settings *
 view_settings_new(const struct spam_ruleset *ruleset)
 {
@@ -111,6 +137,7 @@ view_settings_new(const struct spam_ruleset *ruleset)
     self->texts = (struct texts_options){(gsize)MAX(0, rules_number(ruleset, "body_part_scan_size")),
                                          (gsize)MAX(0, rules_number(ruleset, "rawbody_part_scan_size"))};
     self->as_it_is = rules_number(ruleset, "normalize_charset") == 0;
+    self->headers = headers_of(ruleset);
     self->locales = locales_of(ruleset);
     return self;
 }
@@ -127,6 +154,7 @@ view_settings_free(struct view_settings **settings)
     relay_networks_free(self->trusted);
     relay_networks_free(self->internal);
     relay_networks_free(self->msa);
+    header_requests_free(&self->headers);
     g_strfreev(self->locales);
     g_free(self);
 }

@@ -2,6 +2,7 @@
  * immutable, shared by threads. */
 #pragma once
 #include "lib/spam/rules/ruleset.h"
+#include "lib/spam/view/header_request.h"
 #include "lib/spam/view/registry.h"
 #include "lib/spam/view/relays.h"
 #include "lib/spam/view/texts.h"
@@ -18,6 +19,7 @@ struct view_settings {
     const char *sender_header;            /* envelope_sender_header, or NULL */
     struct texts_options texts;
     gboolean as_it_is;                    /* normalize_charset 0 */
+    struct header_requests *headers;      /* that are asked of most messages */
     char **locales;                       /* of ok_locales and the process' own; NULL: all are ok */
 };
 

@@ -78,12 +78,8 @@ rewrite_pristine_all(const struct report *report, const char *name)
         next = length > 0 ? value + length : memchr(line, '\n', (gsize)(end - line));
         next = next == NULL ? end : length > 0 ? next : next + 1;
     }
-    const GPtrArray *fields = values->len == 0 ? part_fields(tree->root, name, -1) : NULL;
-    for (guint i = 0; fields != NULL && i < fields->len; i++) {
-        const struct spam_field *field = fields->pdata[i];
-        GString *value = g_string_new_len(field->decoded->str, (gssize)field->decoded->len);
-        g_ptr_array_add(values, g_string_append_c(value, '\n'));
-    }
+    for (const struct spam_field *field = values->len == 0 ? part_field(tree->root, name, -1) : NULL; field != NULL; field = field->next)
+        g_ptr_array_add(values, g_string_new_len(field->value.str, (gssize)field->value.len));
     return values;
 }
 

@@ -30,7 +30,7 @@ add_edit(GPtrArray *edits, enum rewrite_edit_kind kind, guint index, const char 
 static gboolean
 is_deletable(const struct spam_field *field)
 {
-    return rewrite_is_ours(field->name->str, field->name->len) && strlen(field->name->str) == field->name->len;
+    return rewrite_is_ours(field->name.str, field->name.len) && strlen(field->name.str) == field->name.len;
 }
 
 /* Fields of other scanners and of forgers, the last of a name first. All fields of a name are in the same list. */
@@ -41,19 +41,19 @@ delete_ours(GPtrArray *edits, const GPtrArray *fields)
 
     for (guint i = 0; fields != NULL && i < fields->len; i++) {
         const struct spam_field *field = fields->pdata[i];
-        char *key = is_deletable(field) ? g_ascii_strdown(field->name->str, -1) : NULL;
+        char *key = is_deletable(field) ? g_ascii_strdown(field->name.str, -1) : NULL;
 
         if (key != NULL)
             g_hash_table_replace(left, key, GUINT_TO_POINTER(GPOINTER_TO_UINT(g_hash_table_lookup(left, key)) + 1));
     }
     for (guint i = fields != NULL ? fields->len : 0; i > 0; i--) {
         const struct spam_field *field = fields->pdata[i - 1];
-        char *key = is_deletable(field) ? g_ascii_strdown(field->name->str, -1) : NULL;
+        char *key = is_deletable(field) ? g_ascii_strdown(field->name.str, -1) : NULL;
         guint n = key != NULL ? GPOINTER_TO_UINT(g_hash_table_lookup(left, key)) : 0;
 
         if (key == NULL)
             continue;
-        add_edit(edits, REWRITE_DELETE, n, field->name->str, NULL);
+        add_edit(edits, REWRITE_DELETE, n, field->name.str, NULL);
         g_hash_table_replace(left, key, GUINT_TO_POINTER(n - 1));
     }
 }

@@ -174,11 +174,25 @@ match_angle(const struct text *t, gsize i, struct found *found)
     return found->end != NOWHERE;
 }
 
+/* Which bytes end what, unless they are quoted. */
+enum { PHRASE = 1, DOMAIN = 2, USER = 4, GROUP = 8 };
+static const guint8 ends[256] = {
+    [' '] = DOMAIN | USER, ['\t'] = DOMAIN | USER, ['\n'] = DOMAIN | USER, ['\v'] = DOMAIN | USER, ['\f'] = DOMAIN | USER,
+    ['\r'] = DOMAIN | USER, ['@'] = USER, ['"'] = DOMAIN | GROUP, ['<'] = PHRASE | DOMAIN | USER | GROUP,
+    ['>'] = DOMAIN | USER | GROUP, ['('] = DOMAIN | USER | GROUP, [')'] = DOMAIN | USER | GROUP, ['['] = DOMAIN | USER,
+    [']'] = DOMAIN | USER, [','] = PHRASE | DOMAIN | USER, [':'] = DOMAIN | USER, [';'] = PHRASE | DOMAIN | USER};
+
+static gboolean
+does_end(char c, guint8 what)
+{
+    return (ends[(guchar)c] & what) != 0;
+}
+
 /* The longest phrase from i on: quoted strings and anything but quotes, commas, semicolons and '<'. */
 static gsize
 skip_phrase(const struct text *t, gsize i)
 {
-    while (i < t->length && !byte_in(t->s[i], ",;<")) {
+    while (i < t->length && !does_end(t->s[i], PHRASE)) {
         gsize quoted = t->s[i] == '"' ? skip_quoted(t, i, FALSE) : i + 1;
         if (quoted == NOWHERE)
             break;
@@ -188,9 +202,9 @@ skip_phrase(const struct text *t, gsize i)
 }
 
 static gsize
-skip_none_of(const struct text *t, gsize i, const char *set)
+skip_to_end(const struct text *t, gsize i, guint8 what)
 {
-    while (i < t->length && !byte_is_space(t->s[i]) && !byte_in(t->s[i], set))
+    while (i < t->length && !does_end(t->s[i], what))
         i++;
     return i;
 }
@@ -209,7 +223,7 @@ skip_domain(const struct text *t, gsize i)
             ;
         return end > i + 1 && end < t->length && t->s[end] == ']' ? end + 1 : NOWHERE;
     }
-    end = skip_none_of(t, i, "\"<>()[],:;");
+    end = skip_to_end(t, i, DOMAIN);
     return end > i ? end : NOWHERE;
 }
 
@@ -223,7 +237,7 @@ skip_address(const struct text *t, gsize i)
         end = skip_domain(t, quoted);
     if (end != NOWHERE)
         return end;
-    user = skip_none_of(t, i, "@<>()[],:;");
+    user = skip_to_end(t, i, USER);
     return user > i ? skip_domain(t, user) : NOWHERE;
 }
 
@@ -259,8 +273,11 @@ static GString *
 without_comments(const char *s, gsize length)
 {
     struct text t = { s, length, NULL };
-    GString *out = g_string_sized_new(length);
+    GString *out;
 
+    if (memchr(s, '(', length) == NULL)
+        return g_string_new_len(s, (gssize)length);
+    out = g_string_sized_new(length);
     for (gsize i = 0; i < length;) {
         gsize end = s[i] == '(' ? closed(&t, i + 1, ')', "(", TRUE) : NOWHERE;
         if (end == NOWHERE)
@@ -422,13 +439,13 @@ prepared(const char *value, gsize length)
 
     while (length > 0 && byte_is_space(value[length - 1]))
         length--;
-    for (gsize i = 0; i < length; i++) {
-        if (value[i] == '\\' && i + 1 < length && value[i + 1] == '\\')
-            i++;
-        else
-            g_string_append_c(out, value[i]);
+    for (const char *end = value + length, *next; value < end; value = next) {
+        const char *slash = memchr(value, '\\', (gsize)(end - value));
+        gboolean pair = slash != NULL && slash + 1 < end && slash[1] == '\\';
+        next = slash == NULL ? end : slash + (pair ? 2 : 1);
+        g_string_append_len(out, value, (pair ? slash : next) - value);
     }
-    for (run = 0; run < out->len && !byte_in(out->str[run], "\"()<>"); run++)
+    for (run = 0; run < out->len && !does_end(out->str[run], GROUP); run++)
         if (out->str[run] == ':' && run > 0)
             colon = run;
     if (colon > 0) {

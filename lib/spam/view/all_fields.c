@@ -20,46 +20,40 @@ all_fields_unfolded(const GString *raw)
     return out;
 }
 
-static GString *
+static GBytes *
 line_of(const struct spam_field *field, gboolean raw)
 {
-    GString *line = g_string_new_len(field->name->str, (gssize)field->name->len);
-
+    if (!raw)
+        return g_bytes_new_static(field->line.str, field->line.len);
+    g_autoptr(GString) value = all_fields_unfolded(&field->raw);
+    GString *line = g_string_new_len(field->name.str, (gssize)field->name.len);
     g_string_append(line, ": ");
-    if (raw) {
-        g_autoptr(GString) value = all_fields_unfolded(field->raw);
-        g_string_append_len(line, value->str, (gssize)value->len);
-    } else {
-        g_string_append_len(line, field->decoded->str, (gssize)field->decoded->len);
-        g_string_append_c(line, '\n');
-    }
-    return line;
+    g_string_append_len(line, value->str, (gssize)value->len);
+    return g_string_free_to_bytes(line);
 }
 
 void
 all_fields_add(const struct spam_part *part, gboolean raw, GPtrArray *values, gboolean *truncated_r)
 {
     const GPtrArray *fields = part->fields;
-    g_autoptr(GPtrArray) lines = g_ptr_array_new_full(fields->len, NULL);
-    g_autofree gboolean *shown = g_new0(gboolean, fields->len + 1);
+    g_autofree GBytes **lines = g_new0(GBytes *, fields->len + 1);
     gsize size = 0;
 
-    for (guint i = 0; i < fields->len; i++)
-        g_ptr_array_add(lines, line_of(fields->pdata[i], raw));
     for (guint i = 0; i < fields->len && size <= ALL_FIELDS_MAX; i++) {
         const struct spam_field *field = fields->pdata[i];
-        const GPtrArray *same = part_fields(part, field->name->str, (gssize)field->name->len);
-        for (guint k = 0; same->pdata[0] == field && k < same->len && size <= ALL_FIELDS_MAX; k++) {
-            const struct spam_field *next = same->pdata[k];
-            size += ((const GString *)lines->pdata[next->index])->len;
-            shown[next->index] = size <= ALL_FIELDS_MAX;
+        if (field->last == NULL) /* counted with the first of its name */
+            continue;
+        for (; field != NULL && size <= ALL_FIELDS_MAX; field = field->next) {
+            GBytes *line = line_of(field, raw);
+            size += g_bytes_get_size(line);
+            if (size <= ALL_FIELDS_MAX)
+                lines[field->index] = line;
+            else
+                g_bytes_unref(line);
         }
     }
     *truncated_r = *truncated_r || size > ALL_FIELDS_MAX;
-    for (guint i = 0; i < fields->len; i++) {
-        if (shown[i])
-            g_ptr_array_add(values, lines->pdata[i]);
-        else
-            bytes_free(lines->pdata[i]);
-    }
+    for (guint i = 0; i < fields->len; i++)
+        if (lines[i] != NULL)
+            g_ptr_array_add(values, lines[i]);
 }

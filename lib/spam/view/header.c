@@ -1,4 +1,4 @@
-/* header.c: a request is a name and modifiers; values are gathered by the name, then each modifier narrows them. */
+/* header.c: values are gathered by the name, then each modifier narrows them. */
 #include "lib/spam/view/header.h"
 #include <string.h>
 #include "lib/spam/view/addresses.h"
@@ -9,18 +9,20 @@
 struct header_view {
     struct spam_tree *tree;
     const struct header_help *help;
-    GHashTable *answers; /* request -> GPtrArray * */
-};
-
-struct request {
-    char *name;
-    gboolean raw, addr, display, host, domain, ip, revip, first, last;
+    const struct header_requests *known; /* or NULL */
+    GPtrArray **answers;         /* of these, by their index; NULL: not asked yet */
+    struct header_requests *own; /* the others; NULL: none yet */
+    GPtrArray *own_answers;
+    GPtrArray *none;             /* what is answered when there is nothing, which is most often */
+    GPtrArray *spare;            /* an empty list that was not needed; or NULL */
+    GHashTable *addresses;       /* the bytes of a field's raw value -> GPtrArray *: addresses_parse */
 };
 
 static void
 value_free(gpointer value)
 {
-    bytes_free(value);
+    if (value != NULL)
+        g_bytes_unref(value);
 }
 
 static GPtrArray *
@@ -29,60 +31,63 @@ new_values(void)
     return g_ptr_array_new_with_free_func(value_free);
 }
 
+/* Memory that the tree or a value that stays owns. */
 static void
-add_bytes(GPtrArray *values, const char *s, gsize length)
+add_view(GPtrArray *values, const char *s, gsize length)
 {
-    g_ptr_array_add(values, g_string_new_len(s, (gssize)length));
+    g_ptr_array_add(values, g_bytes_new_static(s, length));
+}
+
+static void
+add_string(GPtrArray *values, GString *string)
+{
+    g_ptr_array_add(values, g_string_free_to_bytes(string));
+}
+
+static const char *
+value_at(const GPtrArray *values, guint i, gsize *length_r)
+{
+    return g_bytes_get_data(values->pdata[i], length_r);
 }
 
 struct header_view *
-header_view_new(struct spam_tree *tree, const struct header_help *help)
+header_view_new(struct spam_tree *tree, const struct header_help *help, const struct header_requests *known)
 {
     static const struct header_help none;
     struct header_view *view = g_new0(struct header_view, 1);
 
     view->tree = tree;
     view->help = help != NULL ? help : &none;
-    view->answers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    view->known = known;
+    view->answers = known != NULL ? g_new0(GPtrArray *, header_requests_count(known)) : NULL;
+    view->none = g_ptr_array_new();
+    view->addresses = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_ptr_array_unref);
     return view;
+}
+
+static void
+answer_free(gpointer answer)
+{
+    if (answer != NULL)
+        g_ptr_array_unref(answer);
 }
 
 void
 header_view_free(struct header_view **view)
 {
-    if (*view == NULL)
+    struct header_view *self = g_steal_pointer(view);
+
+    if (self == NULL)
         return;
-    g_hash_table_unref((*view)->answers);
-    g_clear_pointer(view, g_free);
-}
-
-static gboolean
-is_modifier(const char *text, gsize length, const char *name)
-{
-    return strlen(name) == length && memcmp(text, name, length) == 0;
-}
-
-/* Name and modifiers; unknown modifiers are dropped. */
-static void
-parse_request(const char *text, struct request *r)
-{
-    gsize n = strcspn(text, ":");
-
-    memset(r, 0, sizeof *r);
-    r->name = g_strndup(text, n);
-    while (text[n] == ':') {
-        text += n + 1;
-        n = strcspn(text, ":");
-        r->raw |= is_modifier(text, n, "raw");
-        r->addr |= is_modifier(text, n, "addr");
-        r->display |= is_modifier(text, n, "name");
-        r->domain |= is_modifier(text, n, "domain");
-        r->host |= r->domain || is_modifier(text, n, "host");
-        r->revip |= is_modifier(text, n, "revip");
-        r->ip |= r->revip || is_modifier(text, n, "ip");
-        r->first |= is_modifier(text, n, "first");
-        r->last |= is_modifier(text, n, "last");
-    }
+    for (guint i = 0; self->known != NULL && i < header_requests_count(self->known); i++)
+        answer_free(self->answers[i]);
+    g_free(self->answers);
+    g_clear_pointer(&self->own_answers, g_ptr_array_unref);
+    header_requests_free(&self->own);
+    g_clear_pointer(&self->spare, g_ptr_array_unref);
+    g_hash_table_unref(self->addresses);
+    g_ptr_array_unref(self->none);
+    g_free(self);
 }
 
 /* The header section as received, field by field, TREE_FIELDS_MAX at most; lines that continue nothing and an end without a
@@ -101,38 +106,34 @@ add_all_raw(struct header_view *view, GPtrArray *values)
         if (lf == NULL)
             break;
         if (from != NULL)
-            add_bytes(values, from, (gsize)(lf + 1 - from));
+            add_view(values, from, (gsize)(lf + 1 - from));
         s = lf + 1;
     }
 }
 
-/* The fields called name: decoded with a LF, or raw without folds. */
+/* A field and the next ones of its name: decoded with a LF, or raw without folds. */
 static void
-add_fields(struct header_view *view, const char *name, gboolean raw, GPtrArray *values)
+add_fields(const struct spam_field *field, gboolean raw, GPtrArray *values)
 {
-    const GPtrArray *fields = part_fields(view->tree->root, name, -1);
-
-    for (guint i = 0; fields != NULL && i < fields->len; i++) {
-        const struct spam_field *field = fields->pdata[i];
-        if (raw) {
-            g_ptr_array_add(values, all_fields_unfolded(field->raw));
-            continue;
-        }
-        add_bytes(values, field->decoded->str, field->decoded->len);
-        g_string_append_c(values->pdata[values->len - 1], '\n');
+    for (; field != NULL; field = field->next) {
+        if (raw)
+            add_string(values, all_fields_unfolded(&field->raw));
+        else
+            add_view(values, field->value.str, field->value.len);
     }
 }
 
 static void
-add_raw_fields(struct header_view *view, const char *name, GPtrArray *values)
+add_raw_fields(const struct spam_field *field, GPtrArray *values)
 {
-    g_autofree char *trimmed = g_strstrip(g_strdup(name));
-    const GPtrArray *fields = part_fields(view->tree->root, trimmed, -1);
+    for (; field != NULL; field = field->next)
+        add_view(values, field->raw.str, field->raw.len);
+}
 
-    for (guint i = 0; fields != NULL && i < fields->len; i++) {
-        const struct spam_field *field = fields->pdata[i];
-        add_bytes(values, field->raw->str, field->raw->len);
-    }
+static const struct spam_field *
+fields_of(const struct header_view *view, const char *name)
+{
+    return part_field(view->tree->root, name, -1);
 }
 
 /* Lists keep a message's first id in other fields. */
@@ -142,25 +143,16 @@ add_message_ids(struct header_view *view, gboolean raw, GPtrArray *values)
     static const char *const names[] = { "X-Message-Id", "Resent-Message-Id", "X-Original-Message-ID", "Message-Id" };
 
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
-        add_fields(view, names[i], raw, values);
+        add_fields(fields_of(view, names[i]), raw, values);
     for (guint i = values->len; i > 0; i--)
-        if (((GString *)values->pdata[i - 1])->len == 0)
+        if (g_bytes_get_size(values->pdata[i - 1]) == 0)
             g_ptr_array_remove_index(values, i - 1);
 }
 
 static gboolean
-ask_more(struct header_view *view, const char *name, gboolean raw, GPtrArray *values)
+ask_more(struct header_view *view, const struct header_request *r, GPtrArray *values)
 {
-    return view->help->more != NULL && view->help->more(view->help->data, name, raw, values);
-}
-
-/* The first value, or NULL. */
-static const GString *
-first_of(struct header_view *view, const char *request)
-{
-    const GPtrArray *values = header_get(view, request);
-
-    return values->len > 0 ? values->pdata[0] : NULL;
+    return view->help->more != NULL && view->help->more(view->help->data, r->name, r->raw, values);
 }
 
 /* Whether a Received field stands above a field called name in ALL. */
@@ -169,13 +161,13 @@ is_below_received(struct header_view *view, const char *name)
 {
     const GPtrArray *all = header_get(view, "ALL");
     gboolean received = FALSE;
-    gsize n = strlen(name);
+    gsize n = strlen(name), length;
 
     for (guint i = 0; i < all->len; i++) {
-        const GString *line = all->pdata[i];
-        if (received && line->len > n && g_ascii_strncasecmp(line->str, name, n) == 0 && line->str[n] == ':')
+        const char *line = value_at(all, i, &length);
+        if (received && length > n && g_ascii_strncasecmp(line, name, n) == 0 && line[n] == ':')
             return TRUE;
-        received = received || g_ascii_strncasecmp(line->str, "Received:", 9) == 0;
+        received = received || (length >= 9 && g_ascii_strncasecmp(line, "Received:", 9) == 0);
     }
     return FALSE;
 }
@@ -184,14 +176,15 @@ is_below_received(struct header_view *view, const char *name)
 static gboolean
 is_fetchmail_guess(struct header_view *view)
 {
-    const GString *sender = first_of(view, "X-Sender:first:addr");
-    const GPtrArray *received = header_get(view, "Received");
+    const GPtrArray *senders = header_get(view, "X-Sender:first:addr"), *received = header_get(view, "Received");
+    gsize length;
+    const char *sender = senders->len > 0 ? value_at(senders, 0, &length) : NULL;
 
-    if (sender == NULL || memchr(sender->str, '@', sender->len) == NULL)
+    if (sender == NULL || memchr(sender, '@', length) == NULL)
         return FALSE;
     for (guint i = 0; i < received->len; i++) {
-        const GString *line = received->pdata[i];
-        if (memmem(line->str, line->len, "(fetchmail", strlen("(fetchmail")) != NULL)
+        const char *line = value_at(received, i, &length);
+        if (memmem(line, length, "(fetchmail", strlen("(fetchmail")) != NULL)
             return TRUE;
     }
     return FALSE;
@@ -211,11 +204,11 @@ add_envelope_from(struct header_view *view, GPtrArray *values)
     if (is_fetchmail_guess(view))
         return;
     for (gsize i = 0; i < G_N_ELEMENTS(sources); i++) {
-        const GString *from = first_of(view, sources[i].request);
-        if (from == NULL)
+        const GPtrArray *found = header_get(view, sources[i].request);
+        if (found->len == 0)
             continue;
         if (!is_below_received(view, sources[i].name)) {
-            add_bytes(values, from->str, from->len);
+            g_ptr_array_add(values, g_bytes_ref(found->pdata[0]));
             return;
         }
         if (sources[i].decides)
@@ -223,52 +216,47 @@ add_envelope_from(struct header_view *view, GPtrArray *values)
     }
 }
 
-/* The pseudo names that only others know. */
+/* The values that the name stands for; TRUE when they are raw ones of fields. */
 static gboolean
-is_others(const char *name)
+gather(struct header_view *view, const struct header_request *r, GPtrArray *values)
 {
-    static const char *const exact[] = { "ALL-TRUSTED", "ALL-INTERNAL", "ALL-UNTRUSTED", "ALL-EXTERNAL" };
-    static const char *const any_case[] = { "X-Spam-Relays-Untrusted", "X-Spam-Relays-Trusted", "X-Spam-Relays-External",
-                                            "X-Spam-Relays-Internal" };
+    const struct spam_part *root = view->tree->root;
+    const struct spam_field *field;
 
-    for (gsize i = 0; i < G_N_ELEMENTS(exact); i++)
-        if (strcmp(name, exact[i]) == 0 || g_ascii_strcasecmp(name, any_case[i]) == 0)
-            return TRUE;
-    return FALSE;
-}
-
-/* The values that the name stands for; TRUE when modifiers have no say. */
-static gboolean
-gather(struct header_view *view, const struct request *r, GPtrArray *values)
-{
-    if (strcmp(r->name, "ALL") == 0) {
+    switch (r->source) {
+    case HEADER_ALL:
         if (r->raw)
             add_all_raw(view, values);
         else
-            all_fields_add(view->tree->root, FALSE, values, &view->tree->truncated_header);
-        return TRUE;
-    }
-    if (is_others(r->name)) {
-        ask_more(view, r->name, r->raw, values);
-        return g_str_has_prefix(r->name, "ALL-");
-    }
-    if (g_ascii_strcasecmp(r->name, "EnvelopeFrom") == 0) {
-        if (!ask_more(view, r->name, r->raw, values))
+            all_fields_add(root, FALSE, values, &view->tree->truncated_header);
+        return FALSE;
+    case HEADER_ALL_RANGE:
+    case HEADER_RELAYS:
+        ask_more(view, r, values);
+        return FALSE;
+    case HEADER_ENVELOPE_FROM:
+        if (!ask_more(view, r, values))
             add_envelope_from(view, values);
-    } else if (g_ascii_strcasecmp(r->name, "ToCc") == 0) {
-        add_fields(view, "To", r->raw, values);
-        add_fields(view, "Cc", r->raw, values);
-    } else if (strcmp(r->name, "MESSAGEID") == 0) {
+        return FALSE;
+    case HEADER_TO_CC:
+        add_fields(fields_of(view, "To"), r->raw, values);
+        add_fields(fields_of(view, "Cc"), r->raw, values);
+        return FALSE;
+    case HEADER_MESSAGE_ID:
         add_message_ids(view, r->raw, values);
-    } else {
-        if (r->raw || r->addr || r->display)
-            add_raw_fields(view, r->name, values);
-        else
-            add_fields(view, r->name, FALSE, values);
-        if (values->len == 0)
-            ask_more(view, r->name, r->raw, values);
+        return FALSE;
+    case HEADER_FIELD:
+    case HEADER_METADATA:
+        break;
     }
-    return FALSE;
+    field = part_field_by_hash(root, r->field, r->field_length, r->field_hash);
+    if (r->raw || r->addr || r->display)
+        add_raw_fields(field, values);
+    else
+        add_fields(field, FALSE, values);
+    if (field == NULL && r->source == HEADER_METADATA)
+        ask_more(view, r, values);
+    return field != NULL && (r->raw || r->addr || r->display);
 }
 
 /* White space squeezed and trimmed, single quotes around it dropped; text that is nothing but white space stays. */
@@ -299,23 +287,38 @@ tidy_name(GString *name)
     return out;
 }
 
+/* The addresses in a value. Those of fields, whose bytes stay where they are, are kept: From is asked for :addr, for :name and more. */
 static GPtrArray *
-addresses_of(const GPtrArray *values, const struct request *r)
+addresses_in(struct header_view *view, const char *line, gsize length, gboolean is_field)
+{
+    GPtrArray *addresses = is_field ? g_hash_table_lookup(view->addresses, line) : NULL;
+
+    if (addresses != NULL)
+        return g_ptr_array_ref(addresses);
+    addresses = addresses_parse(line, length);
+    if (is_field)
+        g_hash_table_insert(view->addresses, (gpointer)(guintptr)line, g_ptr_array_ref(addresses));
+    return addresses;
+}
+
+static GPtrArray *
+addresses_of(struct header_view *view, const GPtrArray *values, const struct header_request *r, gboolean are_fields)
 {
     GPtrArray *out = new_values();
 
     for (guint i = 0; i < values->len; i++) {
-        const GString *line = values->pdata[i];
-        g_autoptr(GPtrArray) addresses = addresses_parse(line->str, line->len);
+        gsize length;
+        const char *line = value_at(values, i, &length);
+        g_autoptr(GPtrArray) addresses = addresses_in(view, line, length, are_fields);
         for (guint k = 0; k < addresses->len; k++) {
             const struct spam_address *address = addresses->pdata[k];
             const GString *wanted = r->addr ? address->address : address->phrase;
             if (wanted == NULL)
                 continue;
             if (r->addr || r->raw)
-                add_bytes(out, wanted->str, wanted->len);
+                add_string(out, g_string_new_len(wanted->str, (gssize)wanted->len)); /* not NULL when it is empty */
             else
-                g_ptr_array_add(out, tidy_name(header_words_decode(wanted->str, wanted->len, "", 0)));
+                add_string(out, tidy_name(header_words_decode(wanted->str, wanted->len, "", 0)));
         }
     }
     return out;
@@ -323,32 +326,33 @@ addresses_of(const GPtrArray *values, const struct request *r)
 
 /* What stands behind an address' last "@" that is followed by something, up to white space. */
 static GString *
-behind_at(const GString *address)
+behind_at(const char *address, gsize length)
 {
     gsize start = 0, end;
 
-    for (gsize i = address->len; i > 1 && start == 0; i--)
-        if (address->str[i - 2] == '@' && !byte_is_space(address->str[i - 1]))
+    for (gsize i = length; i > 1 && start == 0; i--)
+        if (address[i - 2] == '@' && !byte_is_space(address[i - 1]))
             start = i - 1;
     if (start == 0)
         return NULL;
-    for (end = start; end < address->len && !byte_is_space(address->str[end]); end++)
+    for (end = start; end < length && !byte_is_space(address[end]); end++)
         ;
-    return g_string_new_len(address->str + start, (gssize)(end - start));
+    return g_string_new_len(address + start, (gssize)(end - start));
 }
 
 static GPtrArray *
-hosts_of(struct header_view *view, const GPtrArray *values, const struct request *r)
+hosts_of(struct header_view *view, const GPtrArray *values, const struct header_request *r)
 {
     GPtrArray *out = new_values();
 
     for (guint i = 0; i < values->len; i++) {
-        const GString *line = values->pdata[i];
+        gsize length;
+        const char *line = value_at(values, i, &length);
         GString *host = NULL;
         if (r->addr)
-            host = behind_at(line);
+            host = behind_at(line, length);
         else if (view->help->is_tld != NULL)
-            host = host_name_find(line->str, line->len, view->help->is_tld, view->help->data);
+            host = host_name_find(line, length, view->help->is_tld, view->help->data);
         if (host != NULL && bytes_is_false(host))
             g_clear_pointer(&host, bytes_free);
         if (host != NULL && r->domain && view->help->domain_of != NULL) {
@@ -357,26 +361,27 @@ hosts_of(struct header_view *view, const GPtrArray *values, const struct request
             host = domain;
         }
         if (host != NULL)
-            g_ptr_array_add(out, host);
+            add_string(out, host);
     }
     return out;
 }
 
 static GPtrArray *
-ips_of(const GPtrArray *values, const struct request *r)
+ips_of(const GPtrArray *values, const struct header_request *r)
 {
     GPtrArray *out = new_values();
 
     for (guint i = 0; i < values->len; i++) {
-        const GString *line = values->pdata[i];
-        GString *ip = host_name_find_ip(line->str, line->len);
+        gsize length;
+        const char *line = value_at(values, i, &length);
+        GString *ip = host_name_find_ip(line, length);
         if (ip != NULL && r->revip) {
             GString *reversed = host_name_reversed_ip(ip);
             bytes_free(ip);
             ip = reversed;
         }
         if (ip != NULL)
-            g_ptr_array_add(out, ip);
+            add_string(out, ip);
     }
     return out;
 }
@@ -389,18 +394,24 @@ replace(GPtrArray **values, GPtrArray *by)
 }
 
 static GPtrArray *
-answer(struct header_view *view, const struct request *r)
+answer(struct header_view *view, const struct header_request *r)
 {
-    GPtrArray *values = new_values();
+    GPtrArray *values = view->spare != NULL ? g_steal_pointer(&view->spare) : new_values();
+    gboolean are_fields;
 
-    if (gather(view, r, values) || values->len == 0)
+    are_fields = gather(view, r, values);
+    if (values->len == 0 && view->spare == NULL) {
+        view->spare = values;
+        return g_ptr_array_ref(view->none);
+    }
+    if (values->len == 0 || r->source == HEADER_ALL || r->source == HEADER_ALL_RANGE)
         return values;
     if (r->first)
         g_ptr_array_set_size(values, 1);
     else if (r->last && values->len > 1)
         g_ptr_array_remove_range(values, 0, values->len - 1);
     if (r->addr || r->display)
-        replace(&values, addresses_of(values, r));
+        replace(&values, addresses_of(view, values, r, are_fields));
     if (values->len > 0 && r->host)
         replace(&values, hosts_of(view, values, r));
     else if (values->len > 0 && r->ip)
@@ -408,17 +419,36 @@ answer(struct header_view *view, const struct request *r)
     return values;
 }
 
-const GPtrArray *
-header_get(struct header_view *view, const char *request)
+/* A request that was not foreseen. */
+static const GPtrArray *
+get_own(struct header_view *view, const char *text)
 {
-    GPtrArray *values = g_hash_table_lookup(view->answers, request);
-    struct request r;
+    const struct header_request *r;
 
-    if (values != NULL)
-        return values;
-    parse_request(request, &r);
-    values = answer(view, &r);
-    g_free(r.name);
-    g_hash_table_insert(view->answers, g_strdup(request), values);
-    return values;
+    if (view->own == NULL) {
+        view->own = header_requests_new();
+        view->own_answers = g_ptr_array_new_with_free_func(answer_free);
+    }
+    r = header_requests_add(view->own, text);
+    if (r->index >= view->own_answers->len)
+        g_ptr_array_set_size(view->own_answers, (gint)r->index + 1);
+    if (view->own_answers->pdata[r->index] == NULL) {
+        GPtrArray *values = answer(view, r); /* may ask for others */
+        view->own_answers->pdata[r->index] = values;
+    }
+    return view->own_answers->pdata[r->index];
+}
+
+const GPtrArray *
+header_get(struct header_view *view, const char *text)
+{
+    const struct header_request *r = view->known != NULL ? header_requests_find(view->known, text) : NULL;
+
+    if (r == NULL)
+        return get_own(view, text);
+    if (view->answers[r->index] == NULL) {
+        GPtrArray *values = answer(view, r);
+        view->answers[r->index] = values;
+    }
+    return view->answers[r->index];
 }

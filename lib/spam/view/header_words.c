@@ -35,21 +35,35 @@ read_word(const GString *s, gsize at, struct word *word)
     return TRUE;
 }
 
+/* Where the next '=' is, or the end. */
+static gsize
+next_mark(const GString *s, gsize from)
+{
+    const char *mark = from < s->len ? memchr(s->str + from, '=', s->len - from) : NULL;
+
+    return mark != NULL ? (gsize)(mark - s->str) : s->len;
+}
+
 /* White space between two encoded words goes. */
 static GString *
 without_gaps(const GString *s)
 {
     GString *out = g_string_sized_new(s->len);
+    struct word word, next;
 
-    for (gsize i = 0; i < s->len;) {
-        struct word word, next;
-        gsize after;
-        if (s->str[i] != '=' || !read_word(s, i, &word)) {
+    for (gsize i = 0, mark; i < s->len;) {
+        mark = next_mark(s, i);
+        g_string_append_len(out, s->str + i, (gssize)(mark - i));
+        i = mark;
+        if (i == s->len)
+            break;
+        if (!read_word(s, i, &word)) {
             g_string_append_c(out, s->str[i++]);
             continue;
         }
-        for (after = word.end; after < s->len && byte_is_space(s->str[after]); after++)
-            ;
+        gsize after = word.end;
+        while (after < s->len && byte_is_space(s->str[after]))
+            after++;
         if (after > word.end && read_word(s, after, &next)) {
             g_string_append_len(out, s->str + i, (gssize)(word.end - i));
             i = after;
@@ -131,9 +145,7 @@ decode_words(const GString *s)
             i = word.end;
             continue;
         }
-        gsize end = i + 1;
-        while (s->str[i] != '=' && end < s->len && s->str[end] != '=')
-            end++;
+        gsize end = s->str[i] == '=' ? i + 1 : next_mark(s, i);
         add_to_section(&section, "", 0, s->str + i, end - i, out);
         i = end;
     }
@@ -163,18 +175,30 @@ static GString *
 on_one_line(const char *value, gsize length)
 {
     GString *out = g_string_sized_new(length);
+    const char *end = value + length, *lf;
 
-    for (gsize i = 0; i < length; i++) {
-        if (value[i] == '\n') {
-            if (i + 1 < length && value[i + 1] == '\t') {
-                g_string_append_c(out, ' ');
-                i++;
-            }
-        } else if (value[i] != '\r' || i + 1 >= length || value[i + 1] != '\n') {
-            g_string_append_c(out, value[i]);
+    while ((lf = memchr(value, '\n', (gsize)(end - value))) != NULL) {
+        gboolean has_cr = lf > value && lf[-1] == '\r';
+        g_string_append_len(out, value, lf - value - (has_cr ? 1 : 0));
+        value = lf + 1;
+        if (value < end && *value == '\t') {
+            g_string_append_c(out, ' ');
+            value++;
         }
     }
+    g_string_append_len(out, value, end - value);
     return out;
+}
+
+gboolean
+header_words_are_plain(const char *value, gsize length)
+{
+    const char *end = value + length;
+
+    for (const char *mark = value; (mark = memchr(mark, '=', (gsize)(end - mark))) != NULL;)
+        if (++mark < end && *mark == '?')
+            return FALSE;
+    return memchr(value, '\n', length) == NULL && charset_is_ascii(value, length);
 }
 
 GString *

@@ -1,50 +1,12 @@
 /* line_form.c: see line_form.h.
  *
- * A form is a list of steps; matching walks it with one recursion per step that can end at several places.
+ * A form is a list of steps; matching walks it with one recursion per step that can end at several places. Each step knows which
+ * bytes it and what follows it can begin with, so that most places are passed over without a recursion.
  * Whether the steps after an unlimited run match from some place doesn't depend on where the run began, so
  * each run remembers from where on that has failed: a place is tried once, whatever the line. */
-#include "lib/spam/view/line_form.h"
-#include "lib/spam/view/ip_text.h"
 #include <string.h>
-
-#define STEPS_MAX 64
-#define NO_LIMIT G_MAXUINT
-
-enum step_kind {
-    TEXT,
-    RUN,
-    ADDRESS,
-    LOCALHOST,
-    CHOICE,
-    NOT_TEXT,
-    KEEP_FROM,
-    KEEP_TO,
-    OPTIONAL,
-    OPTIONAL_END,
-    BOUNDARY,
-    TEXT_END,
-    LINE_START,
-    LINE_END
-};
-
-struct step {
-    enum step_kind kind;
-    char class;
-    gboolean few;
-    guint least, most; /* of a run */
-    enum form_slot slot;
-    GString *text;
-    char **texts; /* of a choice */
-    guint64 firsts[4]; /* bytes that a text or a choice can begin with */
-    guint after;  /* the step after an optional part */
-};
-
-struct line_form {
-    struct step steps[STEPS_MAX];
-    guint n;
-    gboolean ignore_case;
-    struct line_print needs; /* pairs of its texts, but for those that may be missing */
-};
+#include "lib/spam/view/ip_text.h"
+#include "lib/spam/view/line_form_private.h"
 
 /* What is known of a run without limit: the last stretch of its class that was looked at is [seen, seen_end],
  * and from `failed` on the steps behind the run don't match anywhere in the stretch. */
@@ -61,291 +23,7 @@ struct walk {
     struct stretch stretches[STEPS_MAX];
 };
 
-static const char *const slot_names[FORM_SLOTS] = {"helo",  "rdns", "ip", "by", "id",
-                                                   "ident", "env",  "x",  "y"};
-
-/* ---- compiling ---- */
-
-static gboolean
-slot_named(const char *name, gsize len, enum form_slot *slot_r)
-{
-    for (guint i = 0; i < FORM_SLOTS; i++) {
-        if (strlen(slot_names[i]) == len && memcmp(slot_names[i], name, len) == 0) {
-            *slot_r = (enum form_slot)i;
-            return TRUE;
-        }
-    }
-    return FALSE;
-}
-
-static struct step *
-add_step(struct line_form *form, enum step_kind kind)
-{
-    if (form->n == STEPS_MAX)
-        g_error("line form with more than %d steps", STEPS_MAX);
-    form->steps[form->n] = (struct step){.kind = kind};
-    return &form->steps[form->n++];
-}
-
-static void
-add_run(struct line_form *form, char class, guint least, guint most, gboolean few)
-{
-    struct step *step = add_step(form, RUN);
-
-    step->class = class;
-    step->least = least;
-    step->most = most;
-    step->few = few;
-}
-
-static void
-add_keep(struct line_form *form, enum step_kind kind, enum form_slot slot)
-{
-    add_step(form, kind)->slot = slot;
-}
-
-/* "CLASS:LO-HI", HI and "~" may be absent. */
-static void
-add_counted_run(struct line_form *form, const char *token)
-{
-    char *rest;
-    guint least = (guint)g_ascii_strtoull(token + 2, &rest, 10);
-    guint most =
-        *rest == '-' && g_ascii_isdigit(rest[1]) ? (guint)g_ascii_strtoull(rest + 1, NULL, 10) : NO_LIMIT;
-
-    add_run(form, token[0], least, most, strchr(rest, '~') != NULL);
-}
-
-static void
-end_optional(struct line_form *form)
-{
-    guint at = form->n;
-
-    while (at > 0 && !(form->steps[at - 1].kind == OPTIONAL && form->steps[at - 1].after == 0))
-        at--;
-    g_assert(at > 0);
-    add_step(form, OPTIONAL_END);
-    form->steps[at - 1].after = form->n;
-}
-
-/* A word or a mark of a slot: FALSE when token names none. */
-static gboolean
-add_slot(struct line_form *form, const char *token)
-{
-    gsize len = strlen(token);
-    gboolean optional = len > 0 && token[len - 1] == '?';
-    enum form_slot slot;
-
-    if (token[0] == '>' && slot_named(token + 1, len - 1, &slot)) {
-        add_keep(form, KEEP_TO, slot);
-    } else if (len > 0 && token[len - 1] == '<' && slot_named(token, len - 1, &slot)) {
-        add_keep(form, KEEP_FROM, slot);
-    } else if (slot_named(token, len - optional, &slot)) {
-        add_keep(form, KEEP_FROM, slot);
-        if (slot == FORM_IP)
-            add_step(form, ADDRESS);
-        else
-            add_run(form, 'S', optional ? 0 : 1, NO_LIMIT, FALSE);
-        add_keep(form, KEEP_TO, slot);
-    } else {
-        return FALSE;
-    }
-    return TRUE;
-}
-
-static gboolean
-add_simple(struct line_form *form, const char *token)
-{
-    static const struct {
-        const char *token;
-        enum step_kind kind;
-    } simple[] = {{"[", OPTIONAL},   {"b", BOUNDARY}, {"end", TEXT_END},   {"bol", LINE_START},
-                  {"eol", LINE_END}, {"IP", ADDRESS}, {"local", LOCALHOST}};
-
-    for (guint i = 0; i < G_N_ELEMENTS(simple); i++) {
-        if (strcmp(token, simple[i].token) == 0) {
-            add_step(form, simple[i].kind);
-            return TRUE;
-        }
-    }
-    return FALSE;
-}
-
-static void
-add_token(struct line_form *form, const char *token)
-{
-    if (token[0] != '\0' && token[1] == ':')
-        add_counted_run(form, token);
-    else if (add_simple(form, token) || add_slot(form, token))
-        ;
-    else if (strcmp(token, "]") == 0)
-        end_optional(form);
-    else if (strcmp(token, "-") == 0 || strcmp(token, "-?") == 0)
-        add_run(form, 'S', token[1] == '?' ? 0 : 1, NO_LIMIT, FALSE);
-    else if (strcmp(token, "few") == 0 || strcmp(token, "any") == 0)
-        add_run(form, '.', 0, NO_LIMIT, token[0] == 'f');
-    else if (strcmp(token, "find") == 0)
-        add_run(form, '*', 0, NO_LIMIT, TRUE);
-    else if (token[0] == '!')
-        add_step(form, NOT_TEXT)->text = g_string_new(token + 1);
-    else if (strchr(token, '|') != NULL)
-        add_step(form, CHOICE)->texts = g_strsplit(token, "|", -1);
-    else
-        g_error("line form with {%s}", token);
-}
-
-static void
-add_pair(struct line_print *print, char a, char b)
-{
-    guint hash = ((guint)(guchar)g_ascii_tolower(a) * 37u + (guchar)g_ascii_tolower(b)) % LINE_PRINT_BITS;
-
-    print->bits[hash / 64] |= G_GUINT64_CONSTANT(1) << hash % 64;
-}
-
-static void
-add_first(struct step *step, char c)
-{
-    step->firsts[(guchar)c / 64] |= G_GUINT64_CONSTANT(1) << (guchar)c % 64;
-}
-
-static void
-note_firsts(struct line_form *form, struct step *step)
-{
-    const char *one[] = {step->text != NULL ? step->text->str : NULL, NULL};
-
-    for (const char *const *text = step->kind == CHOICE ? (const char *const *)step->texts : one; *text != NULL; text++) {
-        for (guint c = 0; c < 256 && **text == '\0'; c++)
-            add_first(step, (char)c);
-        add_first(step, form->ignore_case ? g_ascii_tolower(**text) : **text);
-        add_first(step, form->ignore_case ? g_ascii_toupper(**text) : **text);
-    }
-}
-
-/* What helps to see soon that a line does not have the form. */
-static void
-note_signs(struct line_form *form)
-{
-    guint optional = 0;
-
-    for (guint i = 0; i < form->n; i++) {
-        struct step *step = &form->steps[i];
-
-        optional += step->kind == OPTIONAL;
-        optional -= step->kind == OPTIONAL_END;
-        if (step->kind == TEXT || step->kind == CHOICE)
-            note_firsts(form, step);
-        for (gsize at = 1; step->kind == TEXT && optional == 0 && at < step->text->len; at++)
-            add_pair(&form->needs, step->text->str[at - 1], step->text->str[at]);
-    }
-}
-
-struct line_form *
-line_form_new(const char *text, gboolean ignore_case)
-{
-    struct line_form *form = g_new0(struct line_form, 1);
-
-    form->ignore_case = ignore_case;
-    while (*text != '\0') {
-        gsize plain = strcspn(text, "{");
-
-        if (plain > 0) {
-            add_step(form, TEXT)->text = g_string_new_len(text, (gssize)plain);
-            text += plain;
-        } else {
-            const char *close = strchr(text, '}');
-            g_assert(close != NULL);
-            g_autofree char *token = g_strndup(text + 1, (gsize)(close - text) - 1);
-            add_token(form, token);
-            text = close + 1;
-        }
-    }
-    note_signs(form);
-    return form;
-}
-
-void
-line_form_free(struct line_form *form)
-{
-    if (form == NULL)
-        return;
-    for (guint i = 0; i < form->n; i++) {
-        if (form->steps[i].text != NULL)
-            g_string_free(form->steps[i].text, TRUE);
-        g_strfreev(form->steps[i].texts);
-    }
-    g_free(form);
-}
-
-/* ---- matching ---- */
-
 static gboolean walk_on(struct walk *w, guint at, gsize pos);
-
-static gboolean
-is_word(char c)
-{
-    return g_ascii_isalnum(c) || c == '_';
-}
-
-static gboolean
-is_blank(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static gboolean
-in_class(char class, char c)
-{
-    switch (class) {
-    case 'd':
-        return g_ascii_isdigit(c);
-    case 'D':
-        return !g_ascii_isdigit(c);
-    case 'l':
-        return g_ascii_islower(c);
-    case 'a':
-        return g_ascii_islower(c) || g_ascii_isdigit(c);
-    case 'A':
-        return g_ascii_isalpha(c);
-    case '6':
-        return c >= '0' && c <= '6';
-    case ')':
-        return c != ')';
-    case '>':
-        return c != '>';
-    case 'r':
-        return c != ' ' && c != '(' && c != ')';
-    case 'p':
-        return c != '.';
-    case 'n':
-        return !is_blank(c) && c != '@';
-    case ';':
-        return !is_blank(c) && c != ';';
-    case 'i':
-        return !is_blank(c) && c != '<' && c != '>' && c != ';';
-    case 'z':
-        return g_ascii_isupper(c) || g_ascii_isdigit(c) || (c != '\0' && strchr("._~-", c) != NULL);
-    case 'h':
-        return g_ascii_isalnum(c) || (c != '\0' && strchr("-.^+_&:=?!@%*$\\/", c) != NULL);
-    case ']':
-        return c != ']';
-    case '"':
-        return c != '"';
-    case 's':
-        return is_blank(c);
-    case 'w':
-        return is_word(c);
-    case 'U':
-        return g_ascii_isupper(c);
-    case '+':
-        return c == '+' || c == '-';
-    case '.':
-        return c != '\n';
-    case 'S':
-        return !is_blank(c);
-    default:
-        return TRUE;
-    }
-}
 
 /* The end of the run of a class in [pos, most]. */
 static gsize
@@ -360,7 +38,7 @@ run_end(const struct walk *w, const struct step *step, gsize pos, gsize most)
         newline = memchr(w->line + pos, '\n', most - pos);
         return newline != NULL ? (gsize)(newline - w->line) : most;
     }
-    while (end < most && in_class(step->class, w->line[end]))
+    while (end < most && line_has_bit(step->members, (guchar)w->line[end]))
         end++;
     return end;
 }
@@ -392,37 +70,41 @@ text_at(const struct walk *w, const char *text, gsize len, gsize pos)
                                 : memcmp(w->line + pos, text, len) == 0;
 }
 
-/* The next place in [pos, last] where the step's text, or one of its choice, may stand: last + 1 when there is none. */
-static gsize
-next_text(const struct walk *w, const struct step *step, gsize pos, gsize last)
+/* Whether the steps from at on may match at pos. */
+static gboolean
+may_begin(const struct walk *w, guint at, gsize pos)
 {
+    const struct step *step = &w->form->steps[at];
+
+    if (at >= w->form->n)
+        return TRUE;
+    if (pos >= w->len)
+        return step->begins_empty;
+    return line_has_bit(step->begins, (guchar)w->line[pos]);
+}
+
+/* The next place in [pos, last] where they may match: last + 1 when there is none. */
+static gsize
+next_place(const struct walk *w, guint at, gsize pos, gsize last)
+{
+    const GString *sign = at < w->form->n ? w->form->steps[at].sign : NULL;
     const char *found;
 
-    if (step->kind != TEXT && step->kind != CHOICE)
-        return pos;
-    if (step->kind == CHOICE || w->form->ignore_case) {
-        gsize end = MIN(last + 1, w->len);
-
-        while (pos < end && (step->firsts[(guchar)w->line[pos] / 64] >> (guchar)w->line[pos] % 64 & 1) == 0)
+    if (sign == NULL || pos > last) {
+        while (pos <= last && !may_begin(w, at, pos))
             pos++;
-        return pos < end || step->firsts[0] & 1 ? pos : last + 1;
+        return pos;
     }
-    found =
-        memmem(w->line + pos, MIN(w->len, last + step->text->len) - pos, step->text->str, step->text->len);
+    found = memmem(w->line + pos, MIN(w->len, last + sign->len) - pos, sign->str, sign->len);
     return found != NULL ? (gsize)(found - w->line) : last + 1;
 }
 
 static gboolean
 walk_few(struct walk *w, guint at, gsize first, gsize last)
 {
-    const struct step *next = &w->form->steps[at + 1];
-
-    for (gsize pos = first; pos <= last; pos++) {
-        if (at + 1 < w->form->n)
-            pos = next_text(w, next, pos, last);
-        if (pos <= last && walk_on(w, at + 1, pos))
+    for (gsize pos = next_place(w, at + 1, first, last); pos <= last; pos = next_place(w, at + 1, pos + 1, last))
+        if (walk_on(w, at + 1, pos))
             return TRUE;
-    }
     return FALSE;
 }
 
@@ -430,7 +112,7 @@ static gboolean
 walk_many(struct walk *w, guint at, gsize first, gsize last)
 {
     for (gsize pos = last + 1; pos-- > first;)
-        if (walk_on(w, at + 1, pos))
+        if (may_begin(w, at + 1, pos) && walk_on(w, at + 1, pos))
             return TRUE;
     return FALSE;
 }
@@ -496,18 +178,19 @@ walk_choice(struct walk *w, guint at, gsize pos)
 static gboolean
 walk_optional(struct walk *w, guint at, gsize pos)
 {
-    struct form_match before = w->match;
-
-    if (walk_on(w, at + 1, pos))
-        return TRUE;
-    w->match = before;
+    if (may_begin(w, at + 1, pos)) {
+        struct form_match before = w->match;
+        if (walk_on(w, at + 1, pos))
+            return TRUE;
+        w->match = before;
+    }
     return walk_on(w, w->form->steps[at].after, pos);
 }
 
 static gboolean
 is_boundary(const struct walk *w, gsize pos)
 {
-    return (pos > 0 && is_word(w->line[pos - 1])) != (pos < w->len && is_word(w->line[pos]));
+    return (pos > 0 && line_is_word(w->line[pos - 1])) != (pos < w->len && line_is_word(w->line[pos]));
 }
 
 /* A step that has at most one end: moves *pos there. */
@@ -565,24 +248,6 @@ walk_on(struct walk *w, guint at, gsize pos)
     }
     w->match.end = pos;
     return TRUE;
-}
-
-void
-line_print_take(struct line_print *print, const char *line, gsize len)
-{
-    memset(print, 0, sizeof *print);
-    for (gsize at = 1; at < len; at++)
-        add_pair(print, line[at - 1], line[at]);
-}
-
-gboolean
-line_form_may_match(const struct line_form *form, const struct line_print *print)
-{
-    guint64 missing = 0;
-
-    for (guint i = 0; i < G_N_ELEMENTS(print->bits); i++)
-        missing |= form->needs.bits[i] & ~print->bits[i];
-    return missing == 0;
 }
 
 gboolean

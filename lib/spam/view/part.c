@@ -7,23 +7,6 @@
 #include "lib/spam/view/tree_private.h"
 
 static void
-field_free(gpointer data)
-{
-    struct spam_field *field = data;
-
-    bytes_free(field->name);
-    bytes_free(field->raw);
-    bytes_free(field->decoded);
-    g_free(field);
-}
-
-static void
-key_free(gpointer key)
-{
-    bytes_free(key);
-}
-
-static void
 child_free(gpointer part)
 {
     part_free(part);
@@ -35,9 +18,7 @@ part_new(struct spam_tree *tree)
     struct spam_part *part = g_new0(struct spam_part, 1);
 
     tree->n_parts++;
-    part->fields = g_ptr_array_new_with_free_func(field_free);
-    part->by_name = g_hash_table_new_full((GHashFunc)g_string_hash, (GEqualFunc)g_string_equal, key_free,
-                                          (GDestroyNotify)g_ptr_array_unref);
+    part->fields = g_ptr_array_new();
     part->type = g_strdup("text/plain");
     return part;
 }
@@ -47,7 +28,7 @@ part_free(struct spam_part *part)
 {
     g_ptr_array_unref(part->fields);
     g_clear_pointer(&part->dropped, g_ptr_array_unref);
-    g_hash_table_unref(part->by_name);
+    g_clear_pointer(&part->by_name, g_hash_table_unref);
     g_free(part->type);
     g_clear_pointer(&part->charset, bytes_free);
     g_clear_pointer(&part->name, bytes_free);
@@ -73,28 +54,104 @@ part_add_child(struct spam_part *part, struct spam_part *child)
     g_ptr_array_add(part->children, child);
 }
 
-/* Folds become a blank, the ends are trimmed. */
-static GString *
-unfolded(const GString *raw)
-{
-    GString *out = g_string_sized_new(raw->len);
-    gsize start = 0, end = raw->len;
+/* ---- fields ---- */
 
-    while (end > 0 && byte_is_space(raw->str[end - 1]))
+/* Bytes, whatever the case of ASCII letters. */
+guint
+part_field_hash(const char *name, gsize length)
+{
+    guint hash = 5381;
+
+    for (gsize i = 0; i < length; i++)
+        hash = hash * 33 + (guchar)g_ascii_tolower(name[i]);
+    return hash;
+}
+
+static guint
+field_hash(gconstpointer field)
+{
+    return ((const struct spam_field *)field)->hash;
+}
+
+static gboolean
+is_same_name(gconstpointer a, gconstpointer b)
+{
+    const struct spam_field *one = a, *other = b;
+
+    if (one->hash != other->hash || one->name.len != other->name.len)
+        return FALSE;
+    for (gsize i = 0; i < one->name.len; i++)
+        if (g_ascii_tolower(one->name.str[i]) != g_ascii_tolower(other->name.str[i]))
+            return FALSE;
+    return TRUE;
+}
+
+/* A copy in the tree's memory. */
+static GString
+kept(struct spam_tree *tree, const char *text, gsize length)
+{
+    return (GString){ .str = arena_strndup(tree->arena, text, length), .len = length };
+}
+
+/* Folds become a blank, the ends are trimmed. */
+static void
+append_unfolded(GString *out, const char *s, gsize length)
+{
+    const char *end = s + length, *lf;
+
+    while (end > s && byte_is_space(end[-1]))
         end--;
-    while (start < end && byte_is_space(raw->str[start]))
-        start++;
-    for (gsize i = start; i < end; i++) {
-        char next = i + 1 < end ? raw->str[i + 1] : '\0';
-        if (raw->str[i] != '\n' || (next != ' ' && next != '\t')) {
-            g_string_append_c(out, raw->str[i]);
-            continue;
-        }
-        g_string_append_c(out, ' ');
-        while (i + 1 < end && (raw->str[i + 1] == ' ' || raw->str[i + 1] == '\t'))
-            i++;
+    while (s < end && byte_is_space(*s))
+        s++;
+    for (; (lf = memchr(s, '\n', (gsize)(end - s))) != NULL; s = lf) {
+        gboolean is_fold = lf[1] == ' ' || lf[1] == '\t'; /* what is trimmed ends in no LF: there is a next byte */
+        g_string_append_len(out, s, lf - s);
+        g_string_append_c(out, is_fold ? ' ' : '\n');
+        for (lf++; is_fold && (*lf == ' ' || *lf == '\t'); lf++)
+            ;
     }
-    return out;
+    g_string_append_len(out, s, end - s);
+}
+
+/* line, value and decoded. */
+static void
+decode_field(struct spam_tree *tree, struct spam_field *field)
+{
+    GString *line = tree->scratch;
+    gsize start;
+
+    g_string_truncate(line, 0);
+    g_string_append_len(line, field->name.str, (gssize)field->name.len);
+    g_string_append_len(line, ": ", 2);
+    start = line->len;
+    append_unfolded(line, field->raw.str, field->raw.len);
+    if (!header_words_are_plain(line->str + start, line->len - start)) {
+        g_autoptr(GString) decoded = header_words_decode(line->str + start, line->len - start, field->name.str, field->name.len);
+        g_string_truncate(line, start);
+        g_string_append_len(line, decoded->str, (gssize)decoded->len);
+    }
+    field->decoded = kept(tree, line->str + start, line->len - start);
+    g_string_append_c(line, '\n');
+    field->line = kept(tree, line->str, line->len);
+    field->value = (GString){ .str = field->line.str + start, .len = line->len - start };
+}
+
+/* Where others of its name find it. */
+static void
+file_field(struct spam_part *part, struct spam_field *field)
+{
+    struct spam_field *first;
+
+    if (part->by_name == NULL)
+        part->by_name = g_hash_table_new(field_hash, is_same_name);
+    first = g_hash_table_lookup(part->by_name, field);
+    if (first == NULL) {
+        field->last = field;
+        g_hash_table_add(part->by_name, field);
+    } else {
+        first->last->next = field;
+        first->last = field;
+    }
 }
 
 void
@@ -102,80 +159,69 @@ part_add_field(struct spam_tree *tree, struct spam_part *part, const char *name,
                gsize value_length)
 {
     struct spam_field *field;
-    GPtrArray *same;
 
     if (tree->n_fields >= TREE_FIELDS_MAX)
         return;
     tree->n_fields++;
-    field = g_new0(struct spam_field, 1);
-    field->name = g_string_new_len(name, (gssize)name_length);
-    field->raw = g_string_new_len(value, (gssize)value_length);
-    g_autoptr(GString) line = unfolded(field->raw);
-    field->decoded = header_words_decode(line->str, line->len, name, name_length);
+    field = arena_alloc(tree->arena, sizeof *field);
+    field->name = kept(tree, name, name_length);
+    field->raw = kept(tree, value, value_length);
+    field->hash = part_field_hash(name, name_length);
     field->index = part->fields->len;
+    decode_field(tree, field);
     g_ptr_array_add(part->fields, field);
-
-    GString *key = g_string_ascii_down(g_string_new_len(name, (gssize)name_length));
-    same = g_hash_table_lookup(part->by_name, key);
-    if (same == NULL) {
-        same = g_ptr_array_new();
-        g_hash_table_insert(part->by_name, key, same);
-    } else {
-        bytes_free(key);
-    }
-    g_ptr_array_add(same, field);
+    file_field(part, field);
 }
 
-const GPtrArray *
-part_fields(const struct spam_part *part, const char *name, gssize length)
+const struct spam_field *
+part_field_by_hash(const struct spam_part *part, const char *name, gsize length, guint hash)
 {
-    g_autoptr(GString) key = length < 0 ? g_string_new(name) : g_string_new_len(name, length);
+    const struct spam_field wanted = { .name = { .str = (char *)(guintptr)name, .len = length }, .hash = hash };
 
-    g_string_ascii_down(key);
-    return g_hash_table_lookup(part->by_name, key);
+    return part->by_name != NULL ? g_hash_table_lookup(part->by_name, &wanted) : NULL;
 }
 
-static gboolean
-has_prefix(const GString *name, const char *prefix)
+const struct spam_field *
+part_field(const struct spam_part *part, const char *name, gssize length)
 {
-    return g_ascii_strncasecmp(name->str, prefix, strlen(prefix)) == 0;
+    gsize n = length < 0 ? strlen(name) : (gsize)length;
+
+    return part_field_by_hash(part, name, n, part_field_hash(name, n));
 }
 
 static gboolean
-key_has_prefix(gpointer key, gpointer same, gpointer prefix)
+has_prefix(const struct spam_field *field, const char *prefix)
 {
-    (void)same;
-    return has_prefix(key, prefix);
+    return g_ascii_strncasecmp(field->name.str, prefix, strlen(prefix)) == 0;
 }
 
 void
 part_drop_fields(struct spam_part *part, const char *prefix)
 {
-    GPtrArray *kept = g_ptr_array_new_with_free_func(field_free);
+    guint left = 0;
 
     g_assert(part->dropped == NULL);
-    part->dropped = g_ptr_array_new_with_free_func(field_free);
-    g_hash_table_foreach_remove(part->by_name, key_has_prefix, (gpointer)prefix);
+    part->dropped = g_ptr_array_new();
     for (guint i = 0; i < part->fields->len; i++) {
         struct spam_field *field = part->fields->pdata[i];
-        if (has_prefix(field->name, prefix)) {
+        if (has_prefix(field, prefix)) {
+            if (field->last != NULL) /* the first of its name, which all have the prefix */
+                g_hash_table_remove(part->by_name, field);
             g_ptr_array_add(part->dropped, field);
             continue;
         }
-        field->index = kept->len;
-        g_ptr_array_add(kept, field);
+        field->index = left;
+        part->fields->pdata[left++] = field;
     }
-    g_ptr_array_set_free_func(part->fields, NULL);
-    g_ptr_array_unref(part->fields);
-    part->fields = kept;
+    g_ptr_array_set_size(part->fields, (gint)left);
 }
 
 const GString *
 part_header(const struct spam_part *part, const char *name)
 {
-    const GPtrArray *fields = part_fields(part, name, -1);
+    const struct spam_field *first = part_field(part, name, -1);
 
-    return fields == NULL ? NULL : ((const struct spam_field *)fields->pdata[fields->len - 1])->decoded;
+    return first != NULL ? &first->last->decoded : NULL;
 }
 
 const char *

@@ -6,10 +6,23 @@
 #include "lib/spam/view/received_compiled.h"
 #include "lib/spam/view/received_ready.h"
 
+/* A piece of the line. */
+struct piece {
+    const char *str;
+    gsize len;
+};
+
+#define COPIES_MAX 2
+
 /* A line while it is read. */
 struct reading {
     GString *line;
-    GString *ip, *rdns, *helo, *by, *id, *ident, *envfrom, *auth; /* envfrom may be NULL */
+    struct piece rest; /* of the line: what forms are held against */
+    struct piece ip, rdns, helo, by, id, ident, envfrom;
+    gboolean has_envfrom;
+    GString *auth;            /* NULL: not said */
+    char *copies[COPIES_MAX]; /* pieces that stand nowhere as they are taken */
+    guint n_copies;
     struct line_print print; /* of the line, once it is ready */
     gboolean has_print;
     gboolean looked_up, keep_v6_prefix;
@@ -26,45 +39,60 @@ matches(const struct reading *r, const struct line_form *form, struct form_match
 {
     if (r->has_print && !line_form_may_match(form, &r->print))
         return FALSE;
-    return line_form_match(form, r->line->str, r->line->len, match);
+    return line_form_match(form, r->rest.str, r->rest.len, match);
 }
 
-static void
-set(GString *field, const char *text, gsize len)
+static struct piece
+kept(const struct reading *r, const struct form_match *match, enum form_slot slot)
 {
-    g_string_truncate(field, 0);
-    g_string_append_len(field, text, (gssize)len);
+    return (struct piece){r->rest.str + match->slot[slot].start, match->slot[slot].end - match->slot[slot].start};
 }
 
 /* Takes what the match kept in a slot, if anything. */
 static gboolean
-take(const struct reading *r, const struct form_match *match, enum form_slot slot, GString *field)
+take(const struct reading *r, const struct form_match *match, enum form_slot slot, struct piece *field)
 {
-    if (!match->slot[slot].set)
-        return FALSE;
-    set(field, r->line->str + match->slot[slot].start, match->slot[slot].end - match->slot[slot].start);
-    return TRUE;
+    if (match->slot[slot].set)
+        *field = kept(r, match, slot);
+    return match->slot[slot].set;
 }
 
 static void
 take_envfrom(struct reading *r, const struct form_match *match)
 {
-    if (r->envfrom == NULL)
-        r->envfrom = g_string_new(NULL);
-    take(r, match, FORM_ENV, r->envfrom);
+    r->has_envfrom = TRUE;
+    take(r, match, FORM_ENV, &r->envfrom);
 }
 
 /* Perl's truth. */
 static gboolean
-is_true(const GString *s)
+is_true(struct piece s)
 {
-    return s->len > 1 || (s->len == 1 && s->str[0] != '0');
+    return s.len > 1 || (s.len == 1 && s.str[0] != '0');
 }
 
 static gboolean
-starts(const struct reading *r, const char *text)
+is_text(struct piece s, const char *text)
 {
-    return r->line->len >= strlen(text) && memcmp(r->line->str, text, strlen(text)) == 0;
+    return s.len == strlen(text) && memcmp(s.str, text, s.len) == 0;
+}
+
+static struct piece
+from(struct piece s, gsize start)
+{
+    return (struct piece){s.str + start, s.len - start};
+}
+
+/* Takes a start off the rest of the line; FALSE when it isn't there. */
+static gboolean
+take_start(struct reading *r, const char *text)
+{
+    gsize len = strlen(text);
+
+    if (r->rest.len < len || memcmp(r->rest.str, text, len) != 0)
+        return FALSE;
+    r->rest = from(r->rest, len);
+    return TRUE;
 }
 
 /* ---- making the line ready ---- */
@@ -74,8 +102,7 @@ static gboolean
 is_of_no_use(const struct reading *r)
 {
     struct form_match match;
-    const char *name;
-    gsize len;
+    struct piece name;
 
     if (g_ascii_strncasecmp(r->line->str, "from ", 5) != 0 &&
         g_ascii_strncasecmp(r->line->str, "(from ", 6) != 0)
@@ -84,12 +111,11 @@ is_of_no_use(const struct reading *r)
         return TRUE;
     if (!matches(r, received_compiled()->no_ip, &match))
         return FALSE;
-    name = r->line->str + match.slot[FORM_X].start;
-    len = match.slot[FORM_X].end - match.slot[FORM_X].start;
-    if (len < 3 || name[0] != '[' || name[len - 1] != ']')
+    name = kept(r, &match, FORM_X);
+    if (name.len < 3 || name.str[0] != '[' || name.str[name.len - 1] != ']')
         return TRUE;
-    for (gsize i = 1; i < len - 1; i++)
-        if (!g_ascii_isdigit(name[i]) && name[i] != '.')
+    for (gsize i = 1; i < name.len - 1; i++)
+        if (!g_ascii_isdigit(name.str[i]) && name.str[i] != '.')
             return TRUE;
     return FALSE;
 }
@@ -99,11 +125,11 @@ is_of_no_use(const struct reading *r)
 static void
 expand_auth(struct reading *r, const char *name, const struct form_match *match)
 {
+    r->auth = g_string_new(NULL);
     for (const char *c = name; *c != '\0'; c++) {
         if (g_str_has_prefix(c, "{x}") || g_str_has_prefix(c, "{y}")) {
-            enum form_slot slot = c[1] == 'x' ? FORM_X : FORM_Y;
-            g_string_append_len(r->auth, r->line->str + match->slot[slot].start,
-                                (gssize)(match->slot[slot].end - match->slot[slot].start));
+            struct piece piece = kept(r, match, c[1] == 'x' ? FORM_X : FORM_Y);
+            g_string_append_len(r->auth, piece.str, (gssize)piece.len);
             c += 2;
         } else {
             g_string_append_c(r->auth, *c);
@@ -134,11 +160,11 @@ find_common(struct reading *r)
     struct form_match match;
 
     if (matches(r, f->id, &match))
-        take(r, &match, FORM_ID, r->id);
+        take(r, &match, FORM_ID, &r->id);
     if (matches(r, f->helo_equals, &match) || matches(r, f->helo_word, &match))
-        take(r, &match, FORM_HELO, r->helo);
+        take(r, &match, FORM_HELO, &r->helo);
     if (matches(r, f->by, &match))
-        take(r, &match, FORM_BY, r->by);
+        take(r, &match, FORM_BY, &r->by);
     find_auth(r);
 }
 
@@ -146,7 +172,7 @@ find_common(struct reading *r)
 
 /* Takes "name=value" out of text; FALSE when it isn't there. */
 static gboolean
-take_field(GString *text, const char *name, gsize value_min, GString *value)
+take_field(struct reading *r, GString *text, const char *name, gsize value_min, struct piece *value)
 {
     gsize len = strlen(name);
 
@@ -161,7 +187,9 @@ take_field(GString *text, const char *name, gsize value_min, GString *value)
             end += 4096; /* beyond the text */
 #endif
         if (end - start >= value_min) {
-            set(value, text->str + start, end - start);
+            g_assert(r->n_copies < COPIES_MAX);
+            r->copies[r->n_copies] = g_memdup2(text->str + start, end - start);
+            *value = (struct piece){r->copies[r->n_copies++], end - start};
             g_string_erase(text, (gssize)(start - len), (gssize)(end - start + len));
             return TRUE;
         }
@@ -172,11 +200,12 @@ take_field(GString *text, const char *name, gsize value_min, GString *value)
 static void
 take_fields(struct reading *r, const struct form_match *match)
 {
-    g_autoptr(GString) sub = g_string_new(NULL);
+    struct piece fields = {"", 0};
 
-    take(r, match, FORM_X, sub);
-    take_field(sub, "helo=", 1, r->helo);
-    take_field(sub, "ident=", 0, r->ident);
+    take(r, match, FORM_X, &fields);
+    g_autoptr(GString) sub = g_string_new_len(fields.str, (gssize)fields.len);
+    take_field(r, sub, "helo=", 1, &r->helo);
+    take_field(r, sub, "ident=", 0, &r->ident);
 }
 
 /* Moves what stands before the first @ of rdns, behind prefix, to ident. */
@@ -186,20 +215,13 @@ split_ident(struct reading *r, const char *prefix)
     gsize skip = strlen(prefix);
     const char *at;
 
-    if (r->rdns->len < skip || memcmp(r->rdns->str, prefix, skip) != 0)
+    if (r->rdns.len < skip || memcmp(r->rdns.str, prefix, skip) != 0)
         return;
-    at = memchr(r->rdns->str + skip, '@', r->rdns->len - skip);
+    at = memchr(r->rdns.str + skip, '@', r->rdns.len - skip);
     if (at == NULL)
         return;
-    set(r->ident, r->rdns->str + skip, (gsize)(at - r->rdns->str) - skip);
-    g_string_erase(r->rdns, 0, at - r->rdns->str + 1);
-}
-
-static void
-clear_if(GString *field, const char *text)
-{
-    if (field->len == strlen(text) && memcmp(field->str, text, field->len) == 0)
-        g_string_truncate(field, 0);
+    r->ident = (struct piece){r->rdns.str + skip, (gsize)(at - r->rdns.str) - skip};
+    r->rdns = from(r->rdns, (gsize)(at - r->rdns.str) + 1);
 }
 
 static void
@@ -208,9 +230,9 @@ take_xmail(struct reading *r, const struct form_match *match)
     struct form_match more;
 
     /* An address in brackets keeps its "IPv6:". */
-    r->keep_v6_prefix = match->slot[FORM_IP].start > 0 && r->line->str[match->slot[FORM_IP].start - 1] == '[';
+    r->keep_v6_prefix = match->slot[FORM_IP].start > 0 && r->rest.str[match->slot[FORM_IP].start - 1] == '[';
     if (matches(r, received_compiled()->xmail_id, &more))
-        take(r, &more, FORM_ID, r->id);
+        take(r, &more, FORM_ID, &r->id);
     if (matches(r, received_compiled()->xmail_from, &more))
         take_envfrom(r, &more);
 }
@@ -218,37 +240,35 @@ take_xmail(struct reading *r, const struct form_match *match)
 static void
 take_soft_dns(struct reading *r, const struct form_match *match)
 {
-    static const char none[] = "softdnserr";
-    gsize len = match->slot[FORM_X].end - match->slot[FORM_X].start;
+    struct piece name = kept(r, match, FORM_X);
 
-    r->looked_up = len != strlen(none) || memcmp(r->line->str + match->slot[FORM_X].start, none, len) != 0;
+    r->looked_up = !is_text(name, "softdnserr");
     if (r->looked_up)
-        take(r, match, FORM_X, r->rdns);
+        r->rdns = name;
 }
 
 static void
 take_slots(struct reading *r, const struct compiled *c, const struct form_match *match)
 {
-    take(r, match, FORM_RDNS, r->rdns);
-    take(r, match, FORM_IP, r->ip);
-    take(r, match, FORM_BY, r->by);
-    take(r, match, FORM_ID, r->id);
-    if (!take(r, match, FORM_HELO, r->helo) && (c->traits & RECEIVED_CLEAR_HELO))
-        g_string_truncate(r->helo, 0);
-    if (!take(r, match, FORM_IDENT, r->ident) && (c->traits & RECEIVED_CLEAR_IDENT))
-        g_string_truncate(r->ident, 0);
+    take(r, match, FORM_RDNS, &r->rdns);
+    take(r, match, FORM_IP, &r->ip);
+    take(r, match, FORM_BY, &r->by);
+    take(r, match, FORM_ID, &r->id);
+    if (!take(r, match, FORM_HELO, &r->helo) && (c->traits & RECEIVED_CLEAR_HELO))
+        r->helo.len = 0;
+    if (!take(r, match, FORM_IDENT, &r->ident) && (c->traits & RECEIVED_CLEAR_IDENT))
+        r->ident.len = 0;
     if (c->traits & RECEIVED_LOOKED_UP)
         r->looked_up = TRUE;
     if (c->traits & RECEIVED_RDNS_IS_HELO)
-        set(r->helo, r->rdns->str, r->rdns->len);
+        r->helo = r->rdns;
     if (c->traits & RECEIVED_NO_ID)
-        g_string_truncate(r->id, 0);
+        r->id.len = 0;
     if (c->traits & RECEIVED_NO_BY)
-        g_string_truncate(r->by, 0);
-    if (c->traits & RECEIVED_UNKNOWN_RDNS)
-        clear_if(r->rdns, "unknown");
-    if (c->traits & RECEIVED_UNVERIFIED)
-        clear_if(r->rdns, "unverified");
+        r->by.len = 0;
+    if (((c->traits & RECEIVED_UNKNOWN_RDNS) && is_text(r->rdns, "unknown")) ||
+        ((c->traits & RECEIVED_UNVERIFIED) && is_text(r->rdns, "unverified")))
+        r->rdns.len = 0;
 }
 
 static void
@@ -266,14 +286,14 @@ take_hop(struct reading *r, const struct compiled *c, const struct form_match *m
     if (c->traits & RECEIVED_XMAIL)
         take_xmail(r, match);
     if ((c->traits & RECEIVED_HOTMAIL) && matches(r, received_compiled()->ip_first, &more))
-        take(r, &more, FORM_IP, r->ip);
+        take(r, &more, FORM_IP, &r->ip);
     if (c->traits & RECEIVED_SOFT_DNS)
         take_soft_dns(r, match);
-    if ((c->traits & RECEIVED_OBTUSE) && !(r->rdns->len == 7 && memcmp(r->rdns->str, "UNKNOWN", 7) == 0))
+    if ((c->traits & RECEIVED_OBTUSE) && !is_text(r->rdns, "UNKNOWN"))
         r->looked_up = TRUE;
 }
 
-static char *clean_envfrom(const GString *envfrom);
+static char *clean_envfrom(struct piece envfrom);
 
 static enum outcome
 try_form(struct reading *r, const struct compiled *c)
@@ -290,7 +310,7 @@ try_form(struct reading *r, const struct compiled *c)
         r->notes->fetched = TRUE;
         return IGNORED;
     case RECEIVED_QMAIL_SCANNER:
-        if (r->envfrom != NULL)
+        if (r->has_envfrom)
             r->notes->scanner_envfrom = clean_envfrom(r->envfrom);
         return IGNORED;
     default:
@@ -318,15 +338,15 @@ try_exim_bits(struct reading *r)
     struct form_match match;
 
     if (matches(r, f->exim_rdns, &match))
-        take(r, &match, FORM_RDNS, r->rdns);
+        take(r, &match, FORM_RDNS, &r->rdns);
     if (matches(r, f->exim_helo, &match))
-        take(r, &match, FORM_HELO, r->helo);
+        take(r, &match, FORM_HELO, &r->helo);
     if (matches(r, f->exim_ip, &match))
-        take(r, &match, FORM_IP, r->ip);
+        take(r, &match, FORM_IP, &r->ip);
     if (!matches(r, f->exim_by, &match))
         return GO_ON;
-    take(r, &match, FORM_BY, r->by);
-    return r->ip->len > 0 ? HOP : GO_ON;
+    take(r, &match, FORM_BY, &r->by);
+    return r->ip.len > 0 ? HOP : GO_ON;
 }
 
 static enum outcome
@@ -367,8 +387,8 @@ try_qmail(struct reading *r)
         return GO_ON;
     try_forms(r, received_compiled()->qmails, received_qmail_len);
     /* The name comes from the daemon that calls qmail: "unknown" when it has none or doesn't ask. */
-    if (r->rdns->len == 7 && memcmp(r->rdns->str, "unknown", 7) == 0)
-        g_string_truncate(r->rdns, 0);
+    if (is_text(r->rdns, "unknown"))
+        r->rdns.len = 0;
     else
         r->looked_up = TRUE;
     return HOP;
@@ -378,16 +398,16 @@ try_qmail(struct reading *r)
 static void
 guess_helo(struct reading *r)
 {
-    const char *blank = memchr(r->line->str, ' ', r->line->len);
-    gsize end = blank != NULL ? (gsize)(blank - r->line->str) : r->line->len;
+    const char *blank = memchr(r->rest.str, ' ', r->rest.len);
+    gsize end = blank != NULL ? (gsize)(blank - r->rest.str) : r->rest.len;
 
     if (is_true(r->helo))
         return;
     for (; end > 0; end--) {
-        char c = r->line->str[end];
+        char c = r->rest.str[end];
 
-        if (end < r->line->len && !g_ascii_isalnum(c) && c != '-' && c != '.') {
-            set(r->helo, r->line->str, end);
+        if (end < r->rest.len && !g_ascii_isalnum(c) && c != '-' && c != '.') {
+            r->helo = (struct piece){r->rest.str, end};
             return;
         }
     }
@@ -425,17 +445,17 @@ read_usual(struct reading *r)
 static void
 find_bracketed_ip(struct reading *r)
 {
-    const char *line = r->line->str;
+    const char *line = r->rest.str;
 
     if (is_true(r->ip))
         return;
-    for (gsize at = 0; at < r->line->len; at++) {
+    for (gsize at = 0; at < r->rest.len; at++) {
         gsize ends[IP_TEXT_ENDS];
-        guint n = line[at] == '[' ? ip_text_ends(line, r->line->len, at + 1, ends) : 0;
+        guint n = line[at] == '[' ? ip_text_ends(line, r->rest.len, at + 1, ends) : 0;
 
         for (guint i = 0; i < n; i++) {
-            if (ends[i] < r->line->len && line[ends[i]] == ']') {
-                set(r->ip, line + at + 1, ends[i] - at - 1);
+            if (ends[i] < r->rest.len && line[ends[i]] == ']') {
+                r->ip = (struct piece){line + at + 1, ends[i] - at - 1};
                 return;
             }
         }
@@ -448,23 +468,21 @@ read_line(struct reading *r)
     const struct forms *f = received_compiled();
     enum outcome outcome = GO_ON;
 
+    r->rest = (struct piece){r->line->str, r->line->len};
     if (is_of_no_use(r))
         return IGNORED;
     received_cut_date(r->line);
     received_mend_by(r->line);
-    line_print_take(&r->print, r->line->str, r->line->len);
+    r->rest = (struct piece){r->line->str, r->line->len};
+    line_print_take(&r->print, r->rest.str, r->rest.len);
     r->has_print = TRUE;
     find_common(r);
-    if (starts(r, "from ")) {
-        g_string_erase(r->line, 0, 5);
+    if (take_start(r, "from "))
         outcome = read_usual(r);
-    } else if (starts(r, "FROM ")) {
-        g_string_erase(r->line, 0, 5);
+    else if (take_start(r, "FROM "))
         outcome = try_forms(r, f->upper, received_forms_upper_len);
-    } else if (starts(r, "(from ")) {
-        g_string_erase(r->line, 0, 6);
+    else if (take_start(r, "(from "))
         outcome = try_forms(r, f->bracket, received_forms_bracket_len);
-    }
     if (outcome != GO_ON)
         return outcome;
     find_bracketed_ip(r);
@@ -473,40 +491,54 @@ read_line(struct reading *r)
 
 /* ---- a hop ---- */
 
-/* Blanks, NULs and brackets become "!". */
+/* Writes a text to out, its blanks, NULs and brackets as "!": behind its end. */
 static char *
-cleaned(const char *text, gsize len)
+put_cleaned(char *out, struct piece text)
 {
-    char *out = g_strndup("", 0);
+    static const gboolean odd[256] = {['\0'] = TRUE, [' '] = TRUE, ['\t'] = TRUE, ['\n'] = TRUE, ['\v'] = TRUE, ['\f'] = TRUE,
+                                      ['\r'] = TRUE, ['#'] = TRUE, ['['] = TRUE, [']'] = TRUE, ['('] = TRUE, [')'] = TRUE,
+                                      ['<'] = TRUE, ['>'] = TRUE, ['|'] = TRUE};
 
-    out = g_realloc(out, len + 1);
-    for (gsize i = 0; i < len; i++)
-        out[i] = text[i] == '\0' || is_space(text[i]) || strchr("#[]()<>|", text[i]) != NULL ? '!' : text[i];
-    out[len] = '\0';
+    for (gsize i = 0; i < text.len; i++)
+        *out++ = odd[(guchar)text.str[i]] ? '!' : text.str[i];
+    *out++ = '\0';
     return out;
 }
 
 static char *
-clean_envfrom(const GString *envfrom)
+put_lower(char *out, const char *text)
 {
-    gsize start = 0, end = envfrom->len;
+    while (*text != '\0')
+        *out++ = g_ascii_tolower(*text++);
+    *out++ = '\0';
+    return out;
+}
 
-    while (start < end && is_space(envfrom->str[start]))
+static char *
+clean_envfrom(struct piece envfrom)
+{
+    gsize start = 0, end = envfrom.len;
+    char *out;
+
+    while (start < end && is_space(envfrom.str[start]))
         start++;
-    while (start < end && envfrom->str[start] == '<')
+    while (start < end && envfrom.str[start] == '<')
         start++;
-    while (end > start && is_space(envfrom->str[end - 1]))
+    while (end > start && is_space(envfrom.str[end - 1]))
         end--;
-    while (end > start && envfrom->str[end - 1] == '>')
+    while (end > start && envfrom.str[end - 1] == '>')
         end--;
-    return cleaned(envfrom->str + start, end - start);
+    out = g_malloc(end - start + 1);
+    put_cleaned(out, (struct piece){envfrom.str + start, end - start});
+    return out;
 }
 
 /* "IPv6:" before it and "::ffff:" of an IPv4 address are dropped. */
-static char *
+static struct piece
 clean_ip(const struct reading *r)
 {
-    const char *ip = r->ip->str, *v4;
+    g_autofree char *text = g_strndup(r->ip.str, r->ip.len);
+    const char *ip = text, *v4;
     gsize zeros;
 
     if (!r->keep_v6_prefix && g_ascii_strncasecmp(ip, "ipv6:", 5) == 0)
@@ -517,32 +549,52 @@ clean_ip(const struct reading *r)
         ip[zeros - 1] == ':' && g_ascii_strncasecmp(ip + zeros, "ffff", 4) == 0 &&
         strchr(ip, ':') != ip + zeros - 1)
         ip = v4 + 1;
-    return cleaned(ip, strlen(ip));
+    return (struct piece){r->ip.str + (ip - text), strlen(ip)};
 }
 
 static void
 mend_names(struct reading *r)
 {
-    while (r->rdns->len > 0 && r->rdns->str[r->rdns->len - 1] == '.')
-        g_string_truncate(r->rdns, r->rdns->len - 1);
-    if ((r->rdns->len == 7 && g_ascii_strncasecmp(r->rdns->str, "unknown", 7) == 0) || r->rdns->str[0] == '[')
-        g_string_truncate(r->rdns, 0);
-    if (r->by->len > 0 && r->by->str[r->by->len - 1] == ';')
-        g_string_truncate(r->by, r->by->len - 1);
+    while (r->rdns.len > 0 && r->rdns.str[r->rdns.len - 1] == '.')
+        r->rdns.len--;
+    if (r->rdns.len > 0 && ((r->rdns.len == 7 && g_ascii_strncasecmp(r->rdns.str, "unknown", 7) == 0) || r->rdns.str[0] == '['))
+        r->rdns.len = 0;
+    if (r->by.len > 0 && r->by.str[r->by.len - 1] == ';')
+        r->by.len--;
 }
 
 void
 spam_relay_describe(struct spam_relay *relay)
 {
     const char *envfrom = relay->envfrom != NULL && strcmp(relay->envfrom, "0") != 0 ? relay->envfrom : "";
+    const char *const texts[] = {"[ ip=", relay->ip, " rdns=", relay->rdns, " helo=", relay->helo, " by=", relay->by,
+                                 " ident=", relay->ident, " envfrom=", envfrom, " intl=0 id="};
 
-    g_string_printf(relay->as_string,
-                    "[ ip=%s rdns=%s helo=%s by=%s ident=%s envfrom=%s intl=0 id=", relay->ip, relay->rdns,
-                    relay->helo, relay->by, relay->ident, envfrom);
+    g_string_truncate(relay->as_string, 0);
+    for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
+        g_string_append(relay->as_string, texts[i]);
     g_string_append_len(relay->as_string, relay->id->str, (gssize)relay->id->len);
     g_string_append(relay->as_string, " auth=");
     g_string_append_len(relay->as_string, relay->auth->str, (gssize)relay->auth->len);
     g_string_append(relay->as_string, " msa=0 ]");
+}
+
+/* All texts that stay as they are stand one behind the other. */
+static void
+put_texts(struct spam_relay *relay, const struct reading *r)
+{
+    struct piece ip = clean_ip(r);
+    char *at = g_malloc(ip.len + 2 * (r->rdns.len + r->helo.len + r->by.len) + r->ident.len + 8);
+
+    relay->ip = at;
+    relay->rdns = put_cleaned(relay->ip, ip);
+    relay->helo = put_cleaned(relay->rdns, r->rdns);
+    relay->by = put_cleaned(relay->helo, r->helo);
+    relay->ident = put_cleaned(relay->by, r->by);
+    relay->lc_rdns = put_cleaned(relay->ident, r->ident);
+    relay->lc_helo = put_lower(relay->lc_rdns, relay->rdns);
+    relay->lc_by = put_lower(relay->lc_helo, relay->helo);
+    put_lower(relay->lc_by, relay->by);
 }
 
 static struct spam_relay *
@@ -551,18 +603,11 @@ make_relay(struct reading *r)
     struct spam_relay *relay = g_new0(struct spam_relay, 1);
 
     mend_names(r);
-    relay->ip = clean_ip(r);
-    relay->rdns = cleaned(r->rdns->str, r->rdns->len);
-    relay->helo = cleaned(r->helo->str, r->helo->len);
-    relay->by = cleaned(r->by->str, r->by->len);
-    relay->ident = cleaned(r->ident->str, r->ident->len);
-    relay->envfrom = r->envfrom != NULL ? clean_envfrom(r->envfrom) : NULL;
-    relay->lc_rdns = g_ascii_strdown(relay->rdns, -1);
-    relay->lc_helo = g_ascii_strdown(relay->helo, -1);
-    relay->lc_by = g_ascii_strdown(relay->by, -1);
-    relay->id = g_string_new_len(r->id->str, (gssize)r->id->len);
-    relay->auth = g_string_new_len(r->auth->str, (gssize)r->auth->len);
-    relay->as_string = g_string_new(NULL);
+    put_texts(relay, r);
+    relay->envfrom = r->has_envfrom ? clean_envfrom(r->envfrom) : NULL;
+    relay->id = g_string_new_len(r->id.str, (gssize)r->id.len);
+    relay->auth = r->auth != NULL ? g_steal_pointer(&r->auth) : g_string_new(NULL);
+    relay->as_string = g_string_sized_new(256);
     relay->no_reverse_dns = relay->rdns[0] == '\0' && r->looked_up;
     relay->ip_private = ip_text_is_private(relay->ip);
     spam_relay_describe(relay);
@@ -574,10 +619,8 @@ spam_relay_free(struct spam_relay *relay)
 {
     if (relay == NULL)
         return;
-    char *texts[] = {relay->ip,      relay->rdns,    relay->helo,    relay->by,   relay->ident,
-                     relay->envfrom, relay->lc_rdns, relay->lc_helo, relay->lc_by};
-    for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
-        g_free(texts[i]);
+    g_free(relay->ip); /* and the texts behind it */
+    g_free(relay->envfrom);
     g_string_free(relay->id, TRUE);
     g_string_free(relay->auth, TRUE);
     g_string_free(relay->as_string, TRUE);
@@ -588,18 +631,18 @@ enum received_result
 received_line_parse(const char *line, gsize len, struct spam_relay **relay_r, struct received_notes *notes)
 {
     struct reading r = {.line = received_squeezed(line, len), .notes = notes};
-    GString **fields[] = {&r.ip, &r.rdns, &r.helo, &r.by, &r.id, &r.ident, &r.auth};
+    struct piece *fields[] = {&r.ip, &r.rdns, &r.helo, &r.by, &r.id, &r.ident, &r.envfrom};
     enum outcome outcome;
 
     for (guint i = 0; i < G_N_ELEMENTS(fields); i++)
-        *fields[i] = g_string_new(NULL);
+        *fields[i] = (struct piece){"", 0};
     outcome = read_line(&r);
     if (outcome == HOP)
         *relay_r = make_relay(&r);
-    for (guint i = 0; i < G_N_ELEMENTS(fields); i++)
-        g_string_free(*fields[i], TRUE);
-    if (r.envfrom != NULL)
-        g_string_free(r.envfrom, TRUE);
+    for (guint i = 0; i < r.n_copies; i++)
+        g_free(r.copies[i]);
+    if (r.auth != NULL)
+        g_string_free(r.auth, TRUE);
     g_string_free(r.line, TRUE);
     return outcome == HOP ? RECEIVED_HOP : outcome == IGNORED ? RECEIVED_IGNORED : RECEIVED_UNPARSEABLE;
 }

@@ -8,7 +8,7 @@
 /* One hop. Strings are never NULL unless said; "" is "not said". Blanks and any of # [ ] ( ) < > | in them
  * have become "!". */
 struct spam_relay {
-    char *ip, *rdns, *helo, *by, *ident;
+    char *ip, *rdns, *helo, *by, *ident; /* and lc_..: in one piece of memory */
     char *envfrom; /* NULL: not said */
     char *lc_rdns, *lc_helo, *lc_by;
     GString *id, *auth;      /* as they stand in the line */

@@ -7,10 +7,11 @@ received_squeezed(const char *text, gsize len)
 {
     GString *line = g_string_sized_new(len);
 
-    for (gsize i = 0; i < len; i++) {
-        if (!is_space(text[i]))
-            g_string_append_c(line, text[i]);
-        else if (line->len > 0 && line->str[line->len - 1] != ' ')
+    for (gsize i = 0, word; i < len; i++) {
+        for (word = i; i < len && !is_space(text[i]); i++)
+            ;
+        g_string_append_len(line, text + word, (gssize)(i - word));
+        if (i < len && line->len > 0 && line->str[line->len - 1] != ' ')
             g_string_append_c(line, ' ');
     }
     if (line->len > 0 && line->str[line->len - 1] == ' ')

@@ -80,11 +80,12 @@ static void
 set_digit(GString *text, const char *name, gboolean value)
 {
     gsize len = strlen(name);
+    char *end = text->str + text->len, *found = text->str;
 
-    for (gsize at = 0; at + len + 2 <= text->len; at++) {
-        if (memcmp(text->str + at, name, len) == 0 && g_ascii_isdigit(text->str[at + len]) &&
-            text->str[at + len + 1] == ' ') {
-            text->str[at + len] = value ? '1' : '0';
+    while ((found = memmem(found, (gsize)(end - found), name, len)) != NULL) {
+        found += len;
+        if (end - found >= 2 && g_ascii_isdigit(found[0]) && found[1] == ' ') {
+            found[0] = value ? '1' : '0';
             return;
         }
     }

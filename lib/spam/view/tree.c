@@ -11,6 +11,7 @@
 
 #define BLANK_LINES_MAX   20 /* of a run of blank lines that MIME parsing sees */
 #define BAD_FIELDS_MAX    3  /* lines that are no fields before the header section is given up */
+#define ARENA_MAX         (G_MAXSIZE / 4) /* no limit but the message's own: what is kept of fields is a multiple of it */
 
 void
 tree_push(GQueue *queue, struct spam_part *part, GString *boundary, GString *body, int depth)
@@ -53,12 +54,22 @@ tree_append_broken(GString *out, const char *line, gsize length)
     g_string_append_len(out, line, (gssize)length);
 }
 
+/* Appends lines, their CRLFs as LF. */
+static void
+append_lines(GString *out, const char *s, const char *end, gboolean crlf)
+{
+    for (const char *cr; crlf && (cr = memchr(s, '\r', (gsize)(end - s))) != NULL; s = cr + 1)
+        g_string_append_len(out, s, cr - s + (cr + 1 == end || cr[1] != '\n'));
+    g_string_append_len(out, s, end - s);
+}
+
 /* Reading the header section of a message. */
 struct head {
     struct spam_tree *tree;
     struct spam_part *part;
-    GString *pristine; /* the header section as received */
-    GString *field;    /* the one being read */
+    GString *whole; /* the message as received, as far as it was read */
+    gsize field;    /* where the one being read starts in it */
+    GString *value; /* of a field whose lines end in CRLF */
     gboolean has_field, crlf;
     gboolean missing_separator, truncated;
 };
@@ -67,75 +78,83 @@ struct head {
 static void
 end_field(struct head *h)
 {
-    const char *colon = h->has_field ? memchr(h->field->str, ':', h->field->len) : NULL;
-    gsize name, value;
+    const char *field = h->whole->str + h->field, *end = h->whole->str + h->whole->len, *text;
+    const char *colon = h->has_field ? memchr(field, ':', (gsize)(end - field)) : NULL;
+    gsize name, length, value;
 
     if (colon == NULL)
         return;
-    name = (gsize)(colon - h->field->str);
-    g_autoptr(GString) text = g_string_new_len(colon + 1, (gssize)(h->field->len - name - 1));
-    if (h->crlf)
-        decode_squash_crlf(text);
-    while (name > 0 && (h->field->str[name - 1] == ' ' || h->field->str[name - 1] == '\t'))
+    name = (gsize)(colon - field);
+    text = colon + 1;
+    length = (gsize)(end - text);
+    if (h->crlf) {
+        g_string_truncate(h->value, 0);
+        append_lines(h->value, text, end, TRUE);
+        text = h->value->str;
+        length = h->value->len;
+    }
+    while (name > 0 && (field[name - 1] == ' ' || field[name - 1] == '\t'))
         name--;
-    value = MIN(text->len, TREE_VALUE_MAX);
-    if (name > TREE_KEY_MAX || value < text->len)
+    value = MIN(length, TREE_VALUE_MAX);
+    if (name > TREE_KEY_MAX || value < length)
         h->truncated = TRUE;
-    part_add_field(h->tree, h->part, h->field->str, MIN(name, TREE_KEY_MAX), text->str, value);
+    part_add_field(h->tree, h->part, field, MIN(name, TREE_KEY_MAX), text, value);
 }
 
 /* A line with the CR that a careless program took from it. */
-static GString *
-repaired(const char *line, gsize length, gboolean crlf)
+static void
+append_repaired(GString *out, const char *line, gsize length, gboolean crlf)
 {
-    GString *out = g_string_new_len(line, (gssize)length);
+    gboolean repair = crlf && line[length - 1] == '\n' && (length < 2 || line[length - 2] != '\r');
 
-    if (crlf && length > 0 && line[length - 1] == '\n' && (length < 2 || line[length - 2] != '\r'))
-        g_string_insert_c(out, (gssize)length - 1, '\r');
-    return out;
+    g_string_append_len(out, line, (gssize)length - (repair ? 1 : 0));
+    if (repair)
+        g_string_append_len(out, "\r\n", 2);
 }
 
 enum line { LINE_FIELD, LINE_END, LINE_BODY };
 
+/* What a line that continues none is: whether its CR is there makes no difference. */
 static enum line
-judge(struct head *h, const GString *line, guint *bad)
+judge(const char *line, gsize length, gboolean crlf, guint *bad)
 {
-    if (strcmp(line->str, h->crlf ? "\r\n" : "\n") == 0)
+    if (line[0] == '\n' || (crlf && length == 2 && line[0] == '\r' && line[1] == '\n'))
         return LINE_END;
-    if (line->str[0] == '-' && line->str[1] == '-')
+    if (length >= 2 && line[0] == '-' && line[1] == '-')
         return LINE_BODY;
-    if (!tree_is_field(line->str, line->len, TRUE) && ++*bad > BAD_FIELDS_MAX)
+    if (!tree_is_field(line, length, TRUE) && ++*bad > BAD_FIELDS_MAX)
         return LINE_BODY;
     return LINE_FIELD;
 }
 
-/* Reads up to the body, whose start is returned; what is put before it goes to *extra (a line repaired in vain). */
+/* Reads up to the body; returns what is not in the whole yet. *header_r: the header section's length there. A line that is the body's
+ * first one is repaired, too, in vain. */
 static const char *
-read_head(struct head *h, const char *s, const char *end, GString *extra)
+read_head(struct head *h, const char *s, const char *end, gsize *header_r)
 {
     guint bad = 0;
 
     for (const char *next; s < end; s = next) {
         next = tree_line_end(s, end);
-        g_autoptr(GString) line = repaired(s, (gsize)(next - s), h->crlf);
-        if (line->str[0] != ' ' && line->str[0] != '\t') {
+        if (s[0] != ' ' && s[0] != '\t') {
             end_field(h);
-            enum line kind = judge(h, line, &bad);
+            enum line kind = judge(s, (gsize)(next - s), h->crlf, &bad);
             h->missing_separator = kind == LINE_BODY;
-            if (kind == LINE_BODY)
-                g_string_append_len(extra, line->str, (gssize)line->len);
+            *header_r = h->whole->len;
+            if (kind != LINE_FIELD)
+                append_repaired(h->whole, s, (gsize)(next - s), h->crlf);
             if (kind == LINE_END)
-                g_string_append_len(h->pristine, line->str, (gssize)line->len);
+                *header_r = h->whole->len;
             if (kind != LINE_FIELD)
                 return next;
-            g_string_truncate(h->field, 0);
+            h->field = h->whole->len;
         }
         h->has_field = TRUE;
-        g_string_append_len(h->field, line->str, (gssize)line->len);
-        g_string_append_len(h->pristine, line->str, (gssize)line->len);
+        append_repaired(h->whole, s, (gsize)(next - s), h->crlf);
     }
     end_field(h);
     h->missing_separator = TRUE;
+    *header_r = h->whole->len;
     return end;
 }
 
@@ -147,42 +166,33 @@ is_blank(const char *line, const char *end)
     return line == end;
 }
 
-static void
-append_line(GString *out, const char *line, gsize n, gboolean crlf)
-{
-    if (crlf && n >= 2 && line[n - 2] == '\r' && line[n - 1] == '\n') {
-        g_string_append_len(out, line, (gssize)n - 2);
-        g_string_append_c(out, '\n');
-    } else {
-        g_string_append_len(out, line, (gssize)n);
-    }
-}
-
 /* The body for MIME parsing: LF line ends, runs of blank lines cut down behind their first line. A run that starts the body
  * keeps one line more on both accounts. */
 static GString *
 squeezed(const char *body, gsize length, gboolean crlf)
 {
-    const char *end = body + length, *line = body;
+    const char *end = body + length, *kept = body, *line = body;
     GString *out = g_string_sized_new(length + 1);
 
     while (line < end) {
-        const char *next = tree_line_end(line, end), *run;
         guint n = 0, extra = line == body ? 1 : 0;
-        for (run = line; run < end && is_blank(run, tree_line_end(run, end)); run = tree_line_end(run, end))
-            n++;
-        if (n == 0) {
-            append_line(out, line, (gsize)(next - line), crlf);
+        const char *next = tree_line_end(line, end), *keeps = line, *run;
+        if (!is_blank(line, next)) {
             line = next;
             continue;
         }
-        guint drop = n > BLANK_LINES_MAX + extra ? n - BLANK_LINES_MAX - extra : 0;
-        for (guint i = 0; i < n; i++, line = next) {
-            next = tree_line_end(line, end);
-            if (i < 1 + extra || i >= 1 + extra + drop)
-                append_line(out, line, (gsize)(next - line), crlf);
+        for (run = line; run < end && is_blank(run, next = tree_line_end(run, end)); run = next)
+            if (++n == 1 + extra)
+                keeps = next;
+        if (n > BLANK_LINES_MAX + extra) {
+            append_lines(out, kept, keeps, crlf);
+            kept = keeps;
+            for (guint drop = n - BLANK_LINES_MAX - extra; drop > 0; drop--)
+                kept = tree_line_end(kept, end);
         }
+        line = run;
     }
+    append_lines(out, kept, end, crlf);
     return out;
 }
 
@@ -229,10 +239,10 @@ last_line(const char *s, const char *end)
 
 /* The body of a message that was read waits to be taken apart, its type known. */
 static void
-queue_body(struct spam_part *part, GQueue *queue, const GString *body, gboolean is_crlf, int depth)
+queue_body(struct spam_part *part, GQueue *queue, const char *body, gsize length, gboolean is_crlf, int depth)
 {
     struct content_type type;
-    GString *text = squeezed(body->str, body->len, is_crlf);
+    GString *text = squeezed(body, length, is_crlf);
 
     content_type_parse(&type, part_header(part, "content-type"));
     g_free(part->type);
@@ -244,23 +254,22 @@ queue_body(struct spam_part *part, GQueue *queue, const GString *body, gboolean 
 
 /* What only the message as a whole keeps. */
 static void
-keep_pristine(struct spam_tree *tree, const struct head *head, const GString *body)
+keep_pristine(struct spam_tree *tree, const struct head *head, gsize header_length)
 {
+    tree->pristine = head->whole;
     tree->crlf = head->crlf;
     tree->missing_head_body_separator = head->missing_separator;
     tree->truncated_header = head->truncated;
-    tree->header_length = head->pristine->len;
-    g_string_append_len(tree->pristine, head->pristine->str, (gssize)head->pristine->len);
-    g_string_append_len(tree->pristine, body->str, (gssize)body->len);
+    tree->header_length = header_length;
 }
 
 /* Reads a message (the tree's root, or one inside) into part: its fields, and its body into the queue. */
 static void
 read_message(struct spam_tree *tree, struct spam_part *part, GQueue *queue, const char *s, gsize length, int depth)
 {
-    struct head head = { .tree = tree, .part = part, .field = g_string_new(NULL), .pristine = g_string_new(NULL) };
-    g_autoptr(GString) body = g_string_new(NULL);
+    struct head head = { .tree = tree, .part = part, .value = g_string_new(NULL), .whole = g_string_sized_new(length + 1) };
     const char *end, *next;
+    gsize header = 0;
 
     if (length == 0) {
         s = "\n";
@@ -274,13 +283,14 @@ read_message(struct spam_tree *tree, struct spam_part *part, GQueue *queue, cons
         s = next;
     }
     head.crlf = has_crlf(s, tree_line_end(s, end)) || has_crlf(last_line(s, end), end);
-    s = read_head(&head, s, end, body);
-    g_string_append_len(body, s, end - s);
-    queue_body(part, queue, body, head.crlf, depth);
+    s = read_head(&head, s, end, &header);
+    g_string_append_len(head.whole, s, end - s);
+    queue_body(part, queue, head.whole->str + header, head.whole->len - header, head.crlf, depth);
     if (part == tree->root)
-        keep_pristine(tree, &head, body);
-    bytes_free(head.pristine);
-    bytes_free(head.field);
+        keep_pristine(tree, &head, header);
+    else
+        bytes_free(head.whole);
+    bytes_free(head.value);
 }
 
 /* The part's own description and content. */
@@ -348,12 +358,14 @@ tree_new(const char *message, gsize length)
     struct spam_tree *tree = g_new0(struct spam_tree, 1);
     GQueue queue = G_QUEUE_INIT;
 
-    tree->pristine = g_string_sized_new(length + 1);
+    tree->arena = arena_new(ARENA_MAX);
+    tree->scratch = g_string_new(NULL);
     tree->boundaries = g_hash_table_new_full((GHashFunc)g_string_hash, (GEqualFunc)g_string_equal, (GDestroyNotify)bytes_free,
                                              NULL);
     tree->root = part_new(tree);
     read_message(tree, tree->root, &queue, message, length, TREE_DEPTH_MAX);
     work_off(tree, &queue);
+    g_string_free(g_steal_pointer(&tree->scratch), TRUE);
     return tree;
 }
 
@@ -363,6 +375,7 @@ tree_free(struct spam_tree **tree)
     if (*tree == NULL)
         return;
     part_free((*tree)->root);
+    arena_free(&(*tree)->arena);
     bytes_free((*tree)->pristine);
     g_hash_table_unref((*tree)->boundaries);
     g_clear_pointer(&(*tree)->mbox_line, bytes_free);

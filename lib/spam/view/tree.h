@@ -6,6 +6,7 @@
  * (times the depth of nested multiparts, at most TREE_DEPTH_MAX). RFC 5322, 2045, 2046, 2047 as far as read at all. */
 #pragma once
 #include <glib.h>
+#include "lib/base/arena.h"
 #include "lib/spam/view/spam_string.h"
 
 /* SpamAssassin's own limits */
@@ -18,18 +19,23 @@
 #define TREE_FIELDS_MAX       (1 << 15) /* header fields of a whole tree; what is above is ignored */
 #define TREE_ALL_PARTS_MAX    (1 << 16) /* parts of a whole tree; further ones are not opened */
 
-/* One header field. */
+/* One header field. The strings are parts of the tree's memory: to be read only. */
 struct spam_field {
-    GString *name;    /* as written */
-    GString *raw;     /* as written behind the colon, line ends as LF, folds kept */
-    GString *decoded; /* unfolded, trimmed, RFC 2047 words decoded: UTF-8 */
-    guint index;      /* its place in the part's fields */
+    GString name;    /* as written */
+    GString raw;     /* as written behind the colon, line ends as LF, folds kept */
+    GString decoded; /* unfolded, trimmed, RFC 2047 words decoded: UTF-8 */
+    GString value;   /* "decoded\n" */
+    GString line;    /* "name: decoded\n" */
+    const struct spam_field *next; /* the next one of that name, or NULL */
+    struct spam_field *last;       /* of the first one of a name: the last */
+    guint hash;      /* of the name, as part_field_hash */
+    guint index;     /* its place in the part's fields */
 };
 
 struct spam_part {
-    GPtrArray *fields;    /* struct spam_field *, in order */
+    GPtrArray *fields;    /* struct spam_field * (of the tree's memory), in order */
     GPtrArray *dropped;   /* likewise, those that part_drop_fields took out; or NULL */
-    GHashTable *by_name;  /* GString *, lower case -> GPtrArray * of struct spam_field * (not owned), in order */
+    GHashTable *by_name;  /* set of struct spam_field *: the first one of each name; NULL = no field yet */
     char *type;           /* "text/plain": lower case, never NULL, may be "" */
     GString *charset;     /* as declared, or NULL */
     GString *name;        /* file name, or NULL */
@@ -50,6 +56,8 @@ struct spam_tree {
     gboolean truncated_header, missing_head_body_separator, missing_mime_headers, missing_mime_head_body_separator,
         mime_epilogue_exists, mimepart_limit_exceeded;
     GHashTable *boundaries;  /* GString * -> GINT_TO_POINTER(opened and not closed by its end line: 1) */
+    struct arena *arena;     /* fields and their strings */
+    GString *scratch;        /* of part_add_field */
     guint n_fields, n_parts; /* against the caps */
 };
 
@@ -66,8 +74,11 @@ GPtrArray *tree_parts(const struct spam_tree *tree);
 /* Whether the ends of some multipart are not as its start promised (missing, or without a start). */
 gboolean tree_has_open_boundary(const struct spam_tree *tree);
 
-/* The fields called name (any case; length -1 = NUL-terminated) in order, or NULL. */
-const GPtrArray *part_fields(const struct spam_part *part, const char *name, gssize length);
+/* The first field called name (any case; length -1 = NUL-terminated), or NULL. Its next leads to the others. */
+const struct spam_field *part_field(const struct spam_part *part, const char *name, gssize length);
+/* The same by a hash that was worked out before, once for many parts. */
+guint part_field_hash(const char *name, gsize length);
+const struct spam_field *part_field_by_hash(const struct spam_part *part, const char *name, gsize length, guint hash);
 /* Takes out the fields whose names begin with prefix (any case): they are in dropped then. Once for a part. */
 void part_drop_fields(struct spam_part *part, const char *prefix);
 /* The last one's decoded value, or NULL. */

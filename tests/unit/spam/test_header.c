@@ -26,14 +26,20 @@ domain_of(gpointer data, const GString *host)
     return g_string_new(g_str_has_suffix(host->str, "example.co.uk") ? "example.co.uk" : "example.com");
 }
 
+static void
+add_text(GPtrArray *values, const char *text)
+{
+    g_ptr_array_add(values, g_bytes_new_static(text, strlen(text)));
+}
+
 static gboolean
 more(gpointer data, const char *name, gboolean raw, GPtrArray *values)
 {
     (void)data;
     if (strcmp(name, "X-Spam-Relays-Untrusted") == 0)
-        g_ptr_array_add(values, g_string_new(raw ? "raw relays" : "relays"));
+        add_text(values, raw ? "raw relays" : "relays");
     else if (strcmp(name, "X-Languages") == 0)
-        g_ptr_array_add(values, g_string_new("en"));
+        add_text(values, "en");
     else
         return FALSE;
     return TRUE;
@@ -41,13 +47,29 @@ more(gpointer data, const char *name, gboolean raw, GPtrArray *values)
 
 static const struct header_help help = { NULL, is_tld, domain_of, more };
 
+/* "a|b|c" */
+static char *
+joined_values(const GPtrArray *values)
+{
+    GString *out = g_string_new(NULL);
+
+    for (guint i = 0; i < values->len; i++) {
+        gsize length;
+        const char *value = g_bytes_get_data(values->pdata[i], &length);
+        assert_non_null(value);
+        g_string_append(out, i > 0 ? "|" : "");
+        g_string_append_len(out, value, (gssize)length);
+    }
+    return g_string_free(out, FALSE);
+}
+
 static void
 check_in(const char *text, const char *request, const char *expected)
 {
     struct spam_tree *tree = tree_new(text, strlen(text));
-    struct header_view *view = header_view_new(tree, &help);
+    struct header_view *view = header_view_new(tree, &help, NULL);
     const GPtrArray *values = header_get(view, request);
-    g_autofree char *found = joined(values);
+    g_autofree char *found = joined_values(values);
 
     assert_string_equal(found, expected);
     assert_ptr_equal(header_get(view, request), values); /* kept */
@@ -116,7 +138,7 @@ all_is_limited(void **state)
         g_string_append_printf(text, "Long: %s\n", value);
     g_string_append(text, "Last: 1\n\n");
     struct spam_tree *tree = tree_new(text->str, text->len);
-    struct header_view *view = header_view_new(tree, NULL);
+    struct header_view *view = header_view_new(tree, NULL, NULL);
     assert_int_equal(header_get(view, "ALL")->len, 1 + 8);
     assert_true(tree->truncated_header);
     header_view_free(&view);
@@ -131,6 +153,42 @@ envelope_sender(void **state)
     check_in("Return-Path: <a@b.org>\nReceived: x\n\n", "EnvelopeFrom", "a@b.org");
     check_in("X-Envelope-From: a@b.org\n\n", "EnvelopeFrom:addr:host", "b.org");
     check_in("X-Sender: s@t.org\nReceived: x (fetchmail\nReturn-Path: <a@b.org>\n\n", "EnvelopeFrom", "");
+}
+
+/* Requests that were read beforehand are answered as any others. */
+static void
+foreseen_requests(void **state)
+{
+    (void)state;
+    static const char *const requests[] = {"ALL", "All", "ALL:raw", "ALL-TRUSTED", "EnvelopeFrom", "envelopefrom:addr", "MESSAGEID", "MessageID",
+                                           "X-Spam-Relays-Untrusted:raw", "TOCC:addr", "To:name", " To :raw", " To ", "To:addr:first",
+                                           "To:addr:last:host", "Received:revip", "Received:last:ip", "X-Odd:host", "X-Odd:odd", "Nothing",
+                                           "Nothing:addr", "X-Languages", "From:addr:domain", "From:name:raw", ""};
+    struct header_requests *known = header_requests_new();
+    struct spam_tree *tree = tree_new(message, strlen(message));
+    for (guint i = 0; i < G_N_ELEMENTS(requests); i++) {
+        const struct header_request *added = header_requests_add(known, requests[i]);
+        assert_ptr_equal(header_requests_find(known, requests[i]), added);
+    }
+    g_autofree char *copy = g_strdup("Received:last"), *other = g_strdup(copy);
+    header_requests_add_lasting(known, copy);
+    header_requests_add_lasting(known, "ALL"); /* there already */
+    assert_ptr_equal(header_requests_find(known, copy), header_requests_find(known, other));
+    assert_ptr_not_equal(header_requests_find(known, copy), header_requests_find(known, "Received:last:ip"));
+    assert_int_equal(header_requests_count(known), G_N_ELEMENTS(requests) + 1);
+    struct header_view *view = header_view_new(tree, &help, known), *plain = header_view_new(tree, &help, NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(requests); i++) {
+        g_autofree char *found = joined_values(header_get(view, requests[i])), *expected = joined_values(header_get(plain, requests[i]));
+        assert_string_equal(found, expected);
+        assert_ptr_equal(header_get(view, requests[i]), header_get(view, requests[i]));
+    }
+    assert_int_equal(header_get(view, "To:raw")->len, 1); /* not foreseen */
+    assert_null(header_requests_find(known, "To:raw"));
+    header_view_free(&view);
+    header_view_free(&plain);
+    header_requests_free(&known);
+    header_requests_free(&known); /* NULL-safe */
+    tree_free(&tree);
 }
 
 static void
@@ -153,6 +211,6 @@ main(void)
     const struct CMUnitTest tests[] = { cmocka_unit_test(fields),         cmocka_unit_test(addresses_and_names),
                                         cmocka_unit_test(ip_addresses),   cmocka_unit_test(all),
                                         cmocka_unit_test(all_is_limited), cmocka_unit_test(envelope_sender),
-                                        cmocka_unit_test(host_names) };
+                                        cmocka_unit_test(host_names),     cmocka_unit_test(foreseen_requests) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -132,6 +132,115 @@ test_print(void **state)
     assert_false(line_form_may_match(form, &print));
     assert_false(line_form_match(form, "from a by x via b", 17, NULL));
     line_form_free(form);
+    form = line_form_new("{few}{helo=|EHLO} {x}", FALSE); /* one text of a choice must be there */
+    line_print_take(&print, "from a (HELO b)", 15);
+    assert_false(line_form_may_match(form, &print));
+    line_print_take(&print, "from a (EHLO b)", 15);
+    assert_true(line_form_may_match(form, &print));
+    line_form_free(form);
+}
+
+/* ---- against regular expressions ---- */
+
+static const struct {
+    const char *form, *regex;
+} pieces[] = {
+    {"a", "a"}, {" by ", " by "}, {"(", "\\("}, {")", "\\)"}, {"b:", "b:"}, {"{few}", ".*?"}, {"{any}", ".*"}, {"{-}", "\\S+"}, {"{-?}", "\\S*"},
+    {"{b}", "\\b"}, {"{end}", "\\z"}, {"{a|b:|by}", "(?:a|b:|by)"}, {"{ab|}", "(?:ab|)"}, {"{[}", "(?:"}, {"{]}", ")?"}, {"{! b}", "(?! b)"},
+    {"{):1-}", "[^)]+"}, {"{A:0-3}", "[A-Za-z]{0,3}"}, {"{S:1-~}", "\\S+?"}, {"{bol}", "(?:\\A|(?<=\\n))"}, {"{eol}", "(?m:$)"}, {"{find}", "[\\s\\S]*?"},
+};
+
+/* A form of random pieces and the same as a regular expression; each slot is what one piece matches. */
+static void
+make_form(GRand *rand, GString *form, GString *regex)
+{
+    static const char *const slots[] = {"x", "y", "id", "by"};
+    gboolean open = FALSE;
+    guint slot = 0;
+
+    g_string_truncate(form, 0);
+    g_string_assign(regex, "\\A");
+    for (gint n = g_rand_int_range(rand, 1, 9); n > 0; n--) {
+        guint i = (guint)g_rand_int_range(rand, 0, G_N_ELEMENTS(pieces));
+        gboolean opens = strcmp(pieces[i].form, "{[}") == 0, closes = strcmp(pieces[i].form, "{]}") == 0;
+        if ((opens && open) || (closes && !open))
+            continue;
+        open = opens || (open && !closes);
+        if (!opens && !closes && slot < G_N_ELEMENTS(slots) && g_rand_int_range(rand, 0, 3) == 0) {
+            g_string_append_printf(form, "{%s<}%s{>%s}", slots[slot], pieces[i].form, slots[slot]);
+            g_string_append_printf(regex, "(?<%s>%s)", slots[slot], pieces[i].regex);
+            slot++;
+            continue;
+        }
+        g_string_append(form, pieces[i].form);
+        g_string_append(regex, pieces[i].regex);
+    }
+    g_string_append(form, open ? "{]}" : "");
+    g_string_append(regex, open ? ")?" : "");
+}
+
+static char *
+make_line(GRand *rand)
+{
+    static const char *const words[] = {"a", "b", ":", " ", "(", ")", " by ", "by", "ab", "b:", "x", "\n", "AB", "BY"};
+    GString *line = g_string_new(NULL);
+
+    for (gint n = g_rand_int_range(rand, 0, 14); n > 0; n--)
+        g_string_append(line, words[g_rand_int_range(rand, 0, G_N_ELEMENTS(words))]);
+    return g_string_free(line, FALSE);
+}
+
+static void
+assert_slot(const struct form_match *match, enum form_slot slot, const GMatchInfo *info, const char *name)
+{
+    gint start = -1, end = -1;
+    gboolean has = g_match_info_fetch_named_pos(info, name, &start, &end) && start >= 0;
+
+    assert_int_equal(match->slot[slot].set, has);
+    if (has) {
+        assert_int_equal(match->slot[slot].start, start);
+        assert_int_equal(match->slot[slot].end, end);
+    }
+}
+
+/* What a form matches and keeps is what the regular expression does, and its print never denies it. */
+static void
+test_meaning(void **state)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed(1);
+    g_autoptr(GString) text = g_string_new(NULL), pattern = g_string_new(NULL);
+    guint found = 0;
+
+    (void)state;
+    for (guint round = 0; round < 4000; round++) {
+        gboolean ignore_case = g_rand_boolean(rand);
+        make_form(rand, text, pattern);
+        g_autoptr(GRegex) regex = g_regex_new(pattern->str, G_REGEX_RAW | (ignore_case ? G_REGEX_CASELESS : 0), 0, NULL);
+        struct line_form *form = line_form_new(text->str, ignore_case);
+        assert_non_null(regex);
+        for (guint i = 0; i < 20; i++) {
+            g_autofree char *line = make_line(rand);
+            g_autoptr(GMatchInfo) info = NULL;
+            struct form_match match;
+            struct line_print print;
+            gboolean expected = g_regex_match(regex, line, 0, &info);
+            assert_int_equal(line_form_match(form, line, strlen(line), &match), expected);
+            if (!expected)
+                continue;
+            gint end;
+            assert_true(g_match_info_fetch_pos(info, 0, NULL, &end));
+            assert_int_equal(match.end, end);
+            assert_slot(&match, FORM_X, info, "x");
+            assert_slot(&match, FORM_Y, info, "y");
+            assert_slot(&match, FORM_ID, info, "id");
+            assert_slot(&match, FORM_BY, info, "by");
+            line_print_take(&print, line, strlen(line));
+            assert_true(line_form_may_match(form, &print));
+            found++;
+        }
+        line_form_free(form);
+    }
+    assert_true(found > 1000);
 }
 
 int
@@ -141,6 +250,7 @@ main(void)
         cmocka_unit_test(test_words),  cmocka_unit_test(test_optional_and_choices),
         cmocka_unit_test(test_places), cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_case),   cmocka_unit_test(test_time), cmocka_unit_test(test_print),
+        cmocka_unit_test(test_meaning),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,8 +37,8 @@ header_sections(void **state)
     (void)state;
     struct spam_tree *tree = read_text("From x y\nSubject:  a\n\tb \nKEY : v\nsubject: =?utf-8?q?=C3=A9?= =?utf-8?q?_x?=\n\nbody\n");
     assert_bytes(part_header(tree->root, "SUBJECT"), "é x");
-    assert_bytes(((struct spam_field *)part_fields(tree->root, "subject", -1)->pdata[0])->decoded, "a b");
-    assert_bytes(((struct spam_field *)part_fields(tree->root, "subject", -1)->pdata[0])->raw, "  a\n\tb \n");
+    assert_bytes(&part_field(tree->root, "subject", -1)->decoded, "a b");
+    assert_bytes(&part_field(tree->root, "subject", -1)->raw, "  a\n\tb \n");
     assert_bytes(part_header(tree->root, "key"), "v");
     assert_bytes(tree->mbox_line, "From x y\n");
     assert_bytes(part_decode(tree->root), "body\n");
@@ -73,7 +73,7 @@ limits_of_fields(void **state)
     g_autofree char *text = g_strconcat(key, ": x\nV:", value, "\n\n", NULL);
     struct spam_tree *tree = read_text(text);
     assert_true(tree->truncated_header);
-    assert_int_equal(((struct spam_field *)tree->root->fields->pdata[0])->name->len, TREE_KEY_MAX);
+    assert_int_equal(((struct spam_field *)tree->root->fields->pdata[0])->name.len, TREE_KEY_MAX);
     assert_int_equal(part_header(tree->root, "v")->len, TREE_VALUE_MAX);
     tree_free(&tree);
     g_autoptr(GString) many = g_string_new(NULL);
@@ -180,6 +180,74 @@ blank_and_long_lines(void **state)
     tree_free(&tree);
 }
 
+/* Runs of blank lines, line by line: at most twenty lines and, where it starts the body, one more; the first ones stay, and the last ones. */
+static GString *
+squeezed_plainly(char *const *lines)
+{
+    GString *out = g_string_new(NULL);
+
+    for (guint i = 0, n; lines[i] != NULL; i += n) {
+        guint extra = i == 0 ? 1 : 0;
+        for (n = 0; lines[i + n] != NULL && *g_strstrip(strcpy(g_newa(char, 8), lines[i + n])) == '\0';)
+            n++;
+        for (guint k = 0; k < n; k++)
+            if (k <= extra || n - k < 20)
+                g_string_append_printf(out, "%s\n", lines[i + k]);
+        if (n == 0)
+            g_string_append_printf(out, "%s\n", lines[i + n++]);
+    }
+    return out;
+}
+
+static void
+runs_of_blank_lines(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {"\n", "\r\n"};
+    g_autoptr(GRand) rand = g_rand_new_with_seed(1);
+    for (guint round = 0; round < 200; round++) {
+        g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+        g_autoptr(GString) text = g_string_new(NULL);
+        const char *end = ends[round % 2];
+        g_string_append_printf(text, "A: 1%s%s", end, end);
+        for (guint run = 0; run < 4; run++) {
+            for (gint n = g_rand_int_range(rand, 0, 30); n > 0; n--)
+                g_strv_builder_add(builder, g_rand_boolean(rand) ? "" : " \t");
+            g_strv_builder_add(builder, run % 2 == 0 ? "x\ry" : " z");
+        }
+        g_auto(GStrv) lines = g_strv_builder_end(builder);
+        for (char **line = lines; *line != NULL; line++)
+            g_string_append_printf(text, "%s%s", *line, end);
+        struct spam_tree *tree = read_text(text->str);
+        g_autoptr(GString) expected = squeezed_plainly(lines);
+        assert_string_equal(part_decode(tree->root)->str, expected->str);
+        tree_free(&tree);
+    }
+}
+
+static void
+fields_by_name(void **state)
+{
+    (void)state;
+    struct spam_tree *tree = read_text("A: 1\nX-Spam-B: 2\na : 3\nx-spam-b: 4\nC: 5\nA: 6\nX-Spamless: 7\n\n");
+    const struct spam_field *field = part_field(tree->root, "ax", 1);
+    assert_bytes(&field->decoded, "1");
+    assert_bytes(&field->next->line, "a: 3\n");
+    assert_bytes(&field->next->next->decoded, "6");
+    assert_null(field->next->next->next);
+    assert_ptr_equal(field->last, field->next->next);
+    part_drop_fields(tree->root, "X-Spam-");
+    assert_null(part_field(tree->root, "X-SPAM-B", -1));
+    assert_int_equal(tree->root->dropped->len, 2);
+    assert_int_equal(tree->root->fields->len, 5);
+    for (guint i = 0; i < tree->root->fields->len; i++)
+        assert_int_equal(((struct spam_field *)tree->root->fields->pdata[i])->index, i);
+    assert_bytes(part_header(tree->root, "A"), "6");
+    assert_bytes(part_header(tree->root, "x-spamless"), "7");
+    assert_null(part_header(tree->root, "D"));
+    tree_free(&tree);
+}
+
 static void
 content_types(void **state)
 {
@@ -220,7 +288,8 @@ main(void)
         cmocka_unit_test(multiparts),       cmocka_unit_test(broken_multiparts),
         cmocka_unit_test(messages_inside),  cmocka_unit_test(depth_and_number),
         cmocka_unit_test(blank_and_long_lines), cmocka_unit_test(content_types),
-        cmocka_unit_test(identities),
+        cmocka_unit_test(identities),       cmocka_unit_test(runs_of_blank_lines),
+        cmocka_unit_test(fields_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
