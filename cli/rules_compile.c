@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/rules.h"
 #include "lib/base/daemon.h"
+#include "lib/spam/engine/cache_sweep.h"
 #include "lib/spam/scan/scanner.h"
 
 /* The folder, and from then on the milter's user, whom all of it has to belong to. */
@@ -38,6 +39,7 @@ compile(const struct config *config, const char *folder)
     gint64 began = g_get_monotonic_time();
     struct spam_ruleset *set = rules_load(&rules, &error);
     struct scanner *scanner;
+    guint removed;
 
     if (isatty(STDERR_FILENO))
         fputs("compiling; for a new set of rules this takes most of a minute ..\n", stderr);
@@ -48,6 +50,9 @@ compile(const struct config *config, const char *folder)
     }
     printf("the patterns are in %s (%.1f s)\n", folder, (double)(g_get_monotonic_time() - began) / G_USEC_PER_SEC);
     scanner_unref(scanner);
+    removed = cache_sweep(folder, g_get_real_time() / G_USEC_PER_SEC);
+    if (removed > 0)
+        printf("files removed that nobody has used for a month: %u\n", removed);
     return CLI_OK;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LOG_VALUE_MAX 256u
@@ -69,11 +70,23 @@ log_is_printable(gunichar c)
     return TRUE;
 }
 
+/* log_plain_length - how many bytes at the begin of value are printable ASCII, which is nearly all there is */
+static gsize
+log_plain_length(const char *value, gsize length)
+{
+    gsize n = 0;
+    while (n < length && value[n] >= 0x20 && value[n] < 0x7f)
+        n++;
+    return n;
+}
+
 void
 log_sanitize(GString *out, const char *value, gsize length, gsize max)
 {
-    const char *p = value, *end = value + length;
-    for (gsize n = 0; p < end; n++) {
+    gsize plain = log_plain_length(value, MIN(length, max));
+    const char *p = value + plain, *end = value + length;
+    g_string_append_len(out, value, (gssize)plain);
+    for (gsize n = plain; p < end; n++) {
         if (n == max) {
             g_string_append(out, "...");
             return;
@@ -93,40 +106,55 @@ log_sanitize(GString *out, const char *value, gsize length, gsize max)
     }
 }
 
-/* log_append_quoted - value in double quotes; it was sanitised, so only quotes and backslashes need care */
+/* log_quote - puts what follows start in double quotes; it was sanitised, so only quotes and backslashes need care */
 static void
-log_append_quoted(GString *out, const char *value)
+log_quote(GString *text, gsize start)
 {
-    g_string_append_c(out, '"');
-    for (const char *p = value; *p; p++) {
-        if (*p == '"' || *p == '\\')
-            g_string_append_c(out, '\\');
-        g_string_append_c(out, *p);
-    }
-    g_string_append_c(out, '"');
+    g_string_insert_c(text, (gssize)start, '"');
+    for (gsize i = start + 1; i < text->len; i++)
+        if (text->str[i] == '"' || text->str[i] == '\\')
+            g_string_insert_c(text, (gssize)i++, '\\');
+    g_string_append_c(text, '"');
 }
 
 /* log_append_key - the separator and the key of the next field */
 static void
 log_append_key(struct log_line *line, const char *key)
 {
-    if (line->format == LOG_AS_JSON)
-        g_string_append_printf(line->text, "%s\"%s\":", line->text->len ? "," : "", key);
-    else
-        g_string_append_printf(line->text, "%s%s=", line->text->len ? " " : "", key);
+    gboolean json = line->format == LOG_AS_JSON;
+    if (line->text->len > 0)
+        g_string_append_c(line->text, json ? ',' : ' ');
+    if (json)
+        g_string_append_c(line->text, '"');
+    g_string_append(line->text, key);
+    g_string_append(line->text, json ? "\":" : "=");
 }
 
 /* log_append_value - value, cut at max characters, as the line's format writes it */
 static void
 log_append_value(struct log_line *line, const char *key, const char *value, gsize length, gsize max)
 {
-    g_autoptr(GString) clean = g_string_sized_new(MIN(length, max) + 8);
-    log_sanitize(clean, value, length, max);
     log_append_key(line, key);
-    if (line->format == LOG_AS_JSON || clean->len == 0 || strpbrk(clean->str, " \"\\="))
-        log_append_quoted(line->text, clean->str);
-    else
-        g_string_append_len(line->text, clean->str, (gssize)clean->len);
+    gsize start = line->text->len;
+    log_sanitize(line->text, value, length, max);
+    const char *clean = line->text->str + start;
+    if (line->format == LOG_AS_JSON || *clean == '\0' || strpbrk(clean, " \"\\="))
+        log_quote(line->text, start);
+}
+
+/* log_append_number - n in decimal, with zeros before it up to width (at most 20) */
+static void
+log_append_number(GString *text, guint64 n, guint width)
+{
+    char digits[20];
+    guint at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    while (at > sizeof digits - width)
+        digits[--at] = '0';
+    g_string_append_len(text, digits + at, (gssize)(sizeof digits - at));
 }
 
 struct log_line *
@@ -163,7 +191,9 @@ log_line_int(struct log_line *line, const char *key, gint64 value)
     if (!line)
         return;
     log_append_key(line, key);
-    g_string_append_printf(line->text, "%" G_GINT64_FORMAT, value);
+    if (value < 0)
+        g_string_append_c(line->text, '-');
+    log_append_number(line->text, value < 0 ? -(guint64)value : (guint64)value, 1);
 }
 
 void
@@ -175,8 +205,11 @@ log_line_ms(struct log_line *line, const char *key, gint64 microseconds)
     gint64 tenths = (microseconds + (microseconds < 0 ? -50 : 50)) / 100;
     guint64 size = tenths < 0 ? -(guint64)tenths : (guint64)tenths;
     log_append_key(line, key);
-    g_string_append_printf(line->text, "%s%" G_GUINT64_FORMAT ".%u", tenths < 0 ? "-" : "", size / 10,
-                           (guint)(size % 10));
+    if (tenths < 0)
+        g_string_append_c(line->text, '-');
+    log_append_number(line->text, size / 10, 1);
+    g_string_append_c(line->text, '.');
+    log_append_number(line->text, size % 10, 1);
 }
 
 /* log_write_stderr - one write(); a rest after a short write follows, what can't be written is dropped */
@@ -194,29 +227,64 @@ log_write_stderr(const char *text, gsize length)
     }
 }
 
+/* log_append_time - now in UTC: 2026-01-31T12:00:00.123Z */
+static void
+log_append_time(GString *out)
+{
+    gint64 now = g_get_real_time();
+    time_t seconds = (time_t)(now / G_USEC_PER_SEC);
+    struct tm t = {0};
+    gmtime_r(&seconds, &t);
+    log_append_number(out, (guint64)t.tm_year + 1900, 4);
+    g_string_append_c(out, '-');
+    log_append_number(out, (guint64)t.tm_mon + 1, 2);
+    g_string_append_c(out, '-');
+    log_append_number(out, (guint64)t.tm_mday, 2);
+    g_string_append_c(out, 'T');
+    log_append_number(out, (guint64)t.tm_hour, 2);
+    g_string_append_c(out, ':');
+    log_append_number(out, (guint64)t.tm_min, 2);
+    g_string_append_c(out, ':');
+    log_append_number(out, (guint64)t.tm_sec, 2);
+    g_string_append_c(out, '.');
+    log_append_number(out, (guint64)(now % G_USEC_PER_SEC / 1000), 3);
+    g_string_append_c(out, 'Z');
+}
+
+/* log_append_name - program and process, as each format has it */
+static void
+log_append_name(GString *out, const char *before, const char *between, const char *after)
+{
+    g_string_append(out, before);
+    g_mutex_lock(&log_lock);
+    g_string_append(out, log_program);
+    g_mutex_unlock(&log_lock);
+    g_string_append(out, between);
+    log_append_number(out, (guint64)getpid(), 1);
+    g_string_append(out, after);
+}
+
 /* log_emit_stderr - adds what syslog would: time, program, process; or the journal's priority prefix */
 static void
 log_emit_stderr(const struct log_line *line)
 {
-    char program[sizeof log_program];
-    g_mutex_lock(&log_lock);
-    memcpy(program, log_program, sizeof program);
-    g_mutex_unlock(&log_lock);
-
-    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-    g_autofree char *seconds = g_date_time_format(now, "%Y-%m-%dT%H:%M:%S");
-    g_autofree char *stamp = g_strdup_printf("%s.%03dZ", seconds, g_date_time_get_microsecond(now) / 1000);
-    g_autoptr(GString) out = g_string_sized_new(line->text->len + 128);
+    g_autoptr(GString) out = g_string_sized_new(line->text->len + 192);
     gboolean journal = g_atomic_int_get(&log_in_journal) != 0;
-    if (journal)
-        g_string_append_printf(out, "<%d>", severity_syslog[line->severity]);
-    if (line->format == LOG_AS_JSON)
-        g_string_append_printf(out, "{\"time\":\"%s\",\"program\":\"%s\",\"pid\":%d,%s}\n", stamp, program,
-                               (int)getpid(), line->text->str);
-    else if (journal)
-        g_string_append_printf(out, "%s\n", line->text->str);
-    else
-        g_string_append_printf(out, "%s %s[%d]: %s\n", stamp, program, (int)getpid(), line->text->str);
+    if (journal) {
+        g_string_append_c(out, '<');
+        log_append_number(out, (guint64)severity_syslog[line->severity], 1);
+        g_string_append_c(out, '>');
+    }
+    if (line->format == LOG_AS_JSON) {
+        g_string_append(out, "{\"time\":\"");
+        log_append_time(out);
+        log_append_name(out, "\",\"program\":\"", "\",\"pid\":", ",");
+    } else if (!journal) {
+        log_append_time(out);
+        log_append_name(out, " ", "[", "]: ");
+    }
+    g_string_append_len(out, line->text->str, (gssize)line->text->len);
+    g_string_append(out, line->format == LOG_AS_JSON ? "}\n" : "\n");
     log_write_stderr(out->str, out->len);
 }
 

@@ -85,6 +85,12 @@ def test_patterns_are_compiled_beforehand(rules, milter):
     status, out, err = run("compile", config=milter.config)
     assert status == 0 and str(cache) in out and list(cache.iterdir()), err
     assert {path.owner() for path in (cache, *cache.iterdir())} == {"nobody"}  # the milter's user
+    stale, used = cache / f"patterns-{'0' * 64}.hs", next(cache.iterdir())
+    stale.write_text("")
+    for path in (stale, used):
+        os.utime(path, (1, 1))
+    status, out, _ = run("compile", config=milter.config)
+    assert status == 0 and not stale.exists() and used.exists() and "files removed that nobody has used for a month: 1" in out
     milter.start()
     assert "rules from 1 files" in milter.log() and "compiled meanwhile" not in milter.log()
     (rules / "test.cf").write_text(RULES + "body MORE /more/\nscore MORE 1\n")

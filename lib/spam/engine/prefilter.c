@@ -1,5 +1,6 @@
 /* prefilter.c: the database of all patterns that Hyperscan takes, compiled or read back, and the scan. */
 #include "lib/spam/engine/prefilter.h"
+#include "lib/spam/engine/cache_sweep.h"
 #include "lib/spam/engine/perl_syntax.h"
 #include "lib/spam/engine/prefilter_rough.h"
 #include "lib/spam/engine/prefilter_syntax.h"
@@ -310,6 +311,7 @@ read_back(struct prefilter *prefilter, const char *path)
         if (rule < prefilter->n_rules)
             leave_out(prefilter, rule);
     }
+    cache_sweep_mark_used(path);
     return TRUE;
 }
 

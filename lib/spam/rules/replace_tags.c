@@ -4,6 +4,7 @@
  * the rest is cut at <..>; pre goes before the first tag of each piece, post behind each tag, inter into empty pieces, which
  * are the places between two tags. */
 #include <string.h>
+#include "lib/spam/engine/pattern.h"
 #include "lib/spam/rules/parser.h"
 
 #define PASSES_MAX 6u
@@ -13,8 +14,6 @@ struct replacer {
     GHashTable *tags;
     GRegex *pieces, *first_tag, *has_tag; /* <[^<>]+>; start.+?end; <[^>]+> */
     char *start, *end;
-    GHashTable *groups;  /* while a compact pattern is made: tag -> its number + 1 */
-    GPtrArray *bodies;   /* of the groups, in their order */
 };
 
 static const char *
@@ -86,47 +85,6 @@ put_beside(const struct replacer *replacer, char **piece, const char *before, co
     *piece = g_string_free(g_steal_pointer(&out), FALSE);
 }
 
-/* One group or class, with nothing behind it: what may be called instead of written out. */
-static gboolean
-is_atom(const char *text)
-{
-    gsize length = strlen(text);
-    guint depth = 0;
-
-    if (g_str_has_prefix(text, "[") && strchr(text + 1 + (text[1] == '^') + 1, ']') == text + length - 1)
-        return TRUE;
-    if (!g_str_has_prefix(text, "(?:"))
-        return FALSE;
-    for (const char *p = text; *p != '\0'; p++) {
-        if (*p == '\\' && p[1] != '\0')
-            p++;
-        else if (*p == '[')
-            for (p += 1 + (p[1] == '^') + 1; *p != '\0' && *p != ']'; p++)
-                p += *p == '\\' && p[1] != '\0';
-        else if (*p == '(')
-            depth++;
-        else if (*p == ')' && --depth == 0)
-            return p[1] == '\0';
-        if (*p == '\0')
-            return FALSE;
-    }
-    return FALSE;
-}
-
-/* "(?&tN)": N stands for the tag's text, which becomes a group once. */
-static char *
-call_of(const struct replacer *replacer, const char *tag, const char *with)
-{
-    guint number = GPOINTER_TO_UINT(g_hash_table_lookup(replacer->groups, tag));
-
-    if (number == 0) {
-        g_ptr_array_add(replacer->bodies, g_strdup(with));
-        number = replacer->bodies->len;
-        g_hash_table_insert(replacer->groups, g_strdup(tag), GUINT_TO_POINTER(number));
-    }
-    return g_strdup_printf("(?&t%u)", number - 1);
-}
-
 /* The first tag of a piece, everywhere in it. TRUE when what came in has tags of its own. */
 static gboolean
 replace_piece(const struct replacer *replacer, char **piece)
@@ -139,9 +97,6 @@ replace_piece(const struct replacer *replacer, char **piece)
     const char *with = value_of(replacer, "replace_tag", name);
     if (with == NULL)
         return FALSE;
-    g_autofree char *call = replacer->groups != NULL && is_atom(with) ? call_of(replacer, name, with) : NULL;
-    if (call != NULL)
-        with = call;
     g_auto(GStrv) parts = g_strsplit(*piece, whole, -1);
     g_free(*piece);
     *piece = g_strjoinv(with, parts);
@@ -209,66 +164,25 @@ replace_all(const struct replacer *replacer, const char *pattern)
     return g_string_free(text, FALSE);
 }
 
-/* The bytes of "(?mods)" that a pattern begins with. */
-static gsize
-leading_modifiers(const char *text)
-{
-    gsize length = 0, letters;
-
-    while (g_str_has_prefix(text + length, "(?") && (letters = strspn(text + length + 2, G_CSET_a_2_z "^-")) > 0
-           && text[length + 2 + letters] == ')')
-        length += letters + 3;
-    return length;
-}
-
-/* The pattern with the tags' texts as groups that are called. Equal to the one written out as long as modifiers only stand in front,
- * for a group has those of its definition: NULL where it is otherwise. */
-static char *
-compact_pattern(struct replacer *replacer, const struct spam_pattern *pattern)
-{
-    gsize prefix = leading_modifiers(pattern->text);
-    g_autoptr(GString) out = g_string_new_len(pattern->text, (gssize)prefix);
-
-    if (rules_match(replacer->parser, "\\(\\?[\\^a-z-]+[:)]", pattern->text + prefix, NULL))
-        return NULL;
-    replacer->groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    replacer->bodies = g_ptr_array_new_with_free_func(g_free);
-    g_autofree char *calls = replace_all(replacer, pattern->text + prefix);
-    g_string_append(out, "(?(DEFINE)");
-    for (guint i = 0; i < replacer->bodies->len && out->len < SPAM_PATTERN_MAX; i++) { /* a body may bring new ones */
-        g_autofree char *body = replace_all(replacer, g_ptr_array_index(replacer->bodies, i));
-        g_string_append_printf(out, "(?<t%u>%s)", i, body);
-    }
-    g_string_append_printf(out, ")%s", calls);
-    g_clear_pointer(&replacer->groups, g_hash_table_unref);
-    g_clear_pointer(&replacer->bodies, g_ptr_array_unref);
-    return g_string_free(g_steal_pointer(&out), FALSE);
-}
-
-/* Checks the pattern written out; where PCRE2 has no room for it, the compact one, which is kept. */
+/* Checks the pattern written out; one that PCRE2 has no room for as the engine will compile it. Whether even that is too long is for the
+ * engine to tell. */
 static gboolean
-check_expanded(struct replacer *replacer, struct spam_rule *rule, struct spam_pattern *expanded, char *text, GError **error)
+check_expanded(struct spam_pattern *expanded, char *text, GError **error)
 {
-    struct spam_pattern compact = {0};
     g_autoptr(GError) reason = NULL;
 
     if (rules_pattern_parse(expanded, text, RULES_BARE, FALSE, &reason))
         return TRUE;
-    if (!rules_pattern_too_long(reason)) {
-        g_propagate_error(error, g_steal_pointer(&reason));
-        return FALSE;
+    if (rules_pattern_too_long(reason)) {
+        g_clear_error(&reason);
+        pattern_free(pattern_new(text, strlen(text), NULL, &reason));
+        if (reason == NULL || g_error_matches(reason, PATTERN_ERROR, PATTERN_ERROR_TOO_BIG)) {
+            expanded->text = g_strdup(text);
+            return TRUE;
+        }
     }
-    g_autofree char *short_text = compact_pattern(replacer, &rule->pattern);
-    if (short_text == NULL) {
-        g_propagate_error(error, g_steal_pointer(&reason));
-        return FALSE;
-    }
-    if (!rules_pattern_parse(&compact, short_text, RULES_BARE, FALSE, error))
-        return FALSE;
-    g_free(rule->compact);
-    rule->compact = compact.text;
-    expanded->text = g_strdup(text);
-    return TRUE;
+    g_propagate_error(error, g_steal_pointer(&reason));
+    return FALSE;
 }
 
 static void
@@ -280,7 +194,7 @@ replace_rule(struct replacer *replacer, struct spam_rule *rule)
 
     if (strcmp(text, rule->pattern.text) == 0)
         return;
-    if (!check_expanded(replacer, rule, &expanded, text, &error)) {
+    if (!check_expanded(&expanded, text, &error)) {
         rules_warn(replacer->parser, "tags in %s make no good pattern: %s", rule->name, error->message);
         return;
     }

@@ -26,7 +26,6 @@ rules_rule_free(gpointer data)
     g_free(rule->header);
     g_free(rule->if_unset);
     g_free(rule->unexpanded);
-    g_free(rule->compact);
     g_clear_pointer(&rule->tag_uses, g_array_unref);
     g_clear_pointer(&rule->templates, g_ptr_array_unref);
     g_free(rule->function);

@@ -96,7 +96,6 @@ struct spam_rule {
 
     char *unexpanded;               /* pattern.text before replace_rules changed it, or NULL */
     GArray *tag_uses;               /* struct spam_tag_use of unexpanded; NULL without */
-    char *compact;                  /* pattern.text for PCRE2, which can't compile so long a one: tags as (?(DEFINE)..) groups; or NULL */
     gboolean has_captures;          /* (?<NAME>..): its captures become tags */
     GPtrArray *templates;           /* char *: names X of %\{X\} in the pattern, for the tags' values; NULL without */
 

@@ -4,13 +4,10 @@
 #include "lib/spam/view/bytes.h"
 #include "lib/spam/view/host_name.h"
 
-#define REPORTED_MAX 1000u /* times that one rule is named */
-
 struct scan_report {
     const struct scan_result *result;
     struct scan_report_options options;
     GArray *hits;        /* struct report_hit */
-    GPtrArray *sub_hits; /* const struct spam_rule * */
     GPtrArray *body; /* GString * */
     struct report_help help;
     struct report_scan scan;
@@ -190,17 +187,11 @@ fill_hits(struct scan_report *self)
     const struct engine_result *engine = &self->result->engine;
 
     self->hits = g_array_new(FALSE, FALSE, sizeof(struct report_hit));
-    self->sub_hits = g_ptr_array_new();
     for (guint i = 0; i < engine->hits->len; i++) {
         const struct spam_rule *rule = engine->hits->pdata[i];
         const struct report_hit hit = {.rule = rule, .score = rule->scores[self->result->score_set]};
-        for (guint n = 0; n < MIN(engine->times[rule->index], REPORTED_MAX); n++)
+        for (guint n = 0; n < MIN(engine->times[rule->index], REPORT_TIMES_MAX); n++)
             g_array_append_val(self->hits, hit);
-    }
-    for (guint i = 0; i < engine->sub_hits->len; i++) {
-        const struct spam_rule *rule = engine->sub_hits->pdata[i];
-        for (guint n = 0; n < MIN(engine->times[rule->index], REPORTED_MAX); n++)
-            g_ptr_array_add(self->sub_hits, (gpointer)rule);
     }
     g_array_sort(self->hits, compare_hits);
 }
@@ -217,7 +208,8 @@ scan_report_new(const struct scan_result *result, const struct scan_report_optio
     self->scan = (struct report_scan){
         .ruleset = scanner_ruleset(result->scanner), .tree = message_view_tree(result->view),
         .hits = (const struct report_hit *)(gconstpointer)self->hits->data, .n_hits = self->hits->len,
-        .sub_hits = (const struct spam_rule *const *)self->sub_hits->pdata, .n_sub_hits = self->sub_hits->len,
+        .sub_hits = (const struct spam_rule *const *)result->engine.sub_hits->pdata, .n_sub_hits = result->engine.sub_hits->len,
+        .times = result->engine.times,
         .score = result->engine.score, .required = options->required,
         .autolearn = "disabled", /* there is no Bayes to learn */
         .host_name = options->host_name != NULL ? options->host_name : g_get_host_name(),
@@ -246,7 +238,6 @@ scan_report_free(struct scan_report **report)
         g_ptr_array_foreach(self->body, string_free, NULL);
     g_clear_pointer(&self->body, g_ptr_array_unref);
     g_array_unref(self->hits);
-    g_ptr_array_unref(self->sub_hits);
     g_free(self);
 }
 

@@ -2,6 +2,7 @@
 #include "lib/spam/scan/scanner.h"
 #include <string.h>
 #include "lib/base/log.h"
+#include "lib/spam/engine/cache_sweep.h"
 #include "lib/spam/scan/evals.h"
 #include "lib/spam/scan/scan_net.h"
 
@@ -99,6 +100,8 @@ compile(gpointer data)
         g_mutex_unlock(&job->scanner->lock);
         log_text(LOG_SEV_INFO, "rules", "patterns were compiled in %.1f s: scans are fast now",
                  (double)(g_get_monotonic_time() - began) / G_USEC_PER_SEC);
+        if (job->cache != NULL)
+            cache_sweep(job->cache, g_get_real_time() / G_USEC_PER_SEC);
     }
     engine_unref(former);
     scanner_unref(job->scanner);

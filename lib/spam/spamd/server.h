@@ -1,14 +1,15 @@
 /* server.h: listens for clients of spamd's protocol (spamc, Exim, Amavis, ..) and has their messages scanned.
  *
- * A thread for each connection, at most max_connections; more wait in the socket's queue. Nobody can hold one longer than timeout_ms
- * (before the first line: SPAMD_LINE_TIMEOUT_MS). Clients by TCP must be in the allowed networks, or the connection is closed; those by
- * unix socket may. One log line a request, event "spamd"; metrics postern_spamd_*. All functions are thread-safe. */
+ * A thread for each connection, at most max_connections, kept for the next one; more wait in the socket's queue. Nobody can hold one
+ * longer than timeout_ms (before the first line: SPAMD_LINE_TIMEOUT_MS). Clients by TCP must be in the allowed networks, or the
+ * connection is closed; those by unix socket may. One log line a request, event "spamd"; metrics postern_spamd_*. All functions are thread-safe. */
 #pragma once
 #include "lib/base/networks.h"
 #include "lib/spam/spamd/reply.h"
 
 #define SPAMD_LINE_TIMEOUT_MS 30000  /* as spamd */
 #define SPAMD_LINGER_MS 2000         /* what a client still sends after its answer is read and dropped */
+#define SPAMD_IDLE_MS 15000
 #define SPAMD_CONNECTIONS_MAX 1000u
 
 /* Who asks. */
@@ -27,6 +28,7 @@ struct spamd_settings {
     gsize max_size;          /* bytes of a message */
     guint max_connections;   /* only looked at by spamd_server_start */
     int timeout_ms;          /* of a request, its scan included */
+    int idle_ms;             /* threads that nobody has needed for so long end, but one; 0: SPAMD_IDLE_MS; as max_connections */
 };
 
 /* "127.0.0.1:783", "[::1]:783", "*:783", or as net.h has it ("unix:/run/x", "inet:783@host", "fd:3", "systemd:NAME"); g_free. NULL and

@@ -7,7 +7,7 @@
 #include "lib/base/net.h"
 #include "lib/spam/spamd/server_private.h"
 
-#define PIECE (64u << 10)
+#define PIECE (32u << 10) /* bytes that are read at once; on the stack: freed, it would have the allocator tidy up */
 #define LINGER_BYTES (16u << 20)
 #define LOG_TESTS 250
 
@@ -47,9 +47,9 @@ is_sent_away(const struct connection *connection, gboolean has_bytes)
     return stopping && !has_bytes;
 }
 
-/* -1: the client's bytes ended or broke; 0: too slow, or sent away; else bytes. */
-static gssize
-receive(struct connection *connection, char *piece, gboolean has_bytes)
+/* Waits for bytes. FALSE: too slow, or sent away. */
+static gboolean
+wait_for_bytes(const struct connection *connection, gboolean has_bytes)
 {
     for (;;) {
         gint64 deadline = spamd_reader_has_line(connection->reader) ? connection->deadline : connection->line_deadline;
@@ -57,15 +57,26 @@ receive(struct connection *connection, char *piece, gboolean has_bytes)
                                   {.fd = has_bytes ? -1 : connection->server->wake, .events = POLLIN}};
         int ready = poll(polled, G_N_ELEMENTS(polled), left_ms(deadline));
 
-        if (ready == 0 || (ready > 0 && polled[0].revents == 0 && is_sent_away(connection, has_bytes)))
-            return 0;
-        if (ready < 0 || polled[0].revents == 0)
-            continue;
+        if (ready > 0 && polled[0].revents != 0)
+            return TRUE;
+        if (ready == 0 || (ready > 0 && is_sent_away(connection, has_bytes)))
+            return FALSE;
+    }
+}
+
+/* -1: the client's bytes ended or broke; 0: too slow, or sent away; else bytes. */
+static gssize
+receive(const struct connection *connection, char *piece, gboolean has_bytes)
+{
+    for (;;) {
         gssize n = recv(connection->fd, piece, PIECE, 0);
+
         if (n > 0)
             return n;
         if (n == 0 || (errno != EINTR && errno != EAGAIN))
             return -1;
+        if (!wait_for_bytes(connection, has_bytes))
+            return 0;
     }
 }
 
@@ -73,7 +84,7 @@ receive(struct connection *connection, char *piece, gboolean has_bytes)
 static enum spamd_state
 read_request(struct connection *connection)
 {
-    g_autofree char *piece = g_malloc(PIECE);
+    char piece[PIECE];
     enum spamd_state state = SPAMD_MORE;
     gboolean has_bytes = FALSE;
 
@@ -128,20 +139,22 @@ static void
 linger(int fd)
 {
     gint64 deadline = after_ms(g_get_monotonic_time(), SPAMD_LINGER_MS);
-    g_autofree char *piece = g_malloc(PIECE);
+    char piece[PIECE];
+    gssize n = recv(fd, piece, PIECE, 0);
     gsize dropped = 0;
-    gssize n = 1;
 
+    if (n == 0) /* it has ended before it had its answer, as most do */
+        return;
     shutdown(fd, SHUT_WR);
     while (n != 0 && dropped < LINGER_BYTES) {
         struct pollfd polled = {.fd = fd, .events = POLLIN};
 
-        if (poll(&polled, 1, left_ms(deadline)) <= 0)
-            return;
-        n = recv(fd, piece, PIECE, 0);
         if (n < 0 && errno != EINTR && errno != EAGAIN)
             return;
         dropped += n > 0 ? (gsize)n : 0;
+        if (poll(&polled, 1, left_ms(deadline)) <= 0)
+            return;
+        n = recv(fd, piece, PIECE, 0);
     }
 }
 

@@ -12,6 +12,7 @@
 #define REPORT_VERSION "4.0.1"
 #define REPORT_SUBVERSION "2024-03-25"
 
+#define REPORT_TIMES_MAX 1000u /* times that one rule is named */
 #define REPORT_LOGS_MAX 1000 /* texts of one hit that are shown */
 
 /* One hit. */
@@ -40,8 +41,9 @@ struct report_scan {
     struct spam_tree *tree;
     const struct report_hit *hits; /* those with a score, in the order in which they hit */
     gsize n_hits;
-    const struct spam_rule *const *sub_hits; /* rules whose names begin with __; one that hit twice is there twice */
+    const struct spam_rule *const *sub_hits; /* rules whose names begin with __ */
     gsize n_sub_hits;
+    const guint *times;            /* by rule index: how often each of those is named, at most REPORT_TIMES_MAX; NULL: once */
     double score;                  /* the sum; is rounded to three digits here */
     double required;               /* required_score of the user; NAN: the ruleset's */
     const char *autolearn;         /* "no", "ham", "spam", "disabled", ..; NULL: "unavailable" */

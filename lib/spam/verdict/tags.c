@@ -149,8 +149,12 @@ sub_names(const struct report *report)
 {
     GPtrArray *names = g_ptr_array_new();
 
-    for (gsize i = 0; i < report->scan.n_sub_hits; i++)
-        g_ptr_array_add(names, report->scan.sub_hits[i]->name);
+    for (gsize i = 0; i < report->scan.n_sub_hits; i++) {
+        const struct spam_rule *rule = report->scan.sub_hits[i];
+        guint times = report->scan.times != NULL ? MIN(report->scan.times[rule->index], REPORT_TIMES_MAX) : 1;
+        for (guint n = 0; n < times; n++)
+            g_ptr_array_add(names, rule->name);
+    }
     g_ptr_array_sort(names, compare_names);
     return names;
 }

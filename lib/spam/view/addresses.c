@@ -7,7 +7,7 @@
 #include "lib/spam/view/addresses.h"
 #include <string.h>
 #include "lib/spam/view/bytes.h"
-#include "lib/spam/view/host_name.h"
+#include "lib/spam/view/registry.h"
 
 #define NOWHERE  G_MAXSIZE
 #define NESTED_MAX 4000 /* repeated <..> behind an address that are followed */
@@ -363,7 +363,7 @@ phrase_is_address(const GString *phrase)
     if (at == NULL || !is_address(phrase) || !is_sane(phrase))
         return FALSE;
     end = memchr(at + 1, '@', phrase->len - (gsize)(at + 1 - phrase->str));
-    return host_name_is_valid(at + 1, (gsize)((end != NULL ? end : phrase->str + phrase->len) - at - 1));
+    return registry_host_is_valid(at + 1, (gsize)((end != NULL ? end : phrase->str + phrase->len) - at - 1));
 }
 
 static GString *

@@ -4,45 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 #include "lib/spam/view/bytes.h"
-
-#define NAME_MAX_LENGTH  253
-#define LABEL_MAX_LENGTH 63
-
-static gboolean
-is_label(const char *s, gsize length, gboolean low_level)
-{
-    if (length < 1 || length > LABEL_MAX_LENGTH)
-        return FALSE;
-    for (gsize i = 0; i < length; i++) {
-        gboolean edge = i == 0 || i == length - 1;
-        if (!g_ascii_isalnum(s[i]) && (s[i] != '_' || !low_level) && (s[i] != '-' || edge))
-            return FALSE;
-    }
-    return TRUE;
-}
-
-gboolean
-host_name_is_valid(const char *name, gsize length)
-{
-    guint labels = 1;
-
-    while (length > 0 && name[length - 1] == '.')
-        length--;
-    if (length > NAME_MAX_LENGTH)
-        return FALSE;
-    for (gsize i = 0; i < length; i++)
-        labels += name[i] == '.';
-    if (labels < 2)
-        return FALSE;
-    for (const char *end = name + length; labels > 0; labels--) {
-        const char *dot = memchr(name, '.', (gsize)(end - name));
-        gsize n = (gsize)((dot != NULL ? dot : end) - name);
-        if (!is_label(name, n, labels > 2))
-            return FALSE;
-        name += n + 1;
-    }
-    return TRUE;
-}
+#include "lib/spam/view/registry.h"
 
 struct line {
     const char *s;
@@ -97,11 +59,11 @@ host_name_find(const char *s, gsize length, host_name_tld_fn is_tld, gpointer da
     const struct line l = { s, length, is_tld, data };
     gsize end, start = host_behind_at(&l, &end);
 
-    if (end > 0 && host_name_is_valid(s + start, end - start))
+    if (end > 0 && registry_host_is_valid(s + start, end - start))
         return g_string_new_len(s + start, (gssize)(end - start));
     for (gsize i = 0; i < length;) {
         end = !byte_is_space(s[i]) && (i == 0 || !byte_in(s[i - 1], "._-")) ? host_end(&l, i) : 0;
-        if (end > 0 && host_name_is_valid(s + i, end - i))
+        if (end > 0 && registry_host_is_valid(s + i, end - i))
             return g_string_new_len(s + i, (gssize)(end - i));
         i = end > 0 ? end : i + 1;
     }

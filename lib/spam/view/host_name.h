@@ -8,8 +8,6 @@
 /* Whether tld (length bytes, any case) is a top level domain. */
 typedef gboolean (*host_name_tld_fn)(gpointer data, const char *tld, gsize length);
 
-/* A host name of two labels and more, as DNS has them; underscores from the third level on. */
-gboolean host_name_is_valid(const char *name, gsize length);
 /* The host in a value: the one behind the last "@", else the first that is one; NULL = none. */
 GString *host_name_find(const char *s, gsize length, host_name_tld_fn is_tld, gpointer data);
 /* The first IP address in a value, or NULL. */

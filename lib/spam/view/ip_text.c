@@ -239,6 +239,15 @@ ip_text_find(const char *text, gsize len, gsize *start_r, gsize *end_r)
 }
 
 gboolean
+ip_text_is_whole(const char *text, gsize len)
+{
+    gsize ends[IP_TEXT_ENDS];
+    guint n = ip_text_ends(text, len, 0, ends);
+
+    return n > 0 && (ends[0] == len || ends[n - 1] == len);
+}
+
+gboolean
 ip_text_is_v4(const char *text)
 {
     gsize len = strlen(text);

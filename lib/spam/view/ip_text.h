@@ -18,6 +18,8 @@ guint ip_text_localhost_ends(const char *text, gsize len, gsize at, gsize ends_r
 gsize ip_text_v4_end(const char *text, gsize len, gsize at);
 /* The first address in text: FALSE when there is none. */
 gboolean ip_text_find(const char *text, gsize len, gsize *start_r, gsize *end_r);
+/* Whether all of text is an address. */
+gboolean ip_text_is_whole(const char *text, gsize len);
 /* Whether all of text is an IPv4 address. */
 gboolean ip_text_is_v4(const char *text);
 /* Whether text begins with an address of a private, shared (RFC 6598), loopback or link-local network. */

@@ -1,7 +1,6 @@
 /* perl_text.c: bytes and characters as Perl tells them apart. */
 #include "lib/spam/view/perl_text.h"
 #include <string.h>
-#include <unicode/uchar.h>
 
 gunichar
 perl_text_char(struct perl_text text, gsize offset, gsize *size_r)
@@ -16,32 +15,6 @@ perl_text_char(struct perl_text text, gsize offset, gsize *size_r)
         return first;
     *size_r = (gsize)g_unichar_to_utf8(c, NULL);
     return c;
-}
-
-gboolean
-perl_is_space(gunichar c, gboolean is_chars)
-{
-    if (c < 0x80)
-        return c == ' ' || (c >= '\t' && c <= '\r');
-    return is_chars && u_isUWhiteSpace((UChar32)c);
-}
-
-gboolean
-perl_is_digit(gunichar c, gboolean is_chars)
-{
-    if (c < 0x80)
-        return c >= '0' && c <= '9';
-    return is_chars && u_charType((UChar32)c) == U_DECIMAL_DIGIT_NUMBER;
-}
-
-gboolean
-perl_is_word(gunichar c, gboolean is_chars)
-{
-    if (c < 0x80)
-        return g_ascii_isalnum((char)c) || c == '_';
-    return is_chars && (u_hasBinaryProperty((UChar32)c, UCHAR_ALPHABETIC) || perl_is_digit(c, TRUE) ||
-                        (U_MASK(u_charType((UChar32)c)) & (U_GC_M_MASK | U_GC_PC_MASK)) != 0 ||
-                        u_hasBinaryProperty((UChar32)c, UCHAR_JOIN_CONTROL));
 }
 
 struct perl_text

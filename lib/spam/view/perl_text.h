@@ -4,7 +4,7 @@
  * digit or word character from 0x80 on; a character is what Unicode says. Characters are held as UTF-8; what is no UTF-8 there
  * reads as single characters. A text doesn't own its bytes, which may hold NULs. Thread-safe. */
 #pragma once
-#include <glib.h>
+#include "lib/spam/view/spam_string.h"
 
 struct perl_text {
     const char *at;
@@ -16,9 +16,21 @@ struct perl_text {
 gunichar perl_text_char(struct perl_text text, gsize offset, gsize *size_r);
 
 /* Whether Perl's \s, \d or \w matches c. */
-gboolean perl_is_space(gunichar c, gboolean is_chars);
-gboolean perl_is_digit(gunichar c, gboolean is_chars);
-gboolean perl_is_word(gunichar c, gboolean is_chars);
+static inline gboolean
+perl_is_space(gunichar c, gboolean is_chars)
+{
+    return spam_char_is_space(c, is_chars);
+}
+static inline gboolean
+perl_is_digit(gunichar c, gboolean is_chars)
+{
+    return spam_char_is_digit(c, is_chars);
+}
+static inline gboolean
+perl_is_word(gunichar c, gboolean is_chars)
+{
+    return spam_char_is_word(c, is_chars);
+}
 
 /* The bytes [from, to) of the text. */
 struct perl_text perl_text_slice(struct perl_text text, gsize from, gsize to);

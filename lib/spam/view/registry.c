@@ -1,9 +1,9 @@
 /* registry.c: hosts, domains and addresses in URIs, as SpamAssassin reads them. */
 #include "lib/spam/view/registry.h"
 #include <string.h>
+#include "lib/spam/view/ip_text.h"
 
 #define LABEL_MAX 63
-#define GROUPS_MAX 8 /* of an IPv6 address */
 #define PARTS_MAX 4  /* labels from the end that decide on the domain */
 
 struct registry {
@@ -185,87 +185,12 @@ registry_trim(const struct registry *registry, const char *host, gsize length)
     }
 }
 
-/* Length of a decimal octet without leading zeros at the text's start, 0 where there is none. */
-static gsize
-octet_length(const char *text, gsize length)
-{
-    guint value = 0;
-    gsize i;
-
-    for (i = 0; i < length && i < 3 && g_ascii_isdigit(text[i]); i++) {
-        if (i > 0 && text[0] == '0')
-            return i;
-        value = value * 10 + (guint)(text[i] - '0');
-        if (value > 255)
-            return i;
-    }
-    return i;
-}
-
-static gboolean
-is_ipv4(const char *text, gsize length)
-{
-    for (guint octet = 0; octet < 4; octet++) {
-        gsize size = octet_length(text, length);
-
-        if (size == 0 || (octet < 3 && (size == length || text[size] != '.')))
-            return FALSE;
-        size += octet < 3;
-        text += size;
-        length -= size;
-    }
-    return length == 0;
-}
-
-/* Groups of hexadecimal digits with ':' between, and one "::" at most; a v4 address may take the place of the last two. */
-static gboolean
-is_ipv6(const char *text, gsize length)
-{
-    guint groups = 0;
-    gboolean gap = FALSE;
-
-    if (length >= 2 && text[0] == ':' && text[1] == ':') {
-        gap = TRUE;
-        text += 2;
-        length -= 2;
-    }
-    while (length > 0) {
-        gsize size = 0;
-
-        if (groups > 0 || gap) {
-            if (is_ipv4(text, length))
-                return gap ? groups <= 5 : groups == 6;
-        }
-        while (size < length && size < 5 && g_ascii_isxdigit(text[size]))
-            size++;
-        if (size == 0 || size == 5 || ++groups > GROUPS_MAX)
-            return FALSE;
-        text += size;
-        length -= size;
-        if (length == 0)
-            break;
-        if (*text != ':' || length == 1)
-            return FALSE;
-        if (text[1] == ':' && gap)
-            return FALSE;
-        size = text[1] == ':' ? 2 : 1;
-        gap = gap || size == 2;
-        text += size;
-        length -= size;
-    }
-    return gap ? groups <= 7 : groups == GROUPS_MAX;
-}
-
 gboolean
 registry_is_ip(const char *text, gsize length)
 {
     if (length > 0 && text[length - 1] == '\n') /* Perl's $ */
         length--;
-    if (is_ipv4(text, length))
-        return TRUE;
-    if (length > 5 && g_ascii_strncasecmp(text, "IPv6:", 5) == 0)
-        return is_ipv6(text + 5, length - 5);
-    return is_ipv6(text, length);
+    return ip_text_is_whole(text, length);
 }
 
 static gboolean

@@ -138,6 +138,64 @@ test_least_severity_and_journal(void **state)
     assert_string_equal(plain, "<3>event=start level=error msg=x");
 }
 
+/* What a value becomes, one character after the other. */
+static char *
+plainly(const char *value, gsize length, gsize max)
+{
+    GString *out = g_string_new(NULL);
+    const char *p = value, *end = value + length;
+    for (gsize n = 0; p < end; n++) {
+        gunichar c = g_utf8_get_char_validated(p, end - p);
+        gboolean valid = c != (gunichar)-1 && c != (gunichar)-2;
+        const char *next = valid ? g_utf8_next_char(p) : p + 1;
+        if (n == max) {
+            g_string_append(out, "...");
+            break;
+        }
+        if (valid && c >= 0x20 && c != 0x7f && c != 0x85 && c != 0x202e)
+            g_string_append_len(out, p, next - p);
+        else
+            g_string_append_c(out, '?');
+        p = next;
+    }
+    return g_string_free(out, FALSE);
+}
+
+/* Values of all lengths about the cut, put together from pieces that each matter. */
+static void
+test_values_as_made_plainly(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {"a", "plain", " ", "\"", "\\", "=", "\n", "\x7f", "\xc2\x85", "\xe4\xb8\xad", "\xe4\xb8", "\xff",
+                                         "\xe2\x80\xae", "~", "\x1f"};
+    g_autoptr(GRand) rand = g_rand_new_with_seed(7);
+    for (guint round = 0; round < 20000; round++) {
+        g_autoptr(GString) value = g_string_new(NULL), out = g_string_new("x");
+        for (gint n = g_rand_int_range(rand, 0, 12); n > 0; n--)
+            g_string_append(value, pieces[g_rand_int_range(rand, 0, G_N_ELEMENTS(pieces))]);
+        gsize max = (gsize)g_rand_int_range(rand, 0, 20);
+        g_autofree char *expected = plainly(value->str, value->len, max);
+        log_sanitize(out, value->str, value->len, max);
+        assert_string_equal(out->str + 1, expected);
+    }
+}
+
+static void
+test_numbers(void **state)
+{
+    (void)state;
+    struct log_line *line = log_line_new(LOG_SEV_INFO, "n");
+    log_line_int(line, "zero", 0);
+    log_line_int(line, "least", G_MININT64);
+    log_line_int(line, "most", G_MAXINT64);
+    log_line_ms(line, "none", 0);
+    log_line_ms(line, "round", 999950);
+    log_line_ms(line, "minus", -49);
+    log_line_emit(line);
+    g_autofree char *text = read_line();
+    assert_true(g_str_has_suffix(text, " zero=0 least=-9223372036854775808 most=9223372036854775807 none=0.0 round=1000.0 minus=0.0"));
+}
+
 int
 main(void)
 {
@@ -146,6 +204,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_json_line, capture_setup, capture_teardown),
         cmocka_unit_test_setup_teardown(test_values_cannot_forge_lines, capture_setup, capture_teardown),
         cmocka_unit_test_setup_teardown(test_values_are_cut_at_characters, capture_setup, capture_teardown),
+        cmocka_unit_test_setup_teardown(test_values_as_made_plainly, capture_setup, capture_teardown),
+        cmocka_unit_test_setup_teardown(test_numbers, capture_setup, capture_teardown),
         cmocka_unit_test_setup_teardown(test_least_severity_and_journal, capture_setup, capture_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

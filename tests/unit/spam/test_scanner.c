@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
+#include <utime.h>
 #include "lib/spam/scan/scan_report.h"
 #include "lib/spam/scan/scanner.h"
 
@@ -267,7 +268,8 @@ test_report(void **state)
     struct scanner *scanner = new_scanner(
         "clear_headers\nadd_header all Status _YESNO_, _SCORE_ of _REQD_ _TESTS_ _SUBTESTS_\nadd_header all Hop _LASTEXTERNALIP_ _LASTEXTERNALREVIP_ "
         "_LASTEXTERNALHELO_\nadd_header all Who _AUTHORDOMAIN_ _SENDERDOMAIN_ _HEADER(Subject)_\nadd_header all Host _REMOTEHOSTADDR_ _HOSTNAME_\n"
-        "add_header all Captured _WORD_\nbody A /ab/\ntflags A multiple\nscore A 2.5\nheader __B From =~ /(?<WORD>s)/\n");
+        "add_header all Captured _WORD_\nbody A /ab/\ntflags A multiple\nscore A 2.5\nheader __B From =~ /(?<WORD>s)/\n"
+        "body __C /ab/\ntflags __C multiple\nmeta D __C > 5\n");
     const struct relays_session session = {.client_ip = "192.0.2.7", .client_name = "client.test", .helo = "helo.test",
                                            .mta_name = "mx.test", .queue_id = "3Q", .mail_from = "s@sender.test"};
     const struct scan_report_options options = {.required = NAN, .host_name = "mx.test", .client_address = "192.0.2.7"};
@@ -280,7 +282,7 @@ test_report(void **state)
     report = scan_report_new(&result, &options);
     assert_true(report_is_spam(scan_report_get(report)));
     report_fields(scan_report_get(report), TRUE, field, fields);
-    assert_string_equal(fields->str, "X-Spam-Checker-Version: SpamAssassin 4.0.1 (2024-03-25) on mx.test\nX-Spam-Status: Yes, 5.0 of 5.0 A,A __B\nX-Spam-Hop: 192.0.2.7 7.2.0.192 helo.test\n"
+    assert_string_equal(fields->str, "X-Spam-Checker-Version: SpamAssassin 4.0.1 (2024-03-25) on mx.test\nX-Spam-Status: Yes, 5.0 of 5.0 A,A __B,__C,__C\nX-Spam-Hop: 192.0.2.7 7.2.0.192 helo.test\n"
                                      "X-Spam-Who: author.test sender.test Hi\nX-Spam-Host: 192.0.2.7 mx.test\nX-Spam-Captured: s\n");
     scan_report_free(&report);
     scan_result_clear(&result);
@@ -358,10 +360,22 @@ remove_folder(const char *path)
     assert_int_equal(g_rmdir(path), 0);
 }
 
+/* A file of the cache that nobody has used for years. */
+static char *
+make_stale(const char *cache)
+{
+    char *path = g_strdup_printf("%s/patterns-%064d.hs", cache, 0);
+    struct utimbuf then = {.actime = 1, .modtime = 1};
+
+    assert_true(g_file_set_contents(path, "x", 1, NULL));
+    assert_int_equal(g_utime(path, &then), 0);
+    return path;
+}
+
 static void
 test_scans_before_the_patterns_are_compiled(void **state)
 {
-    g_autofree char *cache = g_dir_make_tmp("scanner-XXXXXX", NULL);
+    g_autofree char *cache = g_dir_make_tmp("scanner-XXXXXX", NULL), *stale = make_stale(cache);
     struct scanner *warm = new_scanner(MANY_RULES), *cold = cold_scanner(cache);
     double expected = score_of(warm);
     struct scan_result kept;
@@ -374,6 +388,7 @@ test_scans_before_the_patterns_are_compiled(void **state)
     assert_true(fabs(kept.engine.score - expected) < 1e-9);
     while (scanner_is_compiling())
         g_usleep(1000);
+    assert_false(g_file_test(stale, G_FILE_TEST_EXISTS));
     assert_true(fabs(score_of(cold) - expected) < 1e-9);
     after = names_of(&kept); /* outlives the engine that it came from */
     assert_string_equal(before, after);
