@@ -201,6 +201,13 @@ rawbody __CAP_RAW    /<(?<ELEMENT>[a-z]{2,8})\b(?<REST> [a-z]+)?/
 tflags __CAP_RAW     multiple maxhits=10
 full   __CAP_FULL    /boundary="?(?<BOUND>[A-Za-z0-9]{4,20})/
 header __CAP_TWO     Subject =~ /(?<ONE>[a-z]{4,})\W+(?<TWO_2>[a-z]{4,})/
+mimeheader __CAP_MIME Content-Type =~ /^(?<MAJOR>[a-z]{3,})\/(?<MINOR>[a-z]{3,})/
+tflags __CAP_MIME    range=2-
+mimeheader __CAP_TEXT Content-Transfer-Encoding =~ /(?<CODED>[0-9a-z]{4,})/
+tflags __CAP_TEXT    concat multiple
+askdns ASK_MAJOR     _MAJOR_.major.bl.test A /^127\./
+askdns ASK_MINOR     _MINOR_._MAJOR_.minor.bl.test A /^127\./
+askdns ASK_CODED     _CODED_.coded.bl.test A /^127\./
 askdns ASK_DAY       _DAY_.day.bl.test A /^127\./
 askdns ASK_WORD      _WORD_.word.bl.test A /^127\.0\.0\./
 askdns ASK_LINKED    _LINKED_.linked.bl.test A /^127\./
@@ -301,7 +308,7 @@ def difference(theirs, ours):
 
 
 def compared(build, name, rules, files):
-    folder = settings(rules, SETS[rules] if rules in SETS else stock(), ["SPF", "DKIM"] if rules == "auth" else [])
+    folder = settings(rules, SETS[rules] if rules in SETS else stock(), {"auth": ["SPF", "DKIM"], "captures": ["MIMEHeader"]}.get(rules, []))
     server = spam_net_server.Server()
     try:
         asked = oracle(folder, files, server.port)

@@ -5,12 +5,13 @@
 #include "lib/spam/view/bytes.h"
 
 #define HITS_MAX 1000u /* of a rule that counts, when it doesn't say another number */
+#define CAPTURES_MAX 1000u /* matches that are looked at for what groups took */
 
 struct mime_header_rule {
     const char *header; /* interned */
     struct pattern *pattern;
     guint range_min, range_max;
-    gboolean negated, raw;
+    gboolean negated, raw, has_captures;
     gboolean joined; /* concat */
     guint most;      /* hits */
     const char *missing; /* what a part without the field is looked at as */
@@ -59,6 +60,7 @@ mime_header_rule_new(const struct spam_rule *rule, GError **error)
     ready->range_max = definition->range_max;
     ready->negated = definition->negated;
     ready->raw = definition->raw;
+    ready->has_captures = rule->has_captures;
     ready->joined = (rule->flags & SPAM_TFLAG_CONCAT) != 0;
     ready->most = rule->max_hits > 0 ? rule->max_hits : (rule->flags & SPAM_TFLAG_MULTIPLE) != 0 ? HITS_MAX : 1;
     ready->missing = definition->raw ? "" : definition->if_unset; /* raw: a field that isn't there counts as an empty one */
@@ -177,10 +179,58 @@ value_of(const struct mime_header_rule *rule, struct mime_headers *headers, cons
     return *value;
 }
 
+static gboolean
+same_bytes(gconstpointer a, gconstpointer b)
+{
+    return g_bytes_equal(a, b);
+}
+
+/* What the named groups took in the last match, each once. found: name -> GPtrArray of GBytes. */
+static void
+take(const struct mime_header_rule *rule, struct matcher *matcher, const char *text, GHashTable *found)
+{
+    const char *const *names = pattern_names(rule->pattern);
+
+    for (guint i = 0; names != NULL && names[i] != NULL; i++) {
+        g_autoptr(GBytes) value = pattern_capture(rule->pattern, matcher, text, names[i]);
+        const char *name = g_intern_string(names[i]); /* outlives the rule */
+        GPtrArray *values = g_hash_table_lookup(found, name);
+
+        if (value == NULL || g_bytes_get_size(value) == 0)
+            continue;
+        if (values == NULL) {
+            values = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+            g_hash_table_insert(found, (gpointer)name, values);
+        }
+        if (!g_ptr_array_find_with_equal_func(values, value, same_bytes, NULL))
+            g_ptr_array_add(values, g_bytes_ref(value));
+    }
+}
+
+/* Puts what all matches in the text took into the tags: what others have put there goes. */
+static void
+capture(const struct mime_header_rule *rule, struct matcher *matcher, const char *text, gsize length, GHashTable *tags)
+{
+    g_autoptr(GHashTable) found = g_hash_table_new(g_str_hash, g_str_equal);
+    GHashTableIter iter;
+    gpointer name, values;
+    gsize begin = 0, end = 0;
+
+    for (guint n = 0; n < MIN(rule->most, CAPTURES_MAX) && end <= length; n++) {
+        if (pattern_match(rule->pattern, matcher, text, length, end, &begin, &end) != MATCH_YES)
+            break;
+        take(rule, matcher, text, found);
+        end += end == begin; /* nothing: on behind it */
+    }
+    g_hash_table_iter_init(&iter, found);
+    while (g_hash_table_iter_next(&iter, &name, &values))
+        g_hash_table_insert(tags, name, values);
+}
+
 /* concat: the parts' values as one text, each with a line end. */
 static guint
 count_joined(const struct mime_header_rule *rule, struct mime_headers *headers, const struct values *values, guint first, guint end,
-             struct matcher *matcher)
+             struct matcher *matcher, GHashTable *tags)
 {
     g_autoptr(GString) joined = g_string_new(NULL);
 
@@ -194,11 +244,13 @@ count_joined(const struct mime_header_rule *rule, struct mime_headers *headers, 
                           : !g_str_has_suffix(rule->missing, "\n"))
             g_string_append_c(joined, '\n');
     }
+    if (tags != NULL)
+        capture(rule, matcher, joined->str, joined->len, tags);
     return count(rule, matcher, joined->str, joined->len);
 }
 
 guint
-mime_header_hits(const struct mime_header_rule *rule, struct mime_headers *headers, struct matcher *matcher)
+mime_header_hits(const struct mime_header_rule *rule, struct mime_headers *headers, struct matcher *matcher, GHashTable *tags)
 {
     const struct values *values;
     guint first = MAX(rule->range_min, 1) - 1, end = MIN(rule->range_max, headers->parts->len), hits = 0;
@@ -206,11 +258,15 @@ mime_header_hits(const struct mime_header_rule *rule, struct mime_headers *heade
     if (rule->negated)
         return 1;
     values = values_of(headers, rule->header);
+    if (!rule->has_captures)
+        tags = NULL;
     if (rule->joined)
-        return count_joined(rule, headers, values, first, end, matcher);
+        return count_joined(rule, headers, values, first, end, matcher, tags);
     for (guint i = first; i < end && hits == 0; i++) {
         const GString *value = value_of(rule, headers, values, i);
         hits = value != NULL ? count(rule, matcher, value->str, value->len) : rule->missing_hits;
+        if (hits > 0 && tags != NULL)
+            capture(rule, matcher, value != NULL ? value->str : rule->missing, value != NULL ? value->len : strlen(rule->missing), tags);
     }
     return hits;
 }

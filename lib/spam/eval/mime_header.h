@@ -1,4 +1,4 @@
-/* mime_header.h: rules on header fields of MIME parts: Plugin::MIMEHeader of SpamAssassin. Captures of such a rule give no tags here.
+/* mime_header.h: rules on header fields of MIME parts: Plugin::MIMEHeader of SpamAssassin.
  *
  * A rule made ready is immutable and shared by threads. */
 #pragma once
@@ -17,5 +17,5 @@ struct mime_headers *mime_headers_new(struct spam_tree *tree);
 void mime_headers_free(struct mime_headers *headers); /* NULL-safe */
 
 /* How often the rule hits: in the first part of the tree where it does, unless all are taken together. A negated one always hits once,
- * whatever there is: so SpamAssassin 4.0.1 has it. Pseudo parts without a type don't count. */
-guint mime_header_hits(const struct mime_header_rule *rule, struct mime_headers *headers, struct matcher *matcher);
+ * whatever there is: so SpamAssassin 4.0.1 has it. Pseudo parts without a type don't count. tags (those of engine.h; or NULL): get what named groups took. */
+guint mime_header_hits(const struct mime_header_rule *rule, struct mime_headers *headers, struct matcher *matcher, GHashTable *tags);

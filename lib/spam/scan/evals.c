@@ -110,7 +110,7 @@ eval_bindings_new(const struct view_settings *settings)
             binding->arguments = arguments_of(rule);
         if (binding->entry != NULL && binding->entry->prepare != NULL)
             binding->prepared = binding->entry->prepare(settings, rule);
-        if (changes_body(binding->entry))
+        if (changes_body(binding->entry) || (rule->mimeheader != NULL && rule->has_captures))
             g_ptr_array_add(self->before_body, (gpointer)rule);
     }
     return self;

@@ -322,6 +322,7 @@ scanner_scan(struct scanner *scanner, const struct scan_request *request, struct
     eval_context_init(&context, scanner->bindings, result_r->view, worker->matcher,
                       request->now > 0 ? request->now : g_get_real_time() / G_USEC_PER_SEC);
     context.score_set = set;
+    context.result = &result_r->engine;
     net.now = context.now;
     if (request->dns != NULL)
         context.net = scan_net_start(scanner->net, result_r->view, &net);

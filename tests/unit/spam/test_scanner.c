@@ -121,6 +121,31 @@ test_captures_become_tags(void **state)
     scanner_unref(scanner);
 }
 
+/* Rules on headers of parts capture, too: before body rules, which may take their place. */
+static void
+test_mimeheader_captures(void **state)
+{
+    static const char message[] = "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain; x=one; x=two; x=one\n\nhas two\n"
+                                  "--b\nContent-Type: image/png; x=three\n\n\n--b--\n";
+    static const char rules[] = "loadplugin Mail::SpamAssassin::Plugin::MIMEHeader\nmimeheader A Content-Type =~ /x=(?<W>\\w+)/\n"
+                                "tflags A multiple\nbody B /has %{W}/\nmimeheader C Content-Type =~ /^(?<KIND>\\w+)\\//\ntflags C range=2\n"
+                                "body D /(?<KIND>has)/\nmimeheader E X-None =~ /(?<NONE>.)/ [if-unset: none]\n";
+    struct scanner *scanner = new_scanner(rules);
+    struct scan_result result;
+
+    (void)state;
+    scan(scanner, message, NULL, &result);
+    g_autofree char *names = names_of(&result);
+    assert_string_equal(names, "A B C D E");
+    const GPtrArray *w = g_hash_table_lookup(result.engine.tags, "W"), *kind = g_hash_table_lookup(result.engine.tags, "KIND");
+    assert_int_equal(w->len, 2); /* of the first part that it hits */
+    assert_int_equal(kind->len, 1);
+    assert_memory_equal(g_bytes_get_data(kind->pdata[0], NULL), "has", 3);
+    assert_non_null(g_hash_table_lookup(result.engine.tags, "NONE"));
+    scan_result_clear(&result);
+    scanner_unref(scanner);
+}
+
 /* However many there are. */
 static void
 test_captures_are_bounded(void **state)
@@ -409,6 +434,7 @@ main(void)
         cmocka_unit_test(test_each_kind_of_rule_sees_its_part),
         cmocka_unit_test(test_several_hits_count_several_times), cmocka_unit_test(test_texts_as_they_came),
         cmocka_unit_test(test_captures_become_tags), cmocka_unit_test(test_captures_are_bounded),
+        cmocka_unit_test(test_mimeheader_captures),
         cmocka_unit_test(test_the_mta_has_not_written_its_lines_yet),
         cmocka_unit_test(test_what_was_matched),
         cmocka_unit_test(test_over_time_is_a_hit),
