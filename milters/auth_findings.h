@@ -8,8 +8,8 @@
 #include "lib/mail/auth/dkim_verify.h"
 #include "lib/mail/auth/dmarc.h"
 #include "lib/mail/capture.h"
+#include "lib/mail/auth/spf_task.h"
 #include "lib/mail/config.h"
-#include "milters/spf_task.h"
 
 /* What the results led to, and what kept them from leading to what the author domain asks for. */
 enum auth_disposition { AUTH_DELIVERED, AUTH_JUNKED, AUTH_REFUSED };
@@ -28,9 +28,9 @@ struct auth_findings {
     enum auth_override override;
     char *header;                    /* value of our Authentication-Results field */
 
+    struct auth_message *view;       /* what was verified; NULL: nothing was */
     /* private */
     struct spf_task *spf_task;
-    struct auth_message *view;
     struct dmarc *dmarc_check;
 };
 

@@ -23,6 +23,7 @@ struct spam_state {
     struct scanner *scanner; /* borrowed from the runtime */
     struct dns *dns;         /* NULL: network rules don't run */
     gint64 dns_ms;
+    struct spf_pool *spf;    /* of the runtime */
     struct networks *skipped;
 };
 
@@ -52,6 +53,7 @@ spam_open(struct runtime *runtime, GError **error)
     state->scanner = runtime->scanner;
     state->dns = state->config->network ? dns_ref(runtime->dns) : NULL;
     state->dns_ms = runtime->config->dns.timeout;
+    state->spf = runtime->spf;
     state->skipped = networks_new(state->config->skip_networks, error);
     if (state->skipped != NULL)
         return state;
@@ -82,7 +84,8 @@ scan(const struct spam_state *state, struct transaction *tx, struct scan_result 
     struct scan_request request = {.message = message, .length = MIN(length, max),
                                    .session = capture->source != CAPTURE_LOCAL ? &session : NULL,
                                    .now = session.time, .time_ms = state->config->time_limit, .dns = state->dns,
-                                   .dns_ms = state->dns_ms};
+                                   .dns_ms = state->dns_ms,
+                                   .spf = tx->auth != NULL && tx->auth->spf_asked ? state->spf : NULL};
 
     spam_known_init(&known, tx->auth, capture);
     request.known = &known.known;

@@ -2,6 +2,7 @@
 #include "lib/mail/accounts.h"
 #include "lib/mail/databases.h"
 #include "lib/mail/resolver.h"
+#include "milters/auth_findings.h"
 #include "milters/runtime.h"
 
 #define SQL_CONNECTIONS_MAX 8u
@@ -51,6 +52,9 @@ open_dns(struct runtime *runtime, GError **error)
     else
         runtime->dns = resolver_open(settings, error);
     runtime_unref(former);
+    if (runtime->dns != NULL)
+        runtime->spf = spf_pool_new(runtime->dns, (guint)runtime->config->auth.threads,
+                                    auth_findings_authserv_id(&runtime->config->auth), settings->timeout);
     return runtime->dns != NULL;
 }
 
@@ -164,6 +168,7 @@ runtime_unref(struct runtime *runtime)
         if (runtime->states[i] != NULL && milter_modules[i]->close != NULL)
             milter_modules[i]->close(runtime->states[i]);
     scanner_unref(runtime->scanner);
+    spf_pool_free(&runtime->spf);
     dns_unref(runtime->dns);
     archive_client_free(&runtime->archive);
     expander_free(&runtime->expander);

@@ -4,6 +4,7 @@
 #pragma once
 #include "lib/base/dns.h"
 #include "lib/mail/archive_client.h"
+#include "lib/mail/auth/spf_task.h"
 #include "milters/expand.h"
 #include "milters/module.h"
 #include "milters/spam_rules.h"
@@ -20,6 +21,7 @@ struct runtime {
     struct accounts *accounts;
     struct expander *expander;
     struct dns *dns;                    /* NULL when no module needs it */
+    struct spf_pool *spf;               /* for rules on SPF, besides the module auth's own; NULL without dns */
     struct scanner *scanner;            /* NULL when neither a module nor a client of spamd's protocol needs it */
     struct archive_client *archive;     /* NULL without the archive module */
     struct spool *spool;                /* of the process, borrowed; NULL without the archive module */

@@ -1,5 +1,6 @@
 /* spam_known.c: translates findings on SPF, DKIM, ARC and DMARC for the rules. */
 #include "milters/spam_known.h"
+#include "lib/spam/net/auth_known.h"
 
 /* A sender that is null was checked as postmaster of the HELO name, which is what rules on HELO mean. What did not come in time is
  * not known. */
@@ -17,34 +18,6 @@ take_spf(struct auth_known *known, const struct auth_findings *findings, const s
     }
 }
 
-static void
-take_dkim(struct spam_known *known, const struct dkim_verification *verification)
-{
-    if (verification == NULL)
-        return;
-    known->known.has_dkim = TRUE;
-    for (guint i = 0; i < dkim_verify_count(verification); i++) {
-        const struct dkim_signature *found = dkim_verify_get(verification, i);
-        struct auth_signature signature = {.result = found->result, .domain = found->domain, .identity = found->identity,
-                                           .selector = found->selector, .key_bits = found->key_bits};
-        g_array_append_val(known->signatures, signature);
-    }
-    known->known.signatures = (const struct auth_signature *)known->signatures->data;
-    known->known.n_signatures = known->signatures->len;
-}
-
-static void
-take_arc(struct auth_known *known, const struct auth_findings *findings)
-{
-    guint n = findings->arc_verification != NULL ? arc_verify_count(findings->arc_verification) : 0;
-
-    known->arc_signed = findings->arc_verification != NULL && findings->arc != AUTH_NONE;
-    for (guint i = 0; i < n; i++) {
-        const struct arc_instance *instance = arc_verify_get(findings->arc_verification, i);
-        known->arc_valid = known->arc_valid || instance->seal == AUTH_PASS || instance->signature == AUTH_PASS;
-    }
-}
-
 void
 spam_known_init(struct spam_known *known, const struct auth_findings *findings, const struct capture *capture)
 {
@@ -52,8 +25,10 @@ spam_known_init(struct spam_known *known, const struct auth_findings *findings, 
     if (findings == NULL)
         return;
     take_spf(&known->known, findings, capture);
-    take_dkim(known, findings->dkim_verification);
-    take_arc(&known->known, findings);
+    if (findings->dkim_verification != NULL)
+        auth_known_take_dkim(&known->known, known->signatures, findings->dkim_verification);
+    if (findings->arc_verification != NULL)
+        auth_known_take_arc(&known->known, findings->view, findings->arc_verification);
     known->known.has_dmarc = findings->dmarc_asked && findings->author.domain != NULL;
     known->known.dmarc = findings->dmarc.result;
     known->known.dmarc_policy = dmarc_policy_name(findings->dmarc.applied);

@@ -167,6 +167,8 @@ scan(gpointer data, const struct spamd_client *client, const struct spamd_reques
     scan_request.time_ms = runtime->config->spam.time_limit;
     scan_request.dns = runtime->config->spam.network ? runtime->dns : NULL;
     scan_request.dns_ms = runtime->config->dns.timeout;
+    scan_request.spf = runtime->spf;
+    scan_request.find_auth = TRUE;
     scanner_scan(runtime->scanner, &scan_request, &result);
     struct scan_report *scanned = scan_report_new(&result, &options);
     struct report *report = scan_report_get(scanned);

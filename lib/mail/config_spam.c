@@ -21,7 +21,7 @@ const struct setting spam_settings[] = {
         .doc = "Directory for compiled patterns; empty for none: then each start costs a minute of CPU."),
     ROW(config_spam, network, SETTING_BOOL, "yes",
         .doc = "Rules that ask the DNS (lists of relays, links and senders) and rules on SPF, DKIM and DMARC, whose results the module "
-               "auth finds, run too. Public lists refuse resolvers that many share: see dns.mode."),
+               "auth finds (for a message by spamc: which are found then), run too. Public lists refuse resolvers that many share: see dns.mode."),
     ROW(config_spam, tag_level, SETTING_POINTS, "-999", .min = -POINTS_MAX, .max = POINTS_MAX,
         .doc = "Points from which mail gets X-Spam fields that tell the score; -999 for all mail. X-Spam fields that came with a "
                "message are taken out always."),

@@ -3,6 +3,8 @@ test's own; that all of SpamAssassin's hit as they should is test_spam_suites.py
 import os
 import pathlib
 import re
+import shutil
+import subprocess
 import time
 
 import pytest
@@ -200,6 +202,8 @@ meta LISTED_AND_FRESH LISTED && FRESH
 score LISTED_AND_FRESH 1
 header SPF_FAIL eval:check_for_spf_fail()
 score SPF_FAIL 2
+header HELO_PASS eval:check_for_spf_helo_pass()
+score HELO_PASS -0.1
 header DMARC_REJECT eval:check_dmarc_reject()
 score DMARC_REJECT 3
 """
@@ -209,7 +213,7 @@ score DMARC_REJECT 3
 def names():
     server = NameServer()
     server.records.update({("7.2.0.192.bl.test", "A"): ["127.0.0.2"], ("elsewhere.test.fresh.test", "A"): ["127.0.0.5"],
-                           ("elsewhere.test", "TXT"): ["v=spf1 -all"], ("_dmarc.elsewhere.test", "TXT"): ["v=DMARC1; p=reject"]})
+                           ("elsewhere.test", "TXT"): ["v=spf1 -all"], ("client.test", "TXT"): ["v=spf1 ip4:192.0.2.7 -all"], ("_dmarc.elsewhere.test", "TXT"): ["v=DMARC1; p=reject"]})
     yield server
     server.close()
 
@@ -241,7 +245,17 @@ def test_rules_ask_the_dns(networked):
 def test_rules_know_what_auth_has_found(networked):
     milter = networked("{auth, spam, archive}")
     assert milter.send(letter("Hello")).accepted
-    assert hit_names(milter) >= {"LISTED", "SPF_FAIL", "DMARC_REJECT"}
+    assert hit_names(milter) >= {"LISTED", "SPF_FAIL", "HELO_PASS", "DMARC_REJECT"}
+
+
+@pytest.mark.skipif(not shutil.which("spamc"), reason="spamc is not installed")
+def test_of_a_message_by_spamc_it_is_found(networked, names):
+    """Its hop and sender are those that the Received line tells."""
+    networked(spamd_listen='{"127.0.0.1:7832"}')
+    received = b"Received: from client.test (client.test [192.0.2.7]) by mx.example.test (Postfix) with ESMTP id 1\r\n" \
+               b"\t(envelope-from <a@elsewhere.test>); Fri, 1 Jan 2021 00:00:00 +0000\r\n"
+    done = subprocess.run(["spamc", "-d", "127.0.0.1", "-p", "7832", "-y"], input=received + letter("Hello"), stdout=subprocess.PIPE, timeout=60)
+    assert set(done.stdout.decode().split(",")) >= {"LISTED", "SPF_FAIL", "HELO_PASS", "DMARC_REJECT"}
 
 
 def test_no_question_without_network(networked, names):

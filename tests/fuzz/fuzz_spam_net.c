@@ -92,7 +92,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
     struct dns *dns = dns_new(&source, &answers);
     struct message_view *view = message_view_new(settings, (const char *)data, length);
     struct auth_eval_options options = {.ruleset = ruleset, .headers = message_view_headers(view), .relays = message_view_relays(view),
-                                        .known = &known, .dns = dns, .deadline_us = G_MAXINT64};
+                                        .known = &known, .parts = G_MAXUINT, .dns = dns, .deadline_us = G_MAXINT64};
     struct auth_eval *auth = auth_eval_new(&options);
     struct net_message message = {.headers = options.headers, .relays = options.relays, .uris = message_view_uris(view),
                                   .registry = settings->registry, .tree = message_view_tree(view)};
@@ -105,6 +105,15 @@ LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
     for (guint i = 0; i < G_N_ELEMENTS(functions); i++)
         auth_eval_find(functions[i])(auth, (const char *const[]){"*"}, 1);
     net_check_free(&check);
+    auth_eval_free(&auth);
+    /* The same, with signatures and DMARC of the message itself. */
+    options.known = NULL;
+    options.message = (const char *)data;
+    options.length = length;
+    options.now = 1700000000;
+    auth = auth_eval_new(&options);
+    auth_eval_find("check_dmarc_pass")(auth, NULL, 0);
+    auth_eval_find("check_arc_valid")(auth, NULL, 0);
     auth_eval_free(&auth);
     message_view_free(&view);
     dns_unref(dns);

@@ -113,13 +113,27 @@ def generated_rules(rng, texts):
     return "\n".join(lines) + "\n"
 
 
-def with_generated_rules(build, files):
-    rng = seeded(5)
+def words_rules(files):
     texts = []
     for path in files:
         with open(path, encoding="latin-1") as f:
             texts.append(f.read(20000))
-    rules = generated_rules(rng, texts)
+    return generated_rules(seeded(5), texts)
+
+
+# Texts as they came, and rules that look at their bytes.
+UNDECODED = r"""normalize_charset 0
+body UNDECODED_UTF8 /(?:\xc3[\x80-\xbf]|[\xe4-\xe9][\x80-\xbf][\x80-\xbf])/
+tflags UNDECODED_UTF8 multiple maxhits=1000
+body UNDECODED_GB /[\xb0-\xf7][\xa1-\xfe]/
+tflags UNDECODED_GB multiple maxhits=1000
+body UNDECODED_LATIN /[a-z][\xe0-\xff][a-z]/
+tflags UNDECODED_LATIN multiple maxhits=1000
+body UNDECODED_NBSP /\xa0/
+"""
+
+
+def with_rules(build, files, rules):
     with tempfile.TemporaryDirectory() as site:
         os.chmod(site, 0o755)
         for path in glob.glob(os.path.join(SITE, "*.pre")):
@@ -144,5 +158,7 @@ def run(build, corpus, every=1):
             mutants.append(mutated(f.read(200000), rng))
     mutants = written(os.path.join(CACHE, "message-mutants"), mutants)
     result += stage("-mutated", list(zip(ours(build, mutants), theirs(mutants))), None)
-    result += stage("-generated", with_generated_rules(build, files[::max(1, len(files) // max(40, MUTANTS // every))]), None)
+    some = files[::max(1, len(files) // max(40, MUTANTS // every))]
+    result += stage("-generated", with_rules(build, some, words_rules(some)), None)
+    result += stage("-undecoded", with_rules(build, some, UNDECODED), None)
     return result

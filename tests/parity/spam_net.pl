@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # What SpamAssassin asks the DNS for a message, and which network rules hit then: one JSON line for each path on stdin, {"path", "asked":
 # ["A/name", ..], "hits": {rule: times}, "uris": hosts that URIs have}. Arguments: a folder with rule files; the port of a DNS server on
-# 127.0.0.1. DKIM's results are those of a header field X-Test-DKIM ("d=.. r=pass", one a signature), as a caller of SpamAssassin may give
+# 127.0.0.1; "find", when SpamAssassin is to verify on its own. Else DKIM's results are those of a header field X-Test-DKIM ("d=.. r=pass", one a signature), as a caller of SpamAssassin may give
 # them, and SPF's of X-Test-SPF ("pass"), X-Test-SPF-Helo.
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ package main;
 
 $| = 1;
 delete @ENV{qw(LC_ALL LANGUAGE LC_MESSAGES LANG)};
-my ($folder, $port) = @ARGV;
+my ($folder, $port, $find) = @ARGV;
 my $sa = Mail::SpamAssassin->new({ rules_filename => "$folder/rules", site_rules_filename => "$folder/site", dont_copy_prefs => 1,
   local_tests_only => 0, userprefs_filename => '/dev/null', debug => 0,
   post_config_text => "use_bayes 0\ndns_available yes\nclear_dns_servers\ndns_server 127.0.0.1:$port\n" });
@@ -31,7 +31,16 @@ if (eval { require Mail::DKIM::DNS; 1 }) {
   Mail::DKIM::DNS::resolver(Net::DNS::Resolver->new(nameservers => ['127.0.0.1'], port => $port, recurse => 1));
 }
 # It looks at signatures of a caller only after it has loaded what would verify others.
-foreach my $plugin (@{$sa->{plugins}{plugins}}) { $plugin->_dkim_load_modules if ref($plugin) =~ /::DKIM$/ }
+# So does Mail::DMARC.
+if ($find && eval { require Mail::DMARC::PurePerl; 1 }) {
+  no warnings 'once', 'redefine';
+  my $resolver = Net::DNS::Resolver->new(nameservers => ['127.0.0.1'], port => $port, recurse => 1, dnsrch => 0);
+  *Mail::DMARC::Base::get_resolver = sub { $resolver };
+}
+foreach my $plugin (@{$sa->{plugins}{plugins}}) {
+  $plugin->_dkim_load_modules if ref($plugin) =~ /::DKIM$/;
+  $plugin->{no_spf_module} = 1 if ref($plugin) =~ /::SPF$/ && !$find;
+}
 my %asked;
 {
   no warnings 'redefine';

@@ -189,7 +189,37 @@ def_welcomelist_from_dkim alice@sub.example.com
 trusted_networks         10. 192.168.
 internal_networks        10.
 """
+# Rules that capture, and questions with what they took. No two of one kind capture under one name: SpamAssassin takes any of them first.
+CAPTURES = r"""
+header __CAP_DAY     Date =~ /\b(?<DAY>Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b/
+body   __CAP_DAY_2   /\b(?<DAY>monday|friday|today)\b/i
+body   __CAP_WORDS   /\b(?<WORD>[a-z]{9,14})\b/
+tflags __CAP_WORDS   multiple maxhits=15
+uri    __CAP_URI     m{^https?://(?<LINKED>[a-z0-9.-]+)}
+tflags __CAP_URI     multiple
+rawbody __CAP_RAW    /<(?<ELEMENT>[a-z]{2,8})\b(?<REST> [a-z]+)?/
+tflags __CAP_RAW     multiple maxhits=10
+full   __CAP_FULL    /boundary="?(?<BOUND>[A-Za-z0-9]{4,20})/
+header __CAP_TWO     Subject =~ /(?<ONE>[a-z]{4,})\W+(?<TWO_2>[a-z]{4,})/
+mimeheader __CAP_MIME Content-Type =~ /^(?<MAJOR>[a-z]{3,})\/(?<MINOR>[a-z]{3,})/
+tflags __CAP_MIME    range=2-
+mimeheader __CAP_TEXT Content-Transfer-Encoding =~ /(?<CODED>[0-9a-z]{4,})/
+tflags __CAP_TEXT    concat multiple
+askdns ASK_MAJOR     _MAJOR_.major.bl.test A /^127\./
+askdns ASK_MINOR     _MINOR_._MAJOR_.minor.bl.test A /^127\./
+askdns ASK_CODED     _CODED_.coded.bl.test A /^127\./
+askdns ASK_DAY       _DAY_.day.bl.test A /^127\./
+askdns ASK_WORD      _WORD_.word.bl.test A /^127\.0\.0\./
+askdns ASK_LINKED    _LINKED_.linked.bl.test A /^127\./
+askdns ASK_ELEMENT   _ELEMENT_.element.bl.test A /^127\./
+askdns ASK_BOUND     _BOUND_.bound.bl.test A /^127\./
+askdns ASK_BOTH      _TWO_2_._ONE_.both.bl.test A /^127\./
+askdns ASK_MIXED     _ONE_._AUTHORDOMAIN_.mixed.bl.test TXT
+askdns ASK_NONE      _NOBODY_.none.bl.test A
+header HASH_WORD     eval:check_hashbl_tag('hw.bl.test', 'md5/max=100', 'WORD')
+"""
 SETS = {
+    "captures": CAPTURES,
     "auth": AUTH,
     "kinds": KINDS,
     # All rules on addresses in the body have the same options: SpamAssassin keeps what the first rule found, and which is first is
@@ -211,7 +241,7 @@ def stock():
     return re.sub(r"(?m)^\s*dns_block_rule\s.*$", "", "\n".join(texts)) + "\n"
 
 
-def settings(name, text):
+def settings(name, text, more=()):
     """The folder of a rule set."""
     folder = os.path.join(CACHE, f"net-{name}-{hashlib.sha256(text.encode('latin-1')).hexdigest()[:16]}")
     if not os.path.isdir(folder):
@@ -220,15 +250,14 @@ def settings(name, text):
         os.makedirs(os.path.join(made, "site"))
         shutil.copy(os.path.join(RULES, "20_aux_tlds.cf"), os.path.join(made, "rules"))
         with open(os.path.join(made, "site", "init.pre"), "w", encoding="latin-1") as f:
-            plugins = PLUGINS + (["SPF", "DKIM"] if name == "auth" else [])
-            f.writelines(f"loadplugin Mail::SpamAssassin::Plugin::{plugin}\n" for plugin in plugins)
+            f.writelines(f"loadplugin Mail::SpamAssassin::Plugin::{plugin}\n" for plugin in (*PLUGINS, *more))
         with open(os.path.join(made, "rules", "50_net.cf"), "w", encoding="latin-1") as f:
             f.write(text)
         os.rename(made, folder)
     return folder
 
 
-def oracle(folder, files, port):
+def oracle(folder, files, port, *more):
     """SpamAssassin's answers, from the cache where nothing has changed."""
     key = hashlib.sha256(folder.encode())
     for path in (os.path.join(HERE, "spam_net.pl"), os.path.join(HERE, "spam_net_server.py"), *files):
@@ -239,11 +268,19 @@ def oracle(folder, files, port):
     if not os.path.exists(kept):
         made = f"{kept}.{os.getpid()}"
         with open(made, "wb") as out:
-            subprocess.run(["perl", os.path.join(HERE, "spam_net.pl"), folder, str(port)], input="".join(f + "\n" for f in files).encode(),
+            subprocess.run(["perl", os.path.join(HERE, "spam_net.pl"), folder, str(port), *more], input="".join(f + "\n" for f in files).encode(),
                            stdout=out, stderr=subprocess.DEVNULL, check=True)
         os.rename(made, kept)
     with open(kept, "rb") as f:
         return [json.loads(line) for line in f]
+
+
+def driven(build, folder, files, port, *more):
+    """Our answers."""
+    driver = os.path.join(build, "tests", "parity", "spam_net_driver")
+    done = subprocess.run([driver, folder, str(port), *more], input="".join(f + "\n" for f in files).encode(), stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def plain(question):
@@ -271,16 +308,13 @@ def difference(theirs, ours):
 
 
 def compared(build, name, rules, files):
-    folder = settings(rules, SETS[rules] if rules in SETS else stock())
+    folder = settings(rules, SETS[rules] if rules in SETS else stock(), {"auth": ["SPF", "DKIM"], "captures": ["MIMEHeader"]}.get(rules, []))
     server = spam_net_server.Server()
     try:
         asked = oracle(folder, files, server.port)
-        driver = os.path.join(build, "tests", "parity", "spam_net_driver")
-        done = subprocess.run([driver, folder, str(server.port)], input="".join(f + "\n" for f in files).encode(), stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, check=True)
+        answers = driven(build, folder, files, server.port, *(["scan"] if rules == "captures" else []))
     finally:
         server.close()
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(asked) == len(answers) == len(files), f"{name}: {len(files)} files, {len(asked)} lines, {len(answers)} answers"
     failures, total = [], 0
     for theirs, ours in zip(asked, answers):
@@ -373,7 +407,7 @@ def run(build, corpus, every=1):
         return []
     os.makedirs(CACHE, mode=0o700, exist_ok=True)
     results = []
-    for rules in ("kinds", "trusted", "stock"):
+    for rules in ("kinds", "captures", "trusted", "stock"):
         results += [compared(build, group, rules, files_of(corpus, group, every)) for group in GROUPS]
     results.append(compared(build, "mutants", "kinds", mutants(corpus, every)))
     results.append(compared(build, "generated", "auth", auth_messages(every)))

@@ -1,8 +1,8 @@
 /* spam_net_driver.c: the network rules of messages, for the parity suite: paths on stdin, {"asked": ["A/name", ..], "hits": {rule: times}}
  * for each.
  *
- * Arguments: a folder with rule files (rules, site), and the port of a DNS server on 127.0.0.1. Results of DKIM and SPF are those
- * that spam_net.pl has, of the message's X-Test- fields. */
+ * Arguments: a folder with rule files (rules, site), and the port of a DNS server on 127.0.0.1; "find": DKIM, SPF and DMARC are
+ * verified; "scan": all rules run, not those of the network alone. Without "find" their results are those that spam_net.pl has, of the message's X-Test- fields. */
 #include <arpa/inet.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -11,11 +11,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "lib/base/dns_rdata.h"
+#include "lib/mail/auth/spf_task.h"
 #include "lib/spam/net/auth_eval.h"
 #include "lib/spam/net/net.h"
 #include "lib/spam/scan/message_view.h"
+#include "lib/spam/scan/scanner.h"
 
 struct client {
+    GMutex lock; /* SPF asks from a thread of its own */
     int socket;
     GPtrArray *asked; /* char * */
 };
@@ -39,6 +42,7 @@ ask(gpointer data, const char *name, enum dns_type type, struct dns_lookup *look
     struct client *client = data;
     g_autoptr(GByteArray) packet = g_byte_array_new();
     const guint8 tail[4] = {0, (guint8)type, 0, 1};
+    g_autoptr(GMutexLocker) locked = g_mutex_locker_new(&client->lock);
     guint8 reply[65536];
 
     g_byte_array_append(packet, (const guint8 *)"\0\1\1\0\0\1\0\0\0\0\0\0", 12);
@@ -154,12 +158,28 @@ run_auth(struct auth_eval *eval, const struct spam_ruleset *ruleset, json_t *hit
     }
 }
 
+/* {"asked", "hits"} as a line. */
 static void
-answer(struct net_rules *rules, const struct view_settings *settings, struct client *client, struct dns *dns, const char *path)
+print(struct client *client, json_t *hits)
+{
+    json_t *asked = json_array();
+
+    for (guint i = 0; i < client->asked->len; i++)
+        json_array_append_new(asked, json_stringn_nocheck(g_ptr_array_index(client->asked, i), strlen(g_ptr_array_index(client->asked, i))));
+    g_ptr_array_set_size(client->asked, 0);
+    json_t *line = json_pack("{so so}", "asked", asked, "hits", hits);
+    json_dumpf(line, stdout, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+    putchar('\n');
+    json_decref(line);
+}
+
+static void
+answer(struct net_rules *rules, const struct view_settings *settings, struct client *client, struct dns *dns, struct spf_pool *spf,
+       const char *path)
 {
     g_autofree char *bytes = NULL;
     gsize length, n_texts;
-    json_t *hits = json_object(), *asked = json_array();
+    json_t *hits = json_object();
 
     if (!g_file_get_contents(path, &bytes, &length, NULL))
         g_error("%s: can't be read", path);
@@ -174,7 +194,9 @@ answer(struct net_rules *rules, const struct view_settings *settings, struct cli
     g_autoptr(GPtrArray) kept = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
     read_known(bytes, &known, signatures, kept);
     struct auth_eval_options options = {.ruleset = settings->ruleset, .headers = message.headers, .relays = message.relays,
-                                        .known = &known, .dns = dns, .deadline_us = G_MAXINT64};
+                                        .known = &known, .parts = G_MAXUINT, .dns = dns, .deadline_us = G_MAXINT64,
+                                        .spf = spf, .message = spf != NULL ? bytes : NULL, .length = length,
+                                        .now = g_get_real_time() / G_USEC_PER_SEC};
     struct auth_eval *eval = auth_eval_new(&options);
     message.tag = tag_of;
     message.tag_data = eval;
@@ -183,16 +205,30 @@ answer(struct net_rules *rules, const struct view_settings *settings, struct cli
     struct net_check *check = net_check_start(rules, 1, &message, dns, g_get_monotonic_time() + 60 * G_USEC_PER_SEC);
     net_check_finish(check);
     net_check_each_hit(check, add_hit, hits);
-    for (guint i = 0; i < client->asked->len; i++)
-        json_array_append_new(asked, json_stringn_nocheck(g_ptr_array_index(client->asked, i), strlen(g_ptr_array_index(client->asked, i))));
-    g_ptr_array_set_size(client->asked, 0);
-    json_t *line = json_pack("{so so}", "asked", asked, "hits", hits);
-    json_dumpf(line, stdout, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
-    putchar('\n');
-    json_decref(line);
+    print(client, hits);
     net_check_free(&check);
     auth_eval_free(&eval);
     message_view_free(&view);
+}
+
+static void
+scan(struct scanner *scanner, struct client *client, struct dns *dns, const char *path)
+{
+    g_autofree char *bytes = NULL;
+    gsize length;
+    json_t *hits = json_object();
+    struct scan_result result;
+
+    if (!g_file_get_contents(path, &bytes, &length, NULL))
+        g_error("%s: can't be read", path);
+    scanner_scan(scanner, &(struct scan_request){.message = bytes, .length = length, .dns = dns}, &result);
+    for (guint i = 0; i < scanner_ruleset(scanner)->rules->len; i++) {
+        const struct spam_rule *rule = g_ptr_array_index(scanner_ruleset(scanner)->rules, i);
+        if (result.engine.values[rule->index] != 0)
+            json_object_set_new(hits, rule->name, json_integer((json_int_t)result.engine.values[rule->index]));
+    }
+    print(client, hits);
+    scan_result_clear(&result);
 }
 
 int
@@ -204,7 +240,7 @@ main(int argc, char **argv)
     struct spam_ruleset *ruleset = rules_load(&options, NULL);
     struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons((guint16)(argc > 2 ? atoi(argv[2]) : 0)),
                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct client client = {socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), g_ptr_array_new_with_free_func(g_free)};
+    struct client client = {.socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), .asked = g_ptr_array_new_with_free_func(g_free)};
     GPtrArray *warnings;
     char *path = NULL;
     size_t size = 0;
@@ -214,14 +250,22 @@ main(int argc, char **argv)
     struct view_settings *settings = view_settings_new(ruleset);
     struct net_rules *rules = net_rules_new(ruleset, &warnings);
     struct dns *dns = dns_new(&source, &client);
+    gboolean whole = argc > 3 && strcmp(argv[3], "scan") == 0;
+    struct scanner *scanner = whole ? scanner_new(&(struct scanner_options){.rules = options, .start = SCANNER_COMPILED}, NULL) : NULL;
+    struct spf_pool *spf = argc > 3 && !whole ? spf_pool_new(dns, 1, "mx.inside.example", 60000) : NULL;
     for (guint i = 0; i < warnings->len; i++)
         fprintf(stderr, "%s\n", (const char *)g_ptr_array_index(warnings, i));
     while (getline(&path, &size, stdin) > 0) {
         path[strcspn(path, "\n")] = '\0';
-        answer(rules, settings, &client, dns, path);
+        if (scanner != NULL)
+            scan(scanner, &client, dns, path);
+        else
+            answer(rules, settings, &client, dns, spf, path);
     }
     free(path);
     g_ptr_array_unref(warnings);
+    scanner_unref(scanner);
+    spf_pool_free(&spf);
     dns_unref(dns);
     net_rules_free(&rules);
     view_settings_free(&settings);

@@ -8,6 +8,8 @@
 
 #define ENGINE_TEXTS_MAX 100000u     /* elements of one list of texts that are looked at */
 #define ENGINE_TEXT_MAX (64u << 20)  /* bytes of one text */
+#define ENGINE_CAPTURES_MAX 10000u   /* that one run takes; further ones are passed over */
+#define ENGINE_TAG_VALUES_MAX 1000u  /* of them that one tag holds */
 #define ENGINE_TIME_MS 60000         /* default: of one run */
 
 #define ENGINE_ERROR engine_error_quark()

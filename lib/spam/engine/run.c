@@ -15,6 +15,8 @@ struct run {
     const char *whole;      /* of the list that is run: all its texts, with line ends between them */
     gsize whole_length;
     guint checks;           /* of the time */
+    guint captures;         /* that were taken */
+    GHashTable *captured_by; /* name of a tag -> the rule that has set it; NULL: none yet */
 };
 
 /* ---- hits ---- */
@@ -55,22 +57,50 @@ is_over_time(struct run *run)
 
 /* ---- captures ---- */
 
+static gboolean
+same_bytes(gconstpointer a, gconstpointer b)
+{
+    return g_bytes_equal(a, b);
+}
+
+/* Puts what the named groups took into tags, each once. What another rule has put there goes. */
 static void
-take_captures(struct run *run, const struct pattern *pattern, const char *text)
+take_captures(struct run *run, const struct spam_rule *rule, const struct pattern *pattern, const char *text)
 {
     const char *const *names = pattern_names(pattern);
 
     for (guint i = 0; names != NULL && names[i] != NULL; i++) {
-        GBytes *value = pattern_capture(pattern, run->worker->matcher, text, names[i]);
-        GPtrArray *values = g_hash_table_lookup(run->result->tags, names[i]);
+        g_autoptr(GBytes) value = pattern_capture(pattern, run->worker->matcher, text, names[i]);
+        const char *name = g_intern_string(names[i]); /* outlives the engine */
+        GPtrArray *values;
 
-        if (value == NULL)
+        if (value == NULL || g_bytes_get_size(value) == 0 || run->captures >= ENGINE_CAPTURES_MAX)
             continue;
-        if (values == NULL) {
-            values = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
-            g_hash_table_insert(run->result->tags, (gpointer)g_intern_string(names[i]), values); /* outlives the engine */
-        }
-        g_ptr_array_add(values, value);
+        run->captures++;
+        if (run->captured_by == NULL)
+            run->captured_by = g_hash_table_new(NULL, NULL);
+        if (g_hash_table_lookup(run->captured_by, name) != rule)
+            g_hash_table_insert(run->result->tags, (gpointer)name, g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref));
+        g_hash_table_insert(run->captured_by, (gpointer)name, (gpointer)rule);
+        values = g_hash_table_lookup(run->result->tags, name);
+        if (values->len < ENGINE_TAG_VALUES_MAX && !g_ptr_array_find_with_equal_func(values, value, same_bytes, NULL))
+            g_ptr_array_add(values, g_bytes_ref(value));
+    }
+}
+
+/* The captures of all matches of a rule that counts several. */
+static void
+take_all_captures(struct run *run, const struct spam_rule *rule, const struct pattern *pattern, const char *text, gsize length, guint most)
+{
+    gsize begin = 0, end = 0;
+
+    for (guint n = 0; (most == 0 || n < most) && run->captures < ENGINE_CAPTURES_MAX; n++) {
+        if (pattern_match(pattern, run->worker->matcher, text, length, end, &begin, &end) != MATCH_YES)
+            break;
+        take_captures(run, rule, pattern, text);
+        end += end == begin; /* nothing: on behind it */
+        if (end > length)
+            break;
     }
 }
 
@@ -91,8 +121,10 @@ look(struct run *run, const struct spam_rule *rule, const struct pattern *patter
         run->result->gave_up += outcome == MATCH_GAVE_UP;
         if (outcome != MATCH_YES)
             return FALSE;
-        if (rule->has_captures)
-            take_captures(run, pattern, text);
+        if (rule->has_captures && !several)
+            take_captures(run, rule, pattern, text);
+        else if (rule->has_captures)
+            take_all_captures(run, rule, pattern, text, length, most);
     }
     if (!several) {
         hit(run, rule, 1);
@@ -396,6 +428,7 @@ engine_run(struct engine_worker *worker, const struct engine_source *source, gpo
         run_outside(&run);
     run_metas(&run);
     sum_up(&run);
+    g_clear_pointer(&run.captured_by, g_hash_table_unref);
 }
 
 void

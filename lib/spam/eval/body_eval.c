@@ -2,6 +2,7 @@
 #include "lib/spam/eval/body_eval.h"
 #include <math.h>
 #include <string.h>
+#include "lib/spam/eval/word_counts.h"
 
 #define DECOY_MAX 4 /* bytes after a signature's mark that don't make it one */
 
@@ -13,75 +14,31 @@ type_starts(const char *type, const char *word)
     return strncmp(type, word, length) == 0 && !perl_is_word((guint8)type[length], FALSE);
 }
 
-/* Counts the words of the text that have a letter, digit or underscore, by what they are as characters. */
-static void
-count_words(GHashTable *words, struct perl_text text)
-{
-    gsize start = 0, size;
-    gboolean has_word = FALSE;
-
-    for (gsize i = 0; i <= text.length; i += size) {
-        gunichar c = i < text.length ? perl_text_char(text, i, &size) : ' ';
-
-        if (i == text.length)
-            size = 1;
-        if (!perl_is_space(c, text.is_chars)) {
-            has_word = has_word || perl_is_word(c, text.is_chars);
-            continue;
-        }
-        if (has_word) {
-            GBytes *key = g_string_free_to_bytes(perl_text_key((struct perl_text){text.at + start, i - start, text.is_chars}));
-            guint count = GPOINTER_TO_UINT(g_hash_table_lookup(words, key));
-            g_hash_table_replace(words, key, GUINT_TO_POINTER(count + 1));
-        }
-        start = i + size;
-        has_word = FALSE;
-    }
-}
-
-static GHashTable *
-word_counts(void)
-{
-    return g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
-}
-
-/* Different words of the HTML that the text has less often. */
-static guint
-words_left(GHashTable *html, GHashTable *plain)
-{
-    GHashTableIter iter;
-    gpointer word, count;
-    guint left = 0;
-
-    g_hash_table_iter_init(&iter, html);
-    while (g_hash_table_iter_next(&iter, &word, &count))
-        left += GPOINTER_TO_UINT(count) > GPOINTER_TO_UINT(g_hash_table_lookup(plain, word));
-    return left;
-}
-
 static void
 compare_alternatives(const struct eval_part *part, struct body_difference *difference)
 {
-    g_autoptr(GHashTable) html = word_counts(), plain = word_counts();
+    struct word_counts *html = word_counts_new(), *plain = word_counts_new();
     guint total;
 
     for (const struct eval_part *text = part; text <= part + part->below; text++) {
         if (!type_starts(text->type, "text") || text->rendered_type == NULL)
             continue;
         if (strcmp(text->rendered_type, "text/html") != 0) {
-            count_words(plain, text->rendered);
+            word_counts_add_text(plain, text->rendered);
             continue;
         }
-        count_words(html, text->rendered);
-        if (g_hash_table_size(html) == 0 && text->has_image)
-            g_hash_table_insert(html, g_bytes_new_static("\n", 1), GUINT_TO_POINTER(1)); /* no word is a line break */
+        word_counts_add_text(html, text->rendered);
+        if (word_counts_size(html) == 0 && text->has_image)
+            word_counts_add(html, "\n", 1); /* no word is a line break */
     }
-    total = g_hash_table_size(html);
-    if (total == 0)
-        return;
-    difference->html = total;
-    difference->plain = g_hash_table_size(plain);
-    difference->percent = MAX(difference->percent, (double)words_left(html, plain) / total * 100);
+    total = word_counts_size(html);
+    if (total > 0) {
+        difference->html = total;
+        difference->plain = word_counts_size(plain);
+        difference->percent = MAX(difference->percent, (double)word_counts_more(html, plain) / total * 100);
+    }
+    word_counts_free(html);
+    word_counts_free(plain);
 }
 
 /* Exchange's meeting requests: HTML and a calendar. */

@@ -72,14 +72,11 @@ is_welcome(const struct freemail *freemail, const GString *address, const char *
     return FALSE;
 }
 
-gboolean
-freemail_is(const struct freemail *freemail, const GString *address)
+static gboolean
+is_listed(const struct freemail *freemail, const GString *address, const char *domain)
 {
-    const char *mark = memrchr(address->str, '@', address->len), *domain = mark != NULL ? mark + 1 : address->str;
-
-    if (address->len == 0 || is_welcome(freemail, address, domain))
-        return FALSE;
     const char *kind = g_hash_table_lookup(freemail->domains, domain);
+
     if (kind != NULL && strcmp(kind, "1") == 0)
         return TRUE;
     for (const char *at = address->str, *end = at + address->len; (at = memchr(at, '@', (gsize)(end - at))) != NULL;) {
@@ -88,6 +85,14 @@ freemail_is(const struct freemail *freemail, const GString *address)
             return TRUE;
     }
     return FALSE;
+}
+
+gboolean
+freemail_is(const struct freemail *freemail, const GString *address)
+{
+    const char *mark = memrchr(address->str, '@', address->len), *domain = mark != NULL ? mark + 1 : address->str;
+
+    return address->len > 0 && is_listed(freemail, address, domain) && !is_welcome(freemail, address, domain);
 }
 
 /* ---- the body ---- */
@@ -319,8 +324,8 @@ body_differs(const struct freemail_message *message, const GPtrArray *replies)
     return FALSE;
 }
 
-gboolean
-freemail_reply_to(struct freemail_message *message, gboolean or_from)
+static gboolean
+look_at_replies(struct freemail_message *message, gboolean or_from)
 {
     const struct freemail *freemail = message->freemail;
 
@@ -333,4 +338,14 @@ freemail_reply_to(struct freemail_message *message, gboolean or_from)
     if (or_from ? (reply->len > 0 && !reply_is) || !from_is : !reply_is)
         return FALSE;
     return read_body(message) && body_differs(message, !or_from || reply_is ? reply : from);
+}
+
+gboolean
+freemail_reply_to(struct freemail_message *message, gboolean or_from)
+{
+    struct freemail_answer *answer = &message->replies[or_from != FALSE];
+
+    if (!answer->known)
+        *answer = (struct freemail_answer){TRUE, look_at_replies(message, or_from)};
+    return answer->value;
 }

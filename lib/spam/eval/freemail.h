@@ -17,6 +17,10 @@ struct freemail *freemail_new(const struct spam_ruleset *ruleset, const struct r
 void freemail_free(struct freemail *freemail); /* NULL-safe */
 gboolean freemail_is(const struct freemail *freemail, const GString *address); /* in lower case */
 
+struct freemail_answer {
+    gboolean known, value;
+};
+
 /* A message's. */
 struct freemail_message {
     const struct freemail *freemail;
@@ -30,6 +34,7 @@ struct freemail_message {
     struct matcher *matcher; /* of the thread, for the rules' patterns */
     gboolean body_read, body_skipped;
     GPtrArray *body; /* GString *: freemail addresses, once body_read; free with freemail_message_clear */
+    struct freemail_answer replies[2]; /* of freemail_reply_to, by or_from: rules ask several times */
 };
 void freemail_message_clear(struct freemail_message *message);
 

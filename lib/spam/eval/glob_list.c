@@ -11,9 +11,14 @@ struct entry {
     gconstpointer value;
 };
 
+struct piece {
+    const char *text;
+    gsize length;
+};
+
 /* Globs by a piece of text of theirs. */
 struct side {
-    GHashTable *by_text;     /* GBytes * -> GPtrArray * of struct entry * */
+    GHashTable *by_text;     /* struct piece * -> GPtrArray * of struct entry * */
     guint8 lengths[LENGTHS_MAX];
     gsize longest;
 };
@@ -35,11 +40,29 @@ entry_free(gpointer data)
     g_free(entry);
 }
 
+static guint
+piece_hash(gconstpointer piece)
+{
+    const struct piece *p = piece;
+    guint hash = 5381;
+
+    for (gsize i = 0; i < p->length; i++)
+        hash = hash * 33 + (guint8)p->text[i];
+    return hash;
+}
+
+static gboolean
+piece_equal(gconstpointer a, gconstpointer b)
+{
+    const struct piece *one = a, *other = b;
+
+    return one->length == other->length && memcmp(one->text, other->text, one->length) == 0;
+}
+
 static void
 side_init(struct side *side)
 {
-    side->by_text = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref,
-                                          (GDestroyNotify)g_ptr_array_unref);
+    side->by_text = g_hash_table_new_full(piece_hash, piece_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
 }
 
 struct glob_list *
@@ -72,14 +95,13 @@ glob_list_free(struct glob_list *list)
 static void
 side_add(struct side *side, const char *text, gsize length, struct entry *entry)
 {
-    GBytes *key = g_bytes_new(text, length);
-    GPtrArray *bucket = g_hash_table_lookup(side->by_text, key);
+    const struct piece key = {text, length}; /* the entry's text */
+    GPtrArray *bucket = g_hash_table_lookup(side->by_text, &key);
 
     if (bucket == NULL) {
         bucket = g_ptr_array_new();
-        g_hash_table_insert(side->by_text, g_bytes_ref(key), bucket);
+        g_hash_table_insert(side->by_text, g_memdup2(&key, sizeof key), bucket);
     }
-    g_bytes_unref(key);
     g_ptr_array_add(bucket, entry);
     side->lengths[length] = 1;
     side->longest = MAX(side->longest, length);
@@ -229,8 +251,8 @@ try_side(const struct search *search, const struct side *side, gboolean tail)
     for (gsize n = 1; n <= MIN(side->longest, search->length); n++) {
         if (!side->lengths[n])
             continue;
-        g_autoptr(GBytes) key = g_bytes_new_static(search->text + (tail ? search->length - n : 0), n);
-        if (try_bucket(search, g_hash_table_lookup(side->by_text, key)))
+        const struct piece key = {search->text + (tail ? search->length - n : 0), n};
+        if (try_bucket(search, g_hash_table_lookup(side->by_text, &key)))
             return TRUE;
     }
     return FALSE;

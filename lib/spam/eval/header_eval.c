@@ -1,6 +1,7 @@
 /* header_eval.c: the table of eval functions of header rules, and what they share. */
 #include "lib/spam/eval/header_eval_private.h"
 #include "lib/spam/eval/header_text.h"
+#include "lib/spam/view/bytes.h"
 
 static const struct {
     const char *name;
@@ -127,16 +128,19 @@ header_eval_received(struct header_eval *eval)
 static GString *
 as_line(const GString *text)
 {
-    GString *line = g_string_sized_new(text->len);
+    GString *line = g_string_sized_new(text->len + 1);
+    char *to = line->str;
 
     for (gsize i = 0; i < text->len; i++) {
         char c = text->str[i];
 
-        if (c != ' ' && (c < '\t' || c > '\r'))
-            g_string_append_c(line, c);
-        else if (line->len == 0 || line->str[line->len - 1] != ' ')
-            g_string_append_c(line, ' ');
+        if (!byte_is_space(c))
+            *to++ = c;
+        else if (to == line->str || to[-1] != ' ')
+            *to++ = ' ';
     }
+    *to = '\0';
+    line->len = (gsize)(to - line->str);
     return line;
 }
 

@@ -4,7 +4,6 @@
 #include "lib/spam/eval/rfc822_date.h"
 
 #define SECONDS_A_YEAR 31556952.0 /* of 365.2425 days */
-#define HOP_DATE "{find}{x<}{s:1-1}{.:0-1}{d:1-} {S:3-3} {d:1-} {d:1-}:{d:1-}:{d:1-} {-}{>x}"
 
 static gboolean
 find_date_header(const struct header_eval *e, gint64 *seconds_r)
@@ -27,12 +26,9 @@ find_date_header(const struct header_eval *e, gint64 *seconds_r)
 static gboolean
 hop_time(const char *line, gsize len, gint64 *seconds_r)
 {
-    static struct line_form_once form = {HOP_DATE, FALSE, NULL};
-    struct form_match match;
+    gsize start, end;
 
-    return line_form_once_match(&form, line, len, &match) &&
-           rfc822_date_parse(line + match.slot[FORM_X].start,
-                             match.slot[FORM_X].end - match.slot[FORM_X].start, seconds_r);
+    return rfc822_date_find(line, len, &start, &end) && rfc822_date_parse(line + start, end - start, seconds_r);
 }
 
 /* A hop's line; it may hold NULs. */
@@ -88,9 +84,16 @@ fetched_lines(const GArray *lines)
         {"{find}{b}by localhost with {w:1-} (fetchmail-{d:1-1}", FALSE, NULL},
         {"{find}{b}by localhost with {w:1-} (fetchmail-.", FALSE, NULL},
     };
-    gboolean is_local = FALSE;
+    static const char mark[] = "(fetchmail-";
+    gboolean is_local = FALSE, has_mark = FALSE;
     guint next;
 
+    for (guint i = 0; i < MIN(lines->len, 2); i++) {
+        const struct line *line = &g_array_index(lines, struct line, i);
+        has_mark = has_mark || memmem(line->text, line->len, mark, strlen(mark)) != NULL;
+    }
+    if (!has_mark)
+        return 0;
     for (guint i = 0; i < G_N_ELEMENTS(local); i++)
         is_local = is_local || line_matches(&g_array_index(lines, struct line, 0), &local[i]);
     next = is_local ? 1 : 0;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "lib/spam/eval/header_eval_private.h"
 #include "lib/spam/eval/rfc822_date.h"
+#include "lib/spam/view/bytes.h"
 
 static gboolean
 is_space(char c)
@@ -134,11 +135,14 @@ static void
 count_illegal(const GString *text, gsize *illegal_r, gsize *controls_r, gsize *eight_bit_r)
 {
     *illegal_r = *controls_r = *eight_bit_r = 0;
-    for (gsize i = 0; i < text->len; i++) {
-        guchar c = (guchar)text->str[i];
-        *controls_r += is_control(c);
-        *eight_bit_r += c >= 0x80;
-        *illegal_r += is_control(c) || c >= 0x7f;
+    for (gsize i = 0, end; i < text->len;) {
+        i += bytes_printable(text->str + i, text->len - i); /* nearly all of them */
+        for (end = MIN(i + 8, text->len); i < end; i++) {
+            guchar c = (guchar)text->str[i];
+            *controls_r += is_control(c);
+            *eight_bit_r += c >= 0x80;
+            *illegal_r += is_control(c) || c >= 0x7f;
+        }
     }
 }
 
@@ -473,7 +477,7 @@ HEADER_EVAL(eval_unresolved_template)
     for (const char *line = all->str, *next; line < end; line = next + 1) {
         next = memchr(line, '\n', (gsize)(end - line));
         next = next != NULL ? next : end;
-        if (has_template(line, (gsize)(next - line)) && !may_hold_percent(line))
+        if (memchr(line, '%', (gsize)(next - line)) != NULL && has_template(line, (gsize)(next - line)) && !may_hold_percent(line))
             return TRUE;
     }
     return FALSE;

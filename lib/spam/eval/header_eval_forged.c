@@ -82,6 +82,8 @@ look_at_hotmail(struct header_eval *e)
     if (e->hotmail_known)
         return;
     e->hotmail_known = TRUE;
+    if (!header_eval_contains(line, "hotmail.com") && !is_from(e, "hotmail.com"))
+        return; /* nobody says it is theirs */
     if (header_eval_matches(line, &pickup) || eval_msn_groups(e, NULL, 0) ||
         eval_gated_through_received_remover(e, NULL, 0) || is_hotmail_line(e, line))
         return;
@@ -213,7 +215,7 @@ HEADER_EVAL(eval_forged_yahoo)
     static struct line_form_once reply = {"{find}@reply.yahoo.com{end}", TRUE, NULL};
     g_autoptr(GString) line = NULL, from = header_eval_text(e, "From:addr");
 
-    if (!is_from(e, "yahoo.com") || eval_gated_through_received_remover(e, args, n_args) || is_by_yahoo(e))
+    if (!header_eval_ends_with_word(from, "yahoo.com") || eval_gated_through_received_remover(e, args, n_args) || is_by_yahoo(e))
         return FALSE;
     line = original_received(e);
     return !matches_any(line, real, G_N_ELEMENTS(real)) &&
@@ -226,12 +228,14 @@ HEADER_EVAL(eval_forged_juno)
     static struct line_form_once current[] = {
         FORM("{find}from{any}{b}{juno|untd}.com{any}{[|(}{IP}{]|)}{any}by"),
         FORM("{find} cookie.{juno|untd}.com ")};
-    g_autoptr(GString) origin = header_eval_text(e, "X-Originating-IP"),
-                       mailer = header_eval_text(e, "X-Mailer");
-    const GString *received = header_eval_received(e);
+    g_autoptr(GString) origin = NULL, mailer = NULL;
+    const GString *received;
 
     if (!is_from(e, "juno.com") || eval_gated_through_received_remover(e, args, n_args))
         return FALSE;
+    origin = header_eval_text(e, "X-Originating-IP");
+    mailer = header_eval_text(e, "X-Mailer");
+    received = header_eval_received(e);
     return origin->len == 0 || !matches_any(received, current, G_N_ELEMENTS(current)) ||
            !header_eval_contains(mailer, "Juno ");
 }
@@ -241,12 +245,15 @@ HEADER_EVAL(eval_forged_gmail)
     static struct line_form_once real[] = {FORM("{find}by 10.{-} with SMTP id {-}"),
                                            FORM("{find}by 2002:a{d:2-2}:{w:1-}:{-} with SMTP id {-}")};
     static struct line_form_once googlemail = FORM("{find}by smtp.googlemail.com with ESMTPSA id {-}");
-    g_autoptr(GString) state = header_eval_text(e, "X-Gm-Message-State"),
-                       source = header_eval_text(e, "X-Google-Smtp-Source");
-    g_autoptr(GString) internal = header_eval_text(e, "X-Received");
+    g_autoptr(GString) state = NULL, source = NULL, internal = NULL;
 
     (void)args, (void)n_args;
-    return is_from(e, "gmail.com") && !matches_any(internal, real, G_N_ELEMENTS(real)) &&
+    if (!is_from(e, "gmail.com"))
+        return FALSE;
+    state = header_eval_text(e, "X-Gm-Message-State");
+    source = header_eval_text(e, "X-Google-Smtp-Source");
+    internal = header_eval_text(e, "X-Received");
+    return !matches_any(internal, real, G_N_ELEMENTS(real)) &&
            !header_eval_matches(header_eval_received(e), &googlemail) &&
            !(state->len >= 60 && source->len >= 60);
 }

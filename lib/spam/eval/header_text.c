@@ -18,8 +18,14 @@ header_text(const struct spam_headers *headers, const char *name)
 {
     const GPtrArray *values = headers->get(headers->message, name);
     gboolean single = is_single(name);
-    GString *text = g_string_new(NULL);
+    gsize total = 0, part;
+    GString *text;
 
+    for (guint i = 0; values != NULL && i < values->len && !(single && i > 0); i++) {
+        g_bytes_get_data(g_ptr_array_index(values, i), &part);
+        total += part;
+    }
+    text = g_string_sized_new(total + 1);
     for (guint i = 0; values != NULL && i < values->len && !(single && i > 0); i++) {
         gsize len;
         const char *value = g_bytes_get_data(g_ptr_array_index(values, i), &len);

@@ -3,6 +3,7 @@
 #include "lib/spam/eval/charset_locale.h"
 #include <stdlib.h>
 #include <string.h>
+#include "lib/spam/view/bytes.h"
 
 #define UPPERCASE_MIN 200 /* bytes of text below which capitals don't count */
 
@@ -177,11 +178,11 @@ has_two_words(struct perl_text line)
 {
     gsize i = 0;
 
-    while (i < line.length && perl_is_space((guint8)line.at[i], FALSE))
+    while (i < line.length && byte_is_space(line.at[i]))
         i++;
-    while (i < line.length && !perl_is_space((guint8)line.at[i], FALSE))
+    while (i < line.length && !byte_is_space(line.at[i]))
         i++;
-    while (i < line.length && perl_is_space((guint8)line.at[i], FALSE))
+    while (i < line.length && byte_is_space(line.at[i]))
         i++;
     return i < line.length;
 }
@@ -207,19 +208,55 @@ shift_mark(struct perl_text line, char kind, gboolean last)
 {
     gsize found = line.length;
 
-    for (gsize i = 0; i + 2 < line.length; i++)
-        if (line.at[i] == 0x1b && line.at[i + 1] == kind && line.at[i + 2] == 'B') {
-            found = i;
+    for (const char *end = line.at + line.length, *at = line.at; (at = memchr(at, 0x1b, (gsize)(end - at))) != NULL; at++)
+        if (end - at > 2 && at[1] == kind && at[2] == 'B') {
+            found = (gsize)(at - line.at);
             if (!last)
                 break;
         }
     return found;
 }
 
+struct capitals {
+    gsize total, upper, others; /* bytes, capitals, small letters and digits */
+};
+
+/* What a byte counts as: 1 as a small letter or digit, CAPITAL as a capital. */
+#define CAPITAL (G_GUINT64_CONSTANT(1) << 32)
+
+static const guint64 *
+weights(void)
+{
+    static guint64 table[256];
+    static gsize once;
+
+    if (g_once_init_enter(&once)) {
+        for (guint c = 0; c < 256; c++)
+            table[c] = g_ascii_isupper((char)c) ? CAPITAL : g_ascii_isalnum((char)c) ? 1 : 0;
+        g_once_init_leave(&once, 1);
+    }
+    return table;
+}
+
+static void
+count_capitals(struct capitals *capitals, const char *text, gsize length)
+{
+    const guint64 *weight = weights();
+
+    capitals->total += length;
+    for (gsize end, i = 0; i < length; i = end) { /* by pieces in which no count comes to 32 bits */
+        guint64 sum = 0;
+        for (end = i + MIN(length - i, G_MAXUINT32); i < end; i++)
+            sum += weight[(guint8)text[i]];
+        capitals->upper += (gsize)(sum / CAPITAL);
+        capitals->others += (gsize)(sum % CAPITAL);
+    }
+}
+
 double
 mime_eval_uppercase(const struct mime_facts *facts, const char *content_type, const struct perl_text *body, gsize count)
 {
-    gsize total = 0, lower = 0, upper = 0;
+    struct capitals capitals = {0};
 
     if (any_has_no_capitals(facts, content_type))
         return 0;
@@ -229,17 +266,16 @@ mime_eval_uppercase(const struct mime_facts *facts, const char *content_type, co
 
         if (!has_two_words(line) || is_base64(line))
             continue;
-        for (gsize j = 0; j < line.length; j++) {
-            if (j == out && in < line.length && in >= out + 3) {
-                j = in + 2;
-                continue;
-            }
-            total++;
-            lower += g_ascii_islower(line.at[j]) || g_ascii_isdigit(line.at[j]);
-            upper += g_ascii_isupper(line.at[j]);
+        if (out < line.length && in < line.length && in >= out + 3) { /* what is in another script between them doesn't count */
+            count_capitals(&capitals, line.at, out);
+            count_capitals(&capitals, line.at + in + 3, line.length - in - 3);
+        } else {
+            count_capitals(&capitals, line.at, line.length);
         }
     }
-    return total < UPPERCASE_MIN || upper + lower == 0 ? 0 : (double)upper / (double)(upper + lower) * 100;
+    if (capitals.total < UPPERCASE_MIN || capitals.upper + capitals.others == 0)
+        return 0;
+    return (double)capitals.upper / (double)(capitals.upper + capitals.others) * 100;
 }
 
 static gboolean

@@ -2,6 +2,7 @@
 #include "lib/spam/eval/charset_locale.h"
 #include "lib/spam/eval/mime_eval.h"
 #include <string.h>
+#include "lib/spam/view/bytes.h"
 
 #define QP_LINE_MAX 79 /* bytes, with the line break (RFC 5322, section 2.1.1) */
 
@@ -165,23 +166,20 @@ read_qp_line(struct counts *counts, const char *line, gsize length)
     if (length > QP_LINE_MAX)
         counts->facts->qp_long_line = TRUE;
     counts->facts->qp_bytes += length;
-    for (gsize i = 0; i < length; i++)
-        if (is_needless(line + i, length - i)) {
-            needless++;
-            i += 2;
-        }
+    for (const char *p = line, *end = line + length; (p = memchr(p, '=', (gsize)(end - p))) != NULL;) {
+        gboolean is = is_needless(p, (gsize)(end - p));
+        needless += is;
+        p += is ? 3 : 1;
+    }
     if (needless > 0)
         counts->qp_needless += needless - (gint64)encoded_space_at_end(line, length);
 }
 
-/* Whether the line has bytes that us-ascii text has not: NUL, CR, and from 0x80 on. */
+/* Whether the text has bytes that us-ascii text has not: NUL, CR, and from 0x80 on. */
 static gboolean
-has_illegal(const char *line, gsize length)
+has_illegal(const char *text, gsize length)
 {
-    for (gsize i = 0; i < length; i++)
-        if (line[i] == '\0' || line[i] == '\r' || (guint8)line[i] >= 0x80)
-            return TRUE;
-    return FALSE;
+    return !bytes_are_ascii(text, length) || memchr(text, '\r', length) != NULL || memchr(text, '\0', length) != NULL;
 }
 
 /* Whether "&#x12AB;" begins at p. */
@@ -197,16 +195,17 @@ is_reference(const char *p, gsize length)
 }
 
 static void
-read_unicode(struct counts *counts, const char *line, gsize length)
+read_unicode(struct counts *counts, const char *text, gsize length)
 {
-    for (gsize i = 0; i < length; i++) {
-        if (is_reference(line + i, length - i)) {
-            counts->unicode_count++;
-            i += 7;
-        } else {
-            counts->plain_bytes++;
-        }
+    gsize references = 0;
+
+    for (const char *p = text, *end = text + length; (p = memchr(p, '&', (gsize)(end - p))) != NULL;) {
+        gboolean is = is_reference(p, (gsize)(end - p));
+        references += is;
+        p += is ? 8 : 1;
     }
+    counts->unicode_count += references;
+    counts->plain_bytes += length - 8 * references;
 }
 
 static void
@@ -217,7 +216,9 @@ read_lines(struct counts *counts, const struct fields *fields, struct perl_text 
     const gboolean is_unencoded =
         is_plain && (*fields->encoding == '\0' || strcmp(fields->encoding, "7bit") == 0 || strcmp(fields->encoding, "8bit") == 0);
 
-    if (!is_qp && !is_ascii_text && !is_unencoded)
+    if (is_unencoded) /* references don't go over line ends */
+        read_unicode(counts, raw.at, raw.length);
+    if (!is_qp && (!is_ascii_text || !has_illegal(raw.at, raw.length)))
         return;
     for (gsize start = 0, end; start < raw.length; start = end) {
         const char *line = raw.at + start, *next = memchr(line, '\n', raw.length - start);
@@ -227,8 +228,6 @@ read_lines(struct counts *counts, const struct fields *fields, struct perl_text 
             read_qp_line(counts, line, end - start);
         if (is_ascii_text)
             counts->facts->ascii_text_illegal += has_illegal(line, end - start);
-        if (is_unencoded)
-            read_unicode(counts, line, end - start);
     }
 }
 

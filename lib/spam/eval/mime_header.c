@@ -5,13 +5,43 @@
 #include "lib/spam/view/bytes.h"
 
 #define HITS_MAX 1000u /* of a rule that counts, when it doesn't say another number */
+#define CAPTURES_MAX 1000u /* matches that are looked at for what groups took */
 
 struct mime_header_rule {
-    const struct spam_mimeheader *definition;
+    const char *header; /* interned */
     struct pattern *pattern;
+    guint range_min, range_max;
+    gboolean negated, raw, has_captures;
     gboolean joined; /* concat */
     guint most;      /* hits */
+    const char *missing; /* what a part without the field is looked at as */
+    guint missing_hits;  /* and how often the rule hits that */
 };
+
+/* The values of one field: of each part that counts, in order. */
+struct values {
+    const GString **raw, **decoded; /* NULL: the part has none; of ALL: not asked for yet */
+    gboolean are_all;
+};
+
+struct mime_headers {
+    struct spam_tree *tree;
+    GPtrArray *parts;    /* const struct spam_part *: those with a type */
+    GHashTable *by_name; /* const char *, interned -> struct values * */
+    GPtrArray *kept;     /* GString *: values of ALL */
+};
+
+/* ---- rules ---- */
+
+static guint
+count(const struct mime_header_rule *rule, struct matcher *matcher, const char *text, gsize length)
+{
+    gboolean gave_up = FALSE;
+
+    if (rule->most == 1)
+        return pattern_match(rule->pattern, matcher, text, length, 0, NULL, NULL) == MATCH_YES;
+    return pattern_count(rule->pattern, matcher, text, length, rule->most, &gave_up);
+}
 
 struct mime_header_rule *
 mime_header_rule_new(const struct spam_rule *rule, GError **error)
@@ -19,14 +49,24 @@ mime_header_rule_new(const struct spam_rule *rule, GError **error)
     const struct spam_mimeheader *definition = rule->mimeheader;
     struct pattern *pattern = pattern_new(definition->pattern.text, strlen(definition->pattern.text), NULL, error);
     struct mime_header_rule *ready;
+    struct matcher *matcher;
 
     if (pattern == NULL)
         return NULL;
     ready = g_new0(struct mime_header_rule, 1);
-    ready->definition = definition;
+    ready->header = g_intern_string(definition->header);
     ready->pattern = pattern;
+    ready->range_min = definition->range_min;
+    ready->range_max = definition->range_max;
+    ready->negated = definition->negated;
+    ready->raw = definition->raw;
+    ready->has_captures = rule->has_captures;
     ready->joined = (rule->flags & SPAM_TFLAG_CONCAT) != 0;
     ready->most = rule->max_hits > 0 ? rule->max_hits : (rule->flags & SPAM_TFLAG_MULTIPLE) != 0 ? HITS_MAX : 1;
+    ready->missing = definition->raw ? "" : definition->if_unset; /* raw: a field that isn't there counts as an empty one */
+    matcher = matcher_new();
+    ready->missing_hits = count(ready, matcher, ready->missing, strlen(ready->missing));
+    matcher_free(matcher);
     return ready;
 }
 
@@ -39,6 +79,72 @@ mime_header_rule_free(gpointer data)
         return;
     pattern_free(rule->pattern);
     g_free(rule);
+}
+
+/* ---- a message's fields ---- */
+
+static void
+values_free(gpointer data)
+{
+    struct values *values = data;
+
+    g_free(values->raw);
+    g_free(values->decoded);
+    g_free(values);
+}
+
+static void
+string_free(gpointer string)
+{
+    bytes_free(string);
+}
+
+struct mime_headers *
+mime_headers_new(struct spam_tree *tree)
+{
+    struct mime_headers *headers = g_new0(struct mime_headers, 1);
+    g_autoptr(GPtrArray) all = tree_parts(tree);
+
+    headers->tree = tree;
+    headers->parts = g_ptr_array_new();
+    headers->by_name = g_hash_table_new_full(NULL, NULL, NULL, values_free);
+    headers->kept = g_ptr_array_new_with_free_func(string_free);
+    for (guint i = 0; i < all->len; i++)
+        if (*((const struct spam_part *)all->pdata[i])->type != '\0')
+            g_ptr_array_add(headers->parts, all->pdata[i]);
+    return headers;
+}
+
+void
+mime_headers_free(struct mime_headers *headers)
+{
+    if (headers == NULL)
+        return;
+    g_hash_table_unref(headers->by_name);
+    g_ptr_array_unref(headers->kept);
+    g_ptr_array_unref(headers->parts);
+    g_free(headers);
+}
+
+/* name is interned. */
+static const struct values *
+values_of(struct mime_headers *headers, const char *name)
+{
+    struct values *values = g_hash_table_lookup(headers->by_name, name);
+
+    if (values != NULL)
+        return values;
+    values = g_new(struct values, 1);
+    values->raw = g_new0(const GString *, headers->parts->len + 1);
+    values->decoded = g_new0(const GString *, headers->parts->len + 1);
+    values->are_all = strcmp(name, "ALL") == 0;
+    for (guint i = 0; i < headers->parts->len && !values->are_all; i++) {
+        const struct spam_field *first = part_field(headers->parts->pdata[i], name, -1);
+        values->raw[i] = first != NULL ? &first->last->raw : NULL;
+        values->decoded[i] = first != NULL ? &first->last->value : NULL;
+    }
+    g_hash_table_insert(headers->by_name, (gpointer)name, values);
+    return values;
 }
 
 /* All fields of the part in one. */
@@ -57,54 +163,110 @@ all_of(struct spam_tree *tree, const struct spam_part *part, gboolean raw)
     return text;
 }
 
-/* What the rule looks at in a part. */
-static GString *
-value_of(const struct spam_mimeheader *definition, struct spam_tree *tree, const struct spam_part *part)
-{
-    const struct spam_field *first;
-    const GString *value;
+/* ---- a rule on them ---- */
 
-    if (strcmp(definition->header, "ALL") == 0)
-        return all_of(tree, part, definition->raw);
-    first = part_field(part, definition->header, -1);
-    if (first == NULL)
-        return g_string_new(definition->raw ? "" : definition->if_unset); /* raw: a field that isn't there counts as an empty one */
-    value = definition->raw ? &first->last->raw : &first->last->value;
-    return g_string_new_len(value->str, (gssize)value->len);
+/* What the rule looks at in the i-th part; NULL: what it takes a missing field for. */
+static const GString *
+value_of(const struct mime_header_rule *rule, struct mime_headers *headers, const struct values *values, guint i)
+{
+    const GString **value = rule->raw ? &values->raw[i] : &values->decoded[i];
+
+    if (values->are_all && *value == NULL) {
+        GString *all = all_of(headers->tree, headers->parts->pdata[i], rule->raw);
+        g_ptr_array_add(headers->kept, all);
+        *value = all;
+    }
+    return *value;
 }
 
-static guint
-count(const struct mime_header_rule *rule, struct matcher *matcher, const GString *text)
+static gboolean
+same_bytes(gconstpointer a, gconstpointer b)
 {
-    gboolean gave_up = FALSE;
+    return g_bytes_equal(a, b);
+}
 
-    return pattern_count(rule->pattern, matcher, text->str, text->len, rule->most, &gave_up);
+/* What the named groups took in the last match, each once. found: name -> GPtrArray of GBytes. */
+static void
+take(const struct mime_header_rule *rule, struct matcher *matcher, const char *text, GHashTable *found)
+{
+    const char *const *names = pattern_names(rule->pattern);
+
+    for (guint i = 0; names != NULL && names[i] != NULL; i++) {
+        g_autoptr(GBytes) value = pattern_capture(rule->pattern, matcher, text, names[i]);
+        const char *name = g_intern_string(names[i]); /* outlives the rule */
+        GPtrArray *values = g_hash_table_lookup(found, name);
+
+        if (value == NULL || g_bytes_get_size(value) == 0)
+            continue;
+        if (values == NULL) {
+            values = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+            g_hash_table_insert(found, (gpointer)name, values);
+        }
+        if (!g_ptr_array_find_with_equal_func(values, value, same_bytes, NULL))
+            g_ptr_array_add(values, g_bytes_ref(value));
+    }
+}
+
+/* Puts what all matches in the text took into the tags: what others have put there goes. */
+static void
+capture(const struct mime_header_rule *rule, struct matcher *matcher, const char *text, gsize length, GHashTable *tags)
+{
+    g_autoptr(GHashTable) found = g_hash_table_new(g_str_hash, g_str_equal);
+    GHashTableIter iter;
+    gpointer name, values;
+    gsize begin = 0, end = 0;
+
+    for (guint n = 0; n < MIN(rule->most, CAPTURES_MAX) && end <= length; n++) {
+        if (pattern_match(rule->pattern, matcher, text, length, end, &begin, &end) != MATCH_YES)
+            break;
+        take(rule, matcher, text, found);
+        end += end == begin; /* nothing: on behind it */
+    }
+    g_hash_table_iter_init(&iter, found);
+    while (g_hash_table_iter_next(&iter, &name, &values))
+        g_hash_table_insert(tags, name, values);
+}
+
+/* concat: the parts' values as one text, each with a line end. */
+static guint
+count_joined(const struct mime_header_rule *rule, struct mime_headers *headers, const struct values *values, guint first, guint end,
+             struct matcher *matcher, GHashTable *tags)
+{
+    g_autoptr(GString) joined = g_string_new(NULL);
+
+    for (guint i = first; i < end; i++) {
+        const GString *value = value_of(rule, headers, values, i);
+        if (value != NULL)
+            g_string_append_len(joined, value->str, (gssize)value->len);
+        else
+            g_string_append(joined, rule->missing);
+        if (value != NULL ? value->len == 0 || value->str[value->len - 1] != '\n'
+                          : !g_str_has_suffix(rule->missing, "\n"))
+            g_string_append_c(joined, '\n');
+    }
+    if (tags != NULL)
+        capture(rule, matcher, joined->str, joined->len, tags);
+    return count(rule, matcher, joined->str, joined->len);
 }
 
 guint
-mime_header_hits(const struct mime_header_rule *rule, struct spam_tree *tree, struct matcher *matcher)
+mime_header_hits(const struct mime_header_rule *rule, struct mime_headers *headers, struct matcher *matcher, GHashTable *tags)
 {
-    const struct spam_mimeheader *definition = rule->definition;
-    guint index = 0, hits = 0;
+    const struct values *values;
+    guint first = MAX(rule->range_min, 1) - 1, end = MIN(rule->range_max, headers->parts->len), hits = 0;
 
-    if (definition->negated)
+    if (rule->negated)
         return 1;
-    g_autoptr(GPtrArray) parts = tree_parts(tree);
-    g_autoptr(GString) joined = g_string_new(NULL);
-    for (guint i = 0; i < parts->len && hits == 0; i++) {
-        const struct spam_part *part = parts->pdata[i];
-        if (*part->type == '\0' || ++index < definition->range_min)
-            continue;
-        if (index > definition->range_max)
-            break;
-        g_autoptr(GString) value = value_of(definition, tree, part);
-        if (!rule->joined) {
-            hits = count(rule, matcher, value);
-            continue;
-        }
-        g_string_append_len(joined, value->str, (gssize)value->len);
-        if (value->len == 0 || value->str[value->len - 1] != '\n')
-            g_string_append_c(joined, '\n');
+    values = values_of(headers, rule->header);
+    if (!rule->has_captures)
+        tags = NULL;
+    if (rule->joined)
+        return count_joined(rule, headers, values, first, end, matcher, tags);
+    for (guint i = first; i < end && hits == 0; i++) {
+        const GString *value = value_of(rule, headers, values, i);
+        hits = value != NULL ? count(rule, matcher, value->str, value->len) : rule->missing_hits;
+        if (hits > 0 && tags != NULL)
+            capture(rule, matcher, value != NULL ? value->str : rule->missing, value != NULL ? value->len : strlen(rule->missing), tags);
     }
-    return rule->joined ? count(rule, matcher, joined) : hits;
+    return hits;
 }

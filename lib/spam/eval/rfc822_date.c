@@ -180,34 +180,166 @@ mend(struct date *date)
     return date->day > 0 && date->day <= days_in(date->year, date->month);
 }
 
+/* Days from 1970 on: years begin with March here, so that leap days end them. */
+static gint64
+days_until(guint64 year, guint64 month, guint64 day)
+{
+    gint64 y = (gint64)year - (month < 3), in_year = (gint64)(153 * ((month + 9) % 12) + 2) / 5 + (gint64)day - 1;
+
+    return y * 365 + y / 4 - y / 100 + y / 400 + in_year - 719468;
+}
+
 static gint64
 seconds_of(const struct date *date)
 {
-    GDate day;
     int east = date->zone < 0 ? -date->zone : date->zone;
     gint64 seconds, offset = ((gint64)(east / 100) * 60 + east % 100) * 60;
 
-    g_date_clear(&day, 1);
-    g_date_set_dmy(&day, (GDateDay)date->day, (GDateMonth)date->month, (GDateYear)date->year);
-    seconds = ((gint64)g_date_get_julian(&day) - 719163) * 86400 +
-              (gint64)(date->hour * 3600 + date->minute * 60 + date->second);
+    seconds = days_until(date->year, date->month, date->day) * 86400 + (gint64)(date->hour * 3600 + date->minute * 60 + date->second);
     if (date->zone < 0)
         return seconds + offset;
     return seconds < offset ? 0 : seconds - offset;
 }
 
+/* ---- the usual form ---- */
+
+struct reader {
+    const char *at, *end;
+};
+
+static gboolean
+is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* White space and commas. */
+static gboolean
+pass_blanks(struct reader *r)
+{
+    const char *start = r->at;
+
+    while (r->at < r->end && (is_blank(*r->at) || *r->at == ','))
+        r->at++;
+    return r->at > start;
+}
+
+static gboolean
+pass(struct reader *r, char c)
+{
+    if (r->at == r->end || *r->at != c)
+        return FALSE;
+    r->at++;
+    return TRUE;
+}
+
+static gboolean
+read_number(struct reader *r, guint least, guint most, guint64 *number_r)
+{
+    guint n = 0;
+
+    for (*number_r = 0; n < most && r->at < r->end && g_ascii_isdigit(*r->at); n++)
+        *number_r = *number_r * 10 + (guint64)(*r->at++ - '0');
+    return n >= least;
+}
+
+/* RFC 5322's form, that nearly all have: "Tue, 25 Mar 2003 11:42:04 -0500". What follows does not count. What this takes, the other way
+ * would take for the same. */
+static gboolean
+read_usual(const char *text, gsize len, struct date *date)
+{
+    struct reader r = {text, text + len};
+    guint64 zone;
+    gboolean west;
+
+    pass_blanks(&r);
+    while (r.at < r.end && g_ascii_isalpha(*r.at))
+        r.at++;
+    if (r.at > text && g_ascii_isalpha(r.at[-1]) && !pass_blanks(&r))
+        return FALSE;
+    if (!read_number(&r, 1, 2, &date->day) || !pass_blanks(&r) || r.end - r.at < 3 || (date->month = month_of(r.at)) == 0)
+        return FALSE;
+    r.at += 3;
+    if (!pass_blanks(&r) || !read_number(&r, 4, 4, &date->year) || !pass_blanks(&r) || !read_number(&r, 1, 2, &date->hour) ||
+        !pass(&r, ':') || !read_number(&r, 2, 2, &date->minute) || !pass(&r, ':') || !read_number(&r, 2, 2, &date->second) ||
+        !pass_blanks(&r))
+        return FALSE;
+    west = r.at < r.end && *r.at == '-';
+    if ((!west && !pass(&r, '+')) || (west && !pass(&r, '-')) || !read_number(&r, 4, 4, &zone) || (r.at < r.end && !pass_blanks(&r)))
+        return FALSE;
+    date->hour = MIN(date->hour, 23);
+    date->minute = MIN(date->minute, 59);
+    date->second = MIN(date->second, 59);
+    date->zone = west ? -(int)zone : (int)zone;
+    return TRUE;
+}
+
+static gboolean
+read_any(const char *text, gsize len, struct date *date)
+{
+    g_autoptr(GString) line = made_ready(text, len);
+
+    *date = (struct date){0};
+    if (!cut_date(line, date))
+        return FALSE;
+    cut_time(line, date);
+    find_zone(line, date);
+    return TRUE;
+}
+
 gboolean
 rfc822_date_parse(const char *text, gsize len, gint64 *seconds_r)
 {
-    g_autoptr(GString) line = made_ready(text, len);
     struct date date = {0};
 
-    if (!cut_date(line, &date))
+    if (!read_usual(text, len, &date) && !read_any(text, len, &date))
         return FALSE;
-    cut_time(line, &date);
-    find_zone(line, &date);
     if (!mend(&date))
         return FALSE;
     *seconds_r = seconds_of(&date);
     return TRUE;
+}
+
+/* ---- dates in Received lines ---- */
+
+/* Where the date ends whose day's digits begin at r->at. */
+static gboolean
+pass_hop_date(struct reader *r)
+{
+    guint64 ignored;
+    const char *word;
+
+    if (!read_number(r, 1, G_MAXUINT, &ignored) || !pass(r, ' ') || r->end - r->at < 3)
+        return FALSE;
+    for (word = r->at; r->at < word + 3; r->at++)
+        if (is_blank(*r->at))
+            return FALSE;
+    if (!pass(r, ' ') || !read_number(r, 1, G_MAXUINT, &ignored) || !pass(r, ' ') || !read_number(r, 1, G_MAXUINT, &ignored) ||
+        !pass(r, ':') || !read_number(r, 1, G_MAXUINT, &ignored) || !pass(r, ':') || !read_number(r, 1, G_MAXUINT, &ignored) ||
+        !pass(r, ' '))
+        return FALSE;
+    for (word = r->at; r->at < r->end && !is_blank(*r->at);)
+        r->at++;
+    return r->at > word;
+}
+
+gboolean
+rfc822_date_find(const char *line, gsize len, gsize *start_r, gsize *end_r)
+{
+    const char *end = line + len;
+
+    for (const char *at = line; at < end; at++) {
+        struct reader day = {at + 1, end}, behind_one = {at + 2, end}; /* any byte may stand before the day */
+
+        if (!is_blank(*at) || end - at < 2 || (!g_ascii_isdigit(at[1]) && (end - at < 3 || !g_ascii_isdigit(at[2]))))
+            continue;
+        if (at + 2 < end && at[1] != '\n' && pass_hop_date(&behind_one))
+            day = behind_one;
+        else if (!pass_hop_date(&day))
+            continue;
+        *start_r = (gsize)(at - line);
+        *end_r = (gsize)(day.at - line);
+        return TRUE;
+    }
+    return FALSE;
 }

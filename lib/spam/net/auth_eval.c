@@ -121,11 +121,12 @@ static AUTH_EVAL(spf_def_welcomelist)
 /* ---- DMARC ---- */
 
 static gboolean
-dmarc_is(const struct auth_eval *e, enum auth_result wanted, const char *policy)
+dmarc_is(struct auth_eval *e, enum auth_result wanted, const char *policy)
 {
-    const struct auth_known *known = e->options->known;
+    const struct auth_known *known = &e->known;
 
-    if (known == NULL || !known->has_dmarc || e->options->relays->external->len == 0 || known->dmarc != wanted)
+    auth_verify_dmarc(e);
+    if (!known->has_dmarc || e->options->relays->external->len == 0 || known->dmarc != wanted)
         return FALSE;
     return policy == NULL || (known->dmarc_policy != NULL && strcmp(known->dmarc_policy, policy) == 0);
 }
@@ -206,15 +207,56 @@ auth_eval_find(const char *name)
     return NULL;
 }
 
+guint
+auth_eval_parts(const char *function)
+{
+    static const struct {
+        const char *prefix;
+        guint parts;
+    } parts[] = {{"check_for_spf_helo_", AUTH_PART_SPF_HELO},
+                 {"check_for_spf_", AUTH_PART_SPF},
+                 {"check_for_def_spf_", AUTH_PART_SPF},
+                 {"check_dkim_adsp", AUTH_PART_DKIM | AUTH_PART_ADSP},
+                 {"check_dkim_signall", AUTH_PART_DKIM | AUTH_PART_ADSP},
+                 {"check_dkim_", AUTH_PART_DKIM},
+                 {"check_for_dkim_", AUTH_PART_DKIM},
+                 {"check_for_def_dkim_", AUTH_PART_DKIM},
+                 {"check_arc_", AUTH_PART_DKIM},
+                 {"check_dmarc_", AUTH_PART_DMARC}};
+
+    if (auth_eval_find(function) == NULL)
+        return 0;
+    for (guint i = 0; i < G_N_ELEMENTS(parts); i++)
+        if (g_str_has_prefix(function, parts[i].prefix))
+            return parts[i].parts;
+    return 0;
+}
+
+gint64
+auth_deadline(const struct auth_eval *e, const char *setting)
+{
+    return MIN(e->options->deadline_us, e->began_us + (gint64)(rules_number(e->options->ruleset, setting) * G_USEC_PER_SEC));
+}
+
 struct auth_eval *
 auth_eval_new(const struct auth_eval_options *options)
 {
     struct auth_eval *e = g_new0(struct auth_eval, 1);
 
     e->options = options;
+    e->began_us = g_get_monotonic_time();
+    if (options->known != NULL)
+        e->known = *options->known;
     auth_spf_init(e);
+    auth_verify_start(e);
     auth_dkim_init(e);
     return e;
+}
+
+void
+auth_eval_wait(struct auth_eval *eval)
+{
+    auth_dkim_ready(eval);
 }
 
 void
@@ -223,6 +265,9 @@ auth_eval_free(struct auth_eval **eval)
     if (*eval == NULL)
         return;
     auth_dkim_clear(*eval);
+    auth_verify_clear(*eval);
+    for (guint i = 0; i < G_N_ELEMENTS((*eval)->spf_task); i++)
+        spf_task_free(&(*eval)->spf_task[i]);
     g_free((*eval)->spf_sender);
     g_clear_pointer(eval, g_free);
 }

@@ -8,15 +8,13 @@
 static guint
 count(const struct auth_eval *e)
 {
-    const struct auth_known *known = e->options->known;
-
-    return known != NULL && known->has_dkim ? MIN(known->n_signatures, AUTH_SIGNATURES_MAX) : 0;
+    return e->known.has_dkim ? MIN(e->known.n_signatures, AUTH_SIGNATURES_MAX) : 0;
 }
 
 static const struct auth_signature *
 at(const struct auth_eval *e, guint i)
 {
-    return &e->options->known->signatures[i];
+    return &e->known.signatures[i];
 }
 
 static guint
@@ -84,16 +82,19 @@ signed_by(const struct auth_eval *e, gboolean valid, gboolean author, const char
 
 AUTH_EVAL(eval_dkim_signed)
 {
+    auth_dkim_ready(e);
     return count(e) > 0 && (n_args == 0 || signed_by(e, FALSE, FALSE, args, n_args));
 }
 
 AUTH_EVAL(eval_dkim_valid)
 {
+    auth_dkim_ready(e);
     return e->dkim_valid && (n_args == 0 || signed_by(e, TRUE, FALSE, args, n_args));
 }
 
 AUTH_EVAL(eval_dkim_valid_author)
 {
+    auth_dkim_ready(e);
     return g_hash_table_size(e->valid_author) > 0 && signed_by(e, TRUE, TRUE, args, n_args);
 }
 
@@ -105,25 +106,29 @@ AUTH_EVAL(eval_dkim_valid_envelope)
     const char *const wanted[] = {domain};
 
     (void)args, (void)n_args;
+    auth_dkim_ready(e);
     return domain != NULL && e->dkim_valid && signed_by(e, TRUE, FALSE, wanted, 1);
 }
 
 AUTH_EVAL(eval_dkim_dependable)
 {
     (void)args, (void)n_args;
-    return e->options->known != NULL && e->options->known->has_dkim;
+    auth_dkim_ready(e);
+    return e->known.has_dkim;
 }
 
 AUTH_EVAL(eval_arc_signed)
 {
     (void)args;
-    return e->options->known != NULL && e->options->known->arc_signed && n_args == 0;
+    auth_dkim_ready(e);
+    return e->known.arc_signed && n_args == 0;
 }
 
 AUTH_EVAL(eval_arc_valid)
 {
     (void)args;
-    return e->options->known != NULL && e->options->known->arc_valid && n_args == 0;
+    auth_dkim_ready(e);
+    return e->known.arc_valid && n_args == 0;
 }
 
 /* ---- authors ---- */
@@ -132,6 +137,8 @@ static void
 find_authors(struct auth_eval *e)
 {
     e->authors = auth_values(e, "From:addr");
+    if (e->authors->len > AUTH_ADDRESSES_MAX) /* each is held against thousands of entries of welcome lists */
+        g_ptr_array_set_size(e->authors, AUTH_ADDRESSES_MAX);
     e->domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; i < e->authors->len; i++) {
         const char *sign = strrchr(g_ptr_array_index(e->authors, i), '@');
@@ -181,7 +188,7 @@ auth_eval_tag(struct auth_eval *e, const char *name)
     static const char *const names[] = {"DKIMDOMAIN", "DKIMIDENTITY", "DKIMSELECTOR"};
 
     for (guint i = 0; i < G_N_ELEMENTS(names); i++)
-        if (strcmp(names[i], name) == 0)
+        if (e->dkim_ready && strcmp(names[i], name) == 0)
             return e->tags[i];
     return NULL;
 }
@@ -220,15 +227,14 @@ start_adsp(struct auth_eval *e)
     GHashTableIter iter;
     gpointer domain;
 
-    e->adsp = g_array_new(FALSE, TRUE, sizeof(struct auth_adsp));
-    if (e->options->known == NULL || !e->options->known->has_dkim)
+    if (!e->known.has_dkim)
         return;
     g_hash_table_iter_init(&iter, e->domains);
     while (g_hash_table_iter_next(&iter, &domain, NULL) && e->adsp->len < AUTH_AUTHORS_MAX) {
         if (!is_full(domain) || g_hash_table_contains(e->valid_author, domain) || g_hash_table_contains(e->failed_author, domain))
             continue;
         struct auth_adsp adsp = {.domain = domain, .practice = override_of(e, domain)};
-        if (adsp.practice == '\0' && e->options->dns != NULL && dns_name_is_valid(domain)) {
+        if (adsp.practice == '\0' && (e->options->parts & AUTH_PART_ADSP) != 0 && dns_name_is_valid(domain)) {
             g_autofree char *name = g_strconcat("_adsp._domainkey.", domain, NULL);
             adsp.record = dns_start(e->options->dns, name, DNS_TXT);
             adsp.exists = dns_start(e->options->dns, domain, DNS_MX);
@@ -296,6 +302,7 @@ AUTH_EVAL(eval_dkim_adsp)
     const char *wanted = n_args == 0 ? "" : strcmp(args[0], "*") == 0 ? "NAD123" : args[0];
     gboolean found = FALSE;
 
+    auth_dkim_ready(e);
     finish_adsp(e);
     for (guint i = 0; i < e->adsp->len; i++) {
         char practice = g_array_index(e->adsp, struct auth_adsp, i).practice;
@@ -369,6 +376,7 @@ look_up(struct auth_eval *e, const char *author, const char *setting, gboolean h
 static guint
 welcome(struct auth_eval *e)
 {
+    auth_dkim_ready(e);
     if (!e->welcome_known && e->dkim_valid)
         for (guint i = 0; i < e->authors->len; i++) {
             const char *author = g_ptr_array_index(e->authors, i);
@@ -403,6 +411,18 @@ auth_dkim_init(struct auth_eval *e)
     e->failed_author = g_hash_table_new(g_str_hash, g_str_equal);
     for (guint i = 0; i < G_N_ELEMENTS(e->tags); i++)
         e->tags[i] = g_ptr_array_new_with_free_func(g_free);
+    e->adsp = g_array_new(FALSE, TRUE, sizeof(struct auth_adsp));
+    if (e->verify == NULL)
+        auth_dkim_ready(e);
+}
+
+void
+auth_dkim_ready(struct auth_eval *e)
+{
+    if (e->dkim_ready)
+        return;
+    e->dkim_ready = TRUE;
+    auth_verify_dkim(e);
     for (guint i = 0; i < count(e); i++)
         note(e, at(e, i));
     start_adsp(e);

@@ -11,17 +11,22 @@ struct auth_adsp {
 
 struct auth_eval {
     const struct auth_eval_options *options;
+    struct auth_known known; /* what the options say, and what was found since */
+    gint64 began_us;
+    struct auth_verify *verify; /* auth_verify.c; NULL: there is nothing to find */
     /* SPF: what is known of MAIL FROM [0] and HELO [1] */
     gboolean fields_read, spf_checked[2];
     enum auth_result spf[2];
     gboolean spf_set[2];  /* spf[] is a result */
     char *spf_sender;     /* NULL: no envelope sender that can be used */
+    gboolean null_sender; /* the message says that there is none */
+    struct spf_task *spf_task[2]; /* NULL: not asked */
     /* DKIM */
     GPtrArray *authors;       /* char *: addresses of From */
     GHashTable *domains;      /* set of char *: theirs, lower case */
     GHashTable *valid_author, *failed_author; /* sets of borrowed domains: signed, and signed with a key that is not known */
     GPtrArray *tags[3];       /* DKIMDOMAIN, DKIMIDENTITY, DKIMSELECTOR */
-    gboolean dkim_valid;
+    gboolean dkim_ready, dkim_valid;
     GArray *adsp;             /* struct auth_adsp */
     gboolean adsp_done, welcome_known;
     guint welcome;            /* bits by enum auth_welcome */
@@ -44,10 +49,20 @@ AUTH_EVAL(eval_dkim_def_welcome);
 
 void auth_dkim_init(struct auth_eval *e);
 void auth_dkim_clear(struct auth_eval *e);
+/* Waits for signatures, at the first call. */
+void auth_dkim_ready(struct auth_eval *e);
 void auth_spf_init(struct auth_eval *e);
 /* The result for MAIL FROM, or HELO. FALSE: there is none. */
 gboolean auth_spf_result(struct auth_eval *e, gboolean helo, enum auth_result *result_r);
 
+/* Each fills e->known; called once. */
+void auth_verify_start(struct auth_eval *e);
+void auth_verify_dkim(struct auth_eval *e);
+void auth_verify_dmarc(struct auth_eval *e); /* again: nothing */
+void auth_verify_clear(struct auth_eval *e);
+
+/* Until when to wait at most: the options' deadline, or a setting's seconds from the beginning on. */
+gint64 auth_deadline(const struct auth_eval *e, const char *setting);
 /* The first value of a header, or all; char *, to be freed with the array. */
 GPtrArray *auth_values(const struct auth_eval *e, const char *name);
 /* Whether an address (lower case) is in a list setting. */

@@ -1,4 +1,4 @@
-/* auth_eval_spf.c: which SPF result a message has: that of an internal host's field, or the one that was found now. */
+/* auth_eval_spf.c: which SPF result a message has: that of an internal host's field, the one that is known, or one that is found now. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <string.h>
@@ -12,8 +12,8 @@
 
 /* As the newest external hop's line has it; else, when no trusted host has had it in hand (or if that is no matter), as the message
  * has it. */
-void
-auth_spf_init(struct auth_eval *e)
+static void
+find_sender(struct auth_eval *e)
 {
     const struct spam_relays *relays = e->options->relays;
     const struct spam_relay *hop = relays->external->len > 0 ? g_ptr_array_index(relays->external, 0) : NULL;
@@ -27,6 +27,16 @@ auth_spf_init(struct auth_eval *e)
     g_autoptr(GPtrArray) senders = auth_values(e, "EnvelopeFrom:addr");
     if (senders->len > 0)
         e->spf_sender = g_ascii_strdown(g_ptr_array_index(senders, 0), -1);
+}
+
+/* Whether the message says that there is none: "<>", which is no address and so not in what find_sender looks at. */
+static gboolean
+is_null_sender(const struct auth_eval *e)
+{
+    if (e->spf_sender != NULL)
+        return *e->spf_sender == '\0';
+    g_autoptr(GPtrArray) paths = auth_values(e, "Return-Path");
+    return paths->len > 0 && strcmp(g_strstrip(g_ptr_array_index(paths, 0)), "<>") == 0;
 }
 
 /* ---- fields of internal hosts ---- */
@@ -163,17 +173,74 @@ is_name(const char *helo)
     return strchr(helo, '.') != NULL && !is_address;
 }
 
-static void
-take_known(struct auth_eval *e, gboolean helo)
+/* The hop that SPF is about. NULL: there is none, or what is to be checked is no name. */
+static const struct spam_relay *
+hop_for(const struct auth_eval *e, gboolean helo)
 {
-    const struct auth_known *known = e->options->known;
     const GPtrArray *external = e->options->relays->external;
     const struct spam_relay *hop = external->len > 0 ? g_ptr_array_index(external, 0) : NULL;
 
-    e->spf_checked[helo] = TRUE;
-    if (known == NULL || hop == NULL || !(helo ? known->has_spf_helo : known->has_spf))
+    if (hop == NULL || (helo ? !is_name(hop->helo) : e->spf_sender == NULL || *e->spf_sender == '\0'))
+        return NULL;
+    return hop;
+}
+
+/* Whether rules ask for what is not known. DMARC needs what its domain comes from: the sender, or, when that is null, HELO. */
+static gboolean
+is_wanted(const struct auth_eval *e, gboolean helo)
+{
+    guint parts = e->options->parts;
+    if (helo ? e->known.has_spf_helo : e->known.has_spf)
+        return FALSE;
+    if (e->options->message == NULL)
+        return helo && (parts & AUTH_PART_SPF_HELO) != 0;
+    return helo ? (parts & AUTH_PART_SPF_HELO) != 0 || ((parts & AUTH_PART_DMARC) != 0 && e->null_sender)
+                : (parts & (AUTH_PART_SPF | AUTH_PART_DMARC)) != 0;
+}
+
+static void
+start(struct auth_eval *e, gboolean helo)
+{
+    const struct spam_relay *hop = hop_for(e, helo);
+
+    if (hop == NULL || e->options->spf == NULL || !is_wanted(e, helo))
         return;
-    if (helo ? !is_name(hop->helo) : e->spf_sender == NULL || *e->spf_sender == '\0')
+    read_fields(e);
+    if (!e->spf_checked[helo])
+        e->spf_task[helo] = spf_pool_start(e->options->spf, helo ? SPF_HELO : SPF_MAIL_FROM, hop->ip,
+                                           *hop->helo != '\0' ? hop->helo : "unknown", e->spf_sender);
+}
+
+void
+auth_spf_init(struct auth_eval *e)
+{
+    find_sender(e);
+    e->null_sender = is_null_sender(e);
+    start(e, FALSE);
+    start(e, TRUE);
+}
+
+/* What did not come in time is not known. */
+static void
+join(struct auth_eval *e, gboolean helo)
+{
+    const struct spf_result *found =
+        e->spf_task[helo] != NULL ? spf_task_wait(e->spf_task[helo], auth_deadline(e, "spf_timeout")) : NULL;
+
+    if (found == NULL)
+        return;
+    *(helo ? &e->known.has_spf_helo : &e->known.has_spf) = TRUE;
+    *(helo ? &e->known.spf_helo : &e->known.spf) = found->result;
+}
+
+static void
+take_known(struct auth_eval *e, gboolean helo)
+{
+    const struct auth_known *known = &e->known;
+
+    e->spf_checked[helo] = TRUE;
+    join(e, helo);
+    if (hop_for(e, helo) == NULL || !(helo ? known->has_spf_helo : known->has_spf))
         return;
     e->spf_set[helo] = TRUE;
     e->spf[helo] = helo ? known->spf_helo : known->spf;

@@ -47,6 +47,12 @@ net_check_asked(const struct net_check *check)
     return net_questions_asked(check->questions);
 }
 
+gboolean
+net_check_truncated(const struct net_check *check)
+{
+    return net_questions_truncated(check->questions);
+}
+
 /* ---- the message ---- */
 
 const GPtrArray *
@@ -114,15 +120,29 @@ net_reversed(const char *address)
 
 /* ---- tags ---- */
 
-void
-net_check_set_tag(struct net_check *check, const char *name, GPtrArray *values)
+/* Runs those whose tags are there now. */
+static void
+run_waiting(struct net_check *check)
 {
-    g_hash_table_replace(check->tags, g_strdup(name), values);
     /* Those who run take themselves off; who still waits is put back by itself. */
     g_autoptr(GPtrArray) waiting = g_steal_pointer(&check->waiting);
     check->waiting = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < waiting->len; i++)
         net_check_when_tagged(check, g_ptr_array_index(waiting, i));
+}
+
+void
+net_check_set_tag(struct net_check *check, const char *name, GPtrArray *values)
+{
+    g_hash_table_replace(check->tags, g_strdup(name), values);
+    run_waiting(check);
+}
+
+void
+net_check_tags_came(struct net_check *check)
+{
+    if (!check->finished)
+        run_waiting(check);
 }
 
 static gboolean

@@ -49,6 +49,8 @@ struct net_check;
 /* Asks. set: the score set, whose rules of score 0 don't run. deadline_us (g_get_monotonic_time): the message's budget. */
 struct net_check *net_check_start(struct net_rules *rules, guint set, const struct net_message *message, struct dns *dns,
                                   gint64 deadline_us);
+/* Tags of the message's own have got values: rules that waited for them ask. */
+void net_check_tags_came(struct net_check *check);
 /* Takes the answers that are there, and asks what follows from them. Never blocks. */
 void net_check_step(struct net_check *check);
 /* Waits for answers (questions.h says how long) and takes them. Once; again nothing happens. */
@@ -60,5 +62,6 @@ guint net_check_hits(const struct net_check *check, const struct spam_rule *rule
 void net_check_each_hit(const struct net_check *check, void (*hit)(gpointer data, const struct spam_rule *rule, guint times),
                         gpointer data);
 guint net_check_asked(const struct net_check *check); /* questions */
+gboolean net_check_truncated(const struct net_check *check); /* more than NET_QUESTIONS_MAX were wanted */
 /* Values of a tag that the rules here set or know (ASN, ASNCIDR, URIHOSTS, AUTHORDOMAIN, ..), or the message's; NULL: none. */
 const GPtrArray *net_check_tag(struct net_check *check, const char *name);

@@ -145,28 +145,35 @@ rbl_ask_host(struct net_check *check, const struct rbl_rule *rbl, const char *ho
 
 /* ---- relays ---- */
 
-/* char *, borrowed; in the order of the Received fields, newest first. */
+/* char *, borrowed; each once, without private ones, in the order of the Received fields, newest first. Made once for all rules: a
+ * message can have thousands of hops. */
 struct addresses {
-    GPtrArray *external, *untrusted, *originating;
-    GPtrArray *kept; /* what is not the relays' own */
+    GPtrArray *external;
+    GPtrArray *all;                          /* the untrusted, and those of originating_ip_headers that aren't trusted */
+    gboolean has_untrusted, has_originating; /* trusted ones of these headers, too */
+    GPtrArray *kept;                         /* what is not the relays' own */
 };
 
-/* Each once, without private ones. */
-static GPtrArray *
-public_ones(const GPtrArray *addresses, const GPtrArray *more)
+/* Adds it when it is new. */
+static void
+add_public(GPtrArray *addresses, GHashTable *seen, char *ip)
 {
-    GPtrArray *found = g_ptr_array_new();
+    if (*ip == '\0' || g_hash_table_contains(seen, ip) || ip_text_is_private(ip))
+        return;
+    g_hash_table_add(seen, ip);
+    g_ptr_array_add(addresses, ip);
+}
 
-    for (guint i = 0; i < addresses->len + (more != NULL ? more->len : 0); i++) {
-        char *ip = g_ptr_array_index(i < addresses->len ? addresses : more, i < addresses->len ? i : i - addresses->len);
-        if (*ip != '\0' && !g_ptr_array_find_with_equal_func(found, ip, g_str_equal, NULL) && !ip_text_is_private(ip))
-            g_ptr_array_add(found, ip);
-    }
-    return found;
+static gboolean
+is_trusted(const struct net_check *check, const char *ip)
+{
+    const struct spam_setting *networks = rules_setting(check->rules->ruleset, "trusted_networks");
+
+    return networks != NULL && rules_networks_hold(networks, ip);
 }
 
 static void
-find_originating(const struct net_check *check, struct addresses *addresses)
+find_originating(const struct net_check *check, struct addresses *addresses, GHashTable *seen)
 {
     const GPtrArray *headers = rules_list(check->rules->ruleset, "originating_ip_headers");
 
@@ -181,7 +188,9 @@ find_originating(const struct net_check *check, struct addresses *addresses)
             }
             char *ip = g_strndup(text + at, ends[0] - at);
             g_ptr_array_add(addresses->kept, ip);
-            g_ptr_array_add(addresses->originating, ip);
+            addresses->has_originating = TRUE;
+            if (!is_trusted(check, ip))
+                add_public(addresses->all, seen, ip);
             at = ends[0];
         }
     }
@@ -191,19 +200,21 @@ static struct addresses
 find_addresses(const struct net_check *check)
 {
     const struct spam_relays *relays = check->message->relays;
-    struct addresses found = {g_ptr_array_new(), g_ptr_array_new(), g_ptr_array_new(), g_ptr_array_new_with_free_func(g_free)};
+    struct addresses found = {g_ptr_array_new(), g_ptr_array_new(), FALSE, FALSE, g_ptr_array_new_with_free_func(g_free)};
+    g_autoptr(GHashTable) external = g_hash_table_new(g_str_hash, g_str_equal), all = g_hash_table_new(g_str_hash, g_str_equal);
 
     for (guint i = 0; i < relays->trusted->len; i++) {
         const struct spam_relay *relay = g_ptr_array_index(relays->trusted, i);
         if (!relay->internal)
-            g_ptr_array_add(found.external, relay->ip);
+            add_public(found.external, external, relay->ip);
     }
     for (guint i = 0; i < relays->untrusted->len; i++) {
         const struct spam_relay *relay = g_ptr_array_index(relays->untrusted, i);
-        g_ptr_array_add(found.external, relay->ip);
-        g_ptr_array_add(found.untrusted, relay->ip);
+        add_public(found.external, external, relay->ip);
+        add_public(found.all, all, relay->ip);
     }
-    find_originating(check, &found);
+    found.has_untrusted = found.all->len > 0;
+    find_originating(check, &found, all);
     return found;
 }
 
@@ -211,70 +222,37 @@ static void
 addresses_clear(struct addresses *addresses)
 {
     g_ptr_array_unref(addresses->external);
-    g_ptr_array_unref(addresses->untrusted);
-    g_ptr_array_unref(addresses->originating);
+    g_ptr_array_unref(addresses->all);
     g_ptr_array_unref(addresses->kept);
 }
 
-static gboolean
-is_trusted(const struct net_check *check, const char *ip)
-{
-    const struct spam_setting *networks = rules_setting(check->rules->ruleset, "trusted_networks");
-
-    return networks != NULL && rules_networks_hold(networks, ip);
-}
-
-static void
-keep_first(GPtrArray *list, guint n)
-{
-    if (list->len > n)
-        g_ptr_array_set_size(list, (gint)n);
-}
-
-/* Those that the set's name asks for: -lastexternal, -notfirsthop, -firsttrusted, -untrusted, or all, oldest first. */
+/* Up to RELAYS_MAX of those that the set's name asks for: -lastexternal, -notfirsthop, -firsttrusted, -untrusted, or all, oldest
+ * first. */
 static GPtrArray *
-addresses_of_set(const struct net_check *check, const char *set, const struct addresses *addresses)
+addresses_of_set(const char *set, const struct addresses *addresses)
 {
-    GPtrArray *found;
+    gboolean is_last = g_str_has_suffix(set, "-lastexternal"), not_first = g_str_has_suffix(set, "-notfirsthop");
+    gboolean untrusted = g_str_has_suffix(set, "-untrusted"), trusted = g_str_has_suffix(set, "-firsttrusted");
+    const GPtrArray *from = is_last || not_first ? addresses->external : addresses->all;
+    guint begin = untrusted ? 1 : 0, end = from->len;
+    GPtrArray *found = g_ptr_array_new();
 
-    if (g_str_has_suffix(set, "-notfirsthop") || g_str_has_suffix(set, "-lastexternal")) {
-        found = public_ones(addresses->external, NULL);
-        if (g_str_has_suffix(set, "-lastexternal"))
-            keep_first(found, 1);
-        else if (found->len > 1)
-            keep_first(found, found->len - 1);
-        return found;
-    }
-    g_autoptr(GPtrArray) strangers = g_ptr_array_new(), untrusted = public_ones(addresses->untrusted, NULL);
-    for (guint i = 0; i < addresses->originating->len; i++) {
-        char *ip = g_ptr_array_index(addresses->originating, i);
-        if (!is_trusted(check, ip))
-            g_ptr_array_add(strangers, ip);
-    }
-    found = public_ones(untrusted, strangers);
-    if (g_str_has_suffix(set, "-firsttrusted"))
-        keep_first(found, 1);
-    else if (g_str_has_suffix(set, "-untrusted") && found->len > 0)
-        g_ptr_array_remove_index(found, 0);
-    else if (!g_str_has_suffix(set, "-untrusted"))
-        for (guint i = 0; i < found->len / 2; i++) {
-            gpointer swapped = found->pdata[i];
-            found->pdata[i] = found->pdata[found->len - 1 - i];
-            found->pdata[found->len - 1 - i] = swapped;
-        }
+    if (is_last || trusted)
+        end = MIN(end, 1);
+    else if (not_first && end > 1)
+        end--;
+    for (guint i = begin; i < end && found->len < RELAYS_MAX; i++)
+        g_ptr_array_add(found, from->pdata[is_last || not_first || untrusted || trusted ? i : end - 1 - i]);
     return found;
 }
 
 static void
 ask_relays(struct net_check *check, const struct rbl_rule *rbl, const struct addresses *addresses)
 {
-    g_autoptr(GPtrArray) public_untrusted = public_ones(addresses->untrusted, NULL);
-
     /* None: all the way is trusted. */
-    if (public_untrusted->len + addresses->originating->len == 0)
+    if (!addresses->has_untrusted && !addresses->has_originating)
         return;
-    g_autoptr(GPtrArray) ips = addresses_of_set(check, rbl->set, addresses);
-    keep_first(ips, RELAYS_MAX);
+    g_autoptr(GPtrArray) ips = addresses_of_set(rbl->set, addresses);
     /* Only welcome lists are asked about trusted hosts. */
     while ((rbl->rule->flags & SPAM_TFLAG_NICE) == 0 && ips->len > 0 && is_trusted(check, g_ptr_array_index(ips, 0)))
         g_ptr_array_remove_index(ips, 0);

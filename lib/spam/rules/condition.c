@@ -3,8 +3,7 @@
 #include "lib/spam/rules/expression.h"
 #include "lib/spam/rules/parser.h"
 
-#define VERSION 4.000001   /* of the SpamAssassin whose rules these are */
-#define PERL_VERSION 5.036 /* of its Perl, on Debian 12 */
+#define VERSION 4.000001 /* of the SpamAssassin whose rules these are */
 
 static gboolean
 plugin_loaded(const struct rules_parser *parser, const char *name)
@@ -115,7 +114,7 @@ read_leaf(gpointer data, const GPtrArray *tokens, guint *at, struct rules_leaf *
     if (strcmp(token, "version") == 0)
         leaf->number = VERSION;
     else if (strcmp(token, "perl_version") == 0)
-        leaf->number = PERL_VERSION;
+        leaf->number = SPAM_PERL_VERSION;
     else if (strcmp(token, "local_tests_only") == 0)
         leaf->op = SPAM_META_LOCAL;
     else if (g_ascii_isdigit(*token)) {

@@ -47,6 +47,20 @@ read_mask(const char *text, guint most, guint *bits)
     return ones == 0;
 }
 
+/* What SpamAssassin leaves in brackets, as there is something around them, NetAddr::IP takes out: "[2001:db8::]x/32" is the one IPv6
+ * address, whatever stands around. FALSE: no brackets. */
+static gboolean
+take_out_of_brackets(char *text)
+{
+    const char *open = strchr(text, '['), *end = open != NULL ? strchr(open, ']') : NULL;
+
+    if (end == NULL || end == open + 1)
+        return FALSE;
+    memmove(text, open + 1, (gsize)(end - open - 1));
+    text[end - open - 1] = '\0';
+    return TRUE;
+}
+
 static gboolean
 read_network(const char *word, struct spam_network *network)
 {
@@ -58,8 +72,11 @@ read_network(const char *word, struct spam_network *network)
     network->exclude = *word == '!';
     if (mask != NULL)
         *mask++ = '\0';
-    gsize length = strlen(text);
-    if (length > 1 && text[0] == '[' && text[length - 1] == ']') {
+    gsize length = strlen(text), mask_length = mask != NULL ? strlen(mask) : 0;
+    if (text[0] == '[' && mask_length > 1 && mask[mask_length - 1] == ']') { /* "[2001:db8::/32]" */
+        mask[mask_length - 1] = '\0';
+        memmove(text, text + 1, length);
+    } else if (length > 1 && text[0] == '[' && strchr(text, ']') == text + length - 1) {
         text[length - 1] = '\0';
         memmove(text, text + 1, length - 1);
     }
@@ -74,8 +91,11 @@ read_network(const char *word, struct spam_network *network)
         most = 32;
         memset(network->address + 10, 0xff, 2);
         inet_pton(AF_INET, ipv4, network->address + 12);
-    } else if (inet_pton(AF_INET6, text, network->address) != 1) {
-        return FALSE;
+    } else {
+        if (take_out_of_brackets(text))
+            mask = NULL;
+        if (inet_pton(AF_INET6, text, network->address) != 1)
+            return FALSE;
     }
     if (mask != NULL && !read_mask(mask, most, &network->bits))
         return FALSE;

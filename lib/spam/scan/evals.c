@@ -10,6 +10,7 @@
 struct binding {
     const struct eval_entry *entry;
     gpointer prepared;
+    struct eval_arguments *arguments; /* in one block, strings and all; NULL without an entry */
 };
 
 struct eval_bindings {
@@ -48,6 +49,39 @@ changes_body(const struct eval_entry *entry)
     return known->name != NULL;
 }
 
+static double
+number_of(const struct spam_rule *rule, guint n)
+{
+    const char *text = rule->arguments != NULL && n < rule->arguments->len ? rule->arguments->pdata[n] : NULL;
+
+    if (text == NULL)
+        return NAN;
+    return strcmp(text, "undef") == 0 ? INFINITY : html_eval_numify(text);
+}
+
+/* The rule's arguments side by side, read as numbers once for all messages. */
+static struct eval_arguments *
+arguments_of(const struct spam_rule *rule)
+{
+    guint count = rule->arguments != NULL ? MIN(rule->arguments->len, EVAL_ARGUMENTS) : 0;
+    gsize length = 0;
+    struct eval_arguments *arguments;
+    char *to;
+
+    for (guint n = 0; n < count; n++)
+        length += strlen(rule->arguments->pdata[n]) + 1;
+    arguments = g_malloc0(sizeof *arguments + length);
+    to = (char *)(arguments + 1);
+    for (guint n = 0; n < EVAL_ARGUMENTS; n++) {
+        arguments->numbers[n] = number_of(rule, n);
+        if (n >= count)
+            continue;
+        arguments->texts[n] = to;
+        to = stpcpy(to, rule->arguments->pdata[n]) + 1;
+    }
+    return arguments;
+}
+
 struct eval_bindings *
 eval_bindings_new(const struct view_settings *settings)
 {
@@ -72,9 +106,11 @@ eval_bindings_new(const struct view_settings *settings)
             binding->entry = &eval_of_auth_function;
         if (rule->mimeheader != NULL)
             binding->entry = &eval_of_mime_header;
+        if (binding->entry != NULL)
+            binding->arguments = arguments_of(rule);
         if (binding->entry != NULL && binding->entry->prepare != NULL)
             binding->prepared = binding->entry->prepare(settings, rule);
-        if (changes_body(binding->entry))
+        if (changes_body(binding->entry) || (rule->mimeheader != NULL && rule->has_captures))
             g_ptr_array_add(self->before_body, (gpointer)rule);
     }
     return self;
@@ -87,9 +123,11 @@ eval_bindings_free(struct eval_bindings **bindings)
 
     if (self == NULL)
         return;
-    for (guint i = 0; i < self->count; i++)
+    for (guint i = 0; i < self->count; i++) {
         if (self->by_rule[i].prepared != NULL && self->by_rule[i].entry->prepared_free != NULL)
             self->by_rule[i].entry->prepared_free(self->by_rule[i].prepared);
+        g_free(self->by_rule[i].arguments);
+    }
     g_free(self->by_rule);
     eval_lists_free(&self->lists);
     g_ptr_array_unref(self->before_body);
@@ -113,17 +151,15 @@ eval_bindings_lists(const struct eval_bindings *bindings)
 const char *
 eval_arg(const struct eval_call *call, guint n)
 {
-    return call->rule->arguments != NULL && n < call->rule->arguments->len ? call->rule->arguments->pdata[n] : NULL;
+    g_assert(n < EVAL_ARGUMENTS);
+    return call->arguments->texts[n];
 }
 
 double
 eval_number(const struct eval_call *call, guint n)
 {
-    const char *text = eval_arg(call, n);
-
-    if (text == NULL)
-        return NAN;
-    return strcmp(text, "undef") == 0 ? INFINITY : html_eval_numify(text);
+    g_assert(n < EVAL_ARGUMENTS);
+    return call->arguments->numbers[n];
 }
 
 const struct perl_text *
@@ -173,6 +209,7 @@ eval_context_clear(struct eval_context *context)
 {
     header_eval_free(context->header);
     eval_list_state_free(context->lists);
+    mime_headers_free(context->mime_headers);
     if (context->mime_known)
         mime_facts_clear(&context->mime);
     if (context->images_known)
@@ -227,6 +264,14 @@ eval_context_mime(struct eval_context *context)
     return &context->mime;
 }
 
+struct mime_headers *
+eval_context_mime_headers(struct eval_context *context)
+{
+    if (context->mime_headers == NULL)
+        context->mime_headers = mime_headers_new(message_view_tree(context->view));
+    return context->mime_headers;
+}
+
 const struct image_info *
 eval_context_images(struct eval_context *context)
 {
@@ -254,7 +299,7 @@ double
 evals_run(struct eval_context *context, const struct spam_rule *rule)
 {
     const struct binding *binding = &context->bindings->by_rule[rule->index];
-    struct eval_call call = {context, rule, binding->prepared};
+    struct eval_call call = {context, rule, binding->prepared, binding->arguments};
 
     return binding->entry != NULL ? binding->entry->run(&call) : 0;
 }

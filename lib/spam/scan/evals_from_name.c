@@ -1,14 +1,40 @@
-/* evals_from_name.c: FromNameSpoof. Domains with a good DKIM signature are not known here: fns_ignore_dkim lets none pass. */
+/* evals_from_name.c: FromNameSpoof. */
 #include "lib/spam/scan/evals_private.h"
+#include "lib/spam/scan/scan_net.h"
+
+/* The domains with a good signature, for fns_ignore_dkim; char *, NULL-terminated. NULL: the setting is not there, nor is the plugin
+ * DKIM, or nobody has looked. Caller frees the array alone. */
+static const char **
+signers_of(const struct eval_call *call)
+{
+    const struct spam_ruleset *ruleset = message_view_settings(call->context->view)->ruleset;
+    GHashTable *ignored = rules_map(ruleset, "fns_ignore_dkim");
+    const GPtrArray *domains = NULL;
+    GPtrArray *signers;
+
+    if (call->context->net != NULL && ignored != NULL && g_hash_table_size(ignored) > 0 && rules_plugin_loaded(ruleset, "DKIM")) {
+        auth_eval_wait(scan_net_auth(call->context->net));
+        domains = auth_eval_tag(scan_net_auth(call->context->net), "DKIMDOMAIN");
+    }
+    if (domains == NULL)
+        return NULL;
+    signers = g_ptr_array_new();
+    for (guint i = 0; i < domains->len; i++)
+        g_ptr_array_add(signers, domains->pdata[i]);
+    g_ptr_array_add(signers, NULL);
+    return (const char **)g_ptr_array_free(signers, FALSE);
+}
 
 static const struct from_name *
 name_of(const struct eval_call *call)
 {
     struct eval_list_state *state = eval_context_lists(call->context);
 
-    if (!state->from_name_known)
-        state->from_name = from_name_check(eval_bindings_lists(call->context->bindings)->from_name,
-                                           message_view_headers(call->context->view), eval_recipients(call), NULL);
+    if (state->from_name_known)
+        return &state->from_name;
+    g_autofree const char **signers = signers_of(call);
+    state->from_name = from_name_check(eval_bindings_lists(call->context->bindings)->from_name,
+                                       message_view_headers(call->context->view), eval_recipients(call), signers);
     state->from_name_known = TRUE;
     return &state->from_name;
 }

@@ -78,15 +78,28 @@ faraway_charset(const struct eval_call *call)
                                      (const char *const *)message_view_settings(call->context->view)->locales);
 }
 
+/* The share of capitals in the texts of the rule's type, counted once for all rules. */
+static double
+uppercase_share(const struct eval_call *call)
+{
+    struct eval_context *context = call->context;
+    struct known_number *share = &context->uppercase[call->rule->type == SPAM_RULE_RAWBODY_EVAL];
+    g_autofree char *kept = NULL;
+    gsize count;
+    const struct perl_text *body;
+
+    if (!share->known) {
+        body = eval_texts(call, &count);
+        share->value = mime_eval_uppercase(eval_context_mime(context), content_type(call, &kept), body, count);
+        share->known = TRUE;
+    }
+    return share->value;
+}
+
 static double
 uppercase(const struct eval_call *call)
 {
-    g_autofree char *kept = NULL;
-    gsize count;
-    const struct perl_text *body = eval_texts(call, &count);
-
-    return args_above(mime_eval_uppercase(eval_context_mime(call->context), content_type(call, &kept), body, count),
-                      eval_number(call, 0), eval_number(call, 1));
+    return args_above(uppercase_share(call), eval_number(call, 0), eval_number(call, 1));
 }
 
 static double

@@ -27,9 +27,14 @@ prepare_mime_header(const struct view_settings *settings, const struct spam_rule
 static double
 mime_header(const struct eval_call *call)
 {
+    const struct eval_context *context = call->context;
+    /* Later, body rules may have captured under the same name. */
+    gboolean captures = context->result != NULL && !context->body_is_final;
+
     if (call->prepared == NULL)
         return 0;
-    return mime_header_hits(call->prepared, message_view_tree(call->context->view), call->context->matcher);
+    return mime_header_hits(call->prepared, eval_context_mime_headers(call->context), context->matcher,
+                            captures ? context->result->tags : NULL);
 }
 
 static gpointer

@@ -2,10 +2,18 @@
 #pragma once
 #include "lib/spam/scan/evals.h"
 
+#define EVAL_ARGUMENTS 5u /* no function looks at more */
+
+struct eval_arguments {
+    double numbers[EVAL_ARGUMENTS];
+    const char *texts[EVAL_ARGUMENTS];
+};
+
 struct eval_call {
     struct eval_context *context;
     const struct spam_rule *rule;
     gconstpointer prepared; /* by the entry's prepare(); or NULL */
+    const struct eval_arguments *arguments; /* for eval_arg, eval_number */
 };
 
 struct eval_entry {
@@ -28,7 +36,7 @@ extern const struct eval_entry evals_of_texts[], evals_of_parts[], evals_of_html
 /* Those that change what body rules see: they are run before. */
 extern const struct eval_entry evals_of_freemail_body[];
 
-/* The n-th argument from 0; NULL, or NAN, when the rule has none. */
+/* The n-th argument from 0 (n < EVAL_ARGUMENTS); NULL, or NAN, when the rule has none. */
 const char *eval_arg(const struct eval_call *call, guint n);
 double eval_number(const struct eval_call *call, guint n);
 /* The pattern of an argument, as written there or between delimiters; NULL with a warning when it is none. For entries' prepare; free with

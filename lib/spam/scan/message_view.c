@@ -189,7 +189,7 @@ render(gpointer data, struct spam_part *part, const GString *text, gboolean is_c
     struct html_view *html = g_hash_table_lookup(view->html_of, part);
 
     if (html == NULL) {
-        html = html_view_new((struct spam_slice){text->str, text->len, is_chars}, FALSE, source_length);
+        html = html_view_new((struct spam_slice){text->str, text->len, is_chars}, part->as_it_is, source_length);
         g_hash_table_insert(view->html_of, part, html);
         g_ptr_array_add(view->html, html);
     }
@@ -311,6 +311,15 @@ message_view_full(struct message_view *view)
 
 /* ---- the whole ---- */
 
+static void
+take_as_it_is(struct spam_tree *tree)
+{
+    g_autoptr(GPtrArray) parts = tree_parts(tree);
+
+    for (guint i = 0; i < parts->len; i++)
+        ((struct spam_part *)parts->pdata[i])->as_it_is = TRUE;
+}
+
 struct message_view *
 message_view_new(const struct view_settings *settings, const char *message, gsize length)
 {
@@ -318,6 +327,8 @@ message_view_new(const struct view_settings *settings, const char *message, gsiz
 
     view->settings = settings;
     view->tree = tree_new(message, length);
+    if (settings->as_it_is)
+        take_as_it_is(view->tree);
     part_drop_fields(view->tree->root, "X-Spam-"); /* what another said of it is no part of the message: SpamAssassin does so, too */
     view->help = (struct header_help){view, is_tld, domain_of, header_more};
     view->header = header_view_new(view->tree, &view->help, settings->headers);

@@ -2,6 +2,7 @@
  *
  * Questions go out when the view is there and are joined after all other rules have run. */
 #pragma once
+#include "lib/spam/engine/engine.h"
 #include "lib/spam/net/auth_eval.h"
 #include "lib/spam/net/net.h"
 #include "lib/spam/scan/message_view.h"
@@ -14,11 +15,21 @@ void scan_net_rules_free(struct scan_net_rules **rules); /* NULL-safe */
 
 /* One message's; for one thread. */
 struct scan_net;
-/* known may be NULL. view, dns and known must outlive it. */
-struct scan_net *scan_net_start(struct scan_net_rules *rules, guint set, struct message_view *view, struct dns *dns,
-                                const struct auth_known *known, gint64 deadline_us);
+/* All is borrowed, and lives as long as the object. */
+struct scan_net_options {
+    guint set; /* score set */
+    struct dns *dns;
+    const struct auth_known *known; /* or NULL */
+    struct spf_pool *spf;           /* these three as in auth_eval.h */
+    const char *message;
+    gsize length;
+    gint64 now, deadline_us;
+    const struct engine_result *result; /* of the rules that run meanwhile: what they have captured is in its tags at the end */
+};
+struct scan_net *scan_net_start(struct scan_net_rules *rules, struct message_view *view, const struct scan_net_options *options);
 void scan_net_step(struct scan_net *net); /* takes the answers that are there; never blocks; NULL-safe */
-/* Waits for the rest and sets the values and times (by rule index) of those rules that hit. */
+/* When all other rules have run: asks for what hangs on their tags, waits for all answers, and sets the values and times (by rule index)
+ * of those rules that hit. */
 void scan_net_finish(struct scan_net *net, double *values, guint *times);
 /* Puts what the network rules know into tags (name -> GPtrArray of GBytes): _ASN_, _DKIMDOMAIN_, .. as rules and templates use them. */
 void scan_net_add_tags(struct scan_net *net, GHashTable *tags);

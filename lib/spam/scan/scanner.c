@@ -308,6 +308,10 @@ scanner_scan(struct scanner *scanner, const struct scan_request *request, struct
     struct eval_context context;
     gint64 time_ms = budget(scanner, request->time_ms), deadline = g_get_monotonic_time() + time_ms * 1000;
     guint set = request->dns != NULL ? 1 : 0;
+    struct scan_net_options net = {
+        .set = set, .dns = request->dns, .known = request->known, .spf = request->spf,
+        .message = request->find_auth ? request->message : NULL, .length = request->length, .result = &result_r->engine,
+        .deadline_us = request->dns_ms > 0 ? MIN(deadline, g_get_monotonic_time() + request->dns_ms * 1000) : deadline};
     GString *traced = request->session != NULL ? with_trace(request) : NULL;
 
     *result_r = (struct scan_result){.score_set = set, .scanner = scanner_ref(scanner)};
@@ -318,9 +322,10 @@ scanner_scan(struct scanner *scanner, const struct scan_request *request, struct
     eval_context_init(&context, scanner->bindings, result_r->view, worker->matcher,
                       request->now > 0 ? request->now : g_get_real_time() / G_USEC_PER_SEC);
     context.score_set = set;
+    context.result = &result_r->engine;
+    net.now = context.now;
     if (request->dns != NULL)
-        context.net = scan_net_start(scanner->net, set, result_r->view, request->dns, request->known,
-                                     request->dns_ms > 0 ? MIN(deadline, g_get_monotonic_time() + request->dns_ms * 1000) : deadline);
+        context.net = scan_net_start(scanner->net, result_r->view, &net);
     engine_run(worker->engine, &source, &context, set, time_ms, &result_r->engine);
     if (context.net != NULL)
         scan_net_add_tags(context.net, result_r->engine.tags);

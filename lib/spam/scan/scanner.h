@@ -46,6 +46,9 @@ struct scan_request {
     struct dns *dns;
     gint64 dns_ms;       /* how long they are waited for at most; 0: the budget */
     const struct auth_known *known; /* or NULL: nothing is known */
+    /* With dns: SPF of the HELO name, where known doesn't say it, is checked by these; NULL: nobody does. */
+    struct spf_pool *spf;
+    gboolean find_auth;  /* nobody has looked at SPF, DKIM, DMARC: what rules ask for of them is found here */
 };
 
 struct scan_result {

@@ -18,6 +18,7 @@ struct view_settings {
     const GPtrArray *originating_headers; /* char *: originating_ip_headers; NULL without */
     const char *sender_header;            /* envelope_sender_header, or NULL */
     struct texts_options texts;
+    gboolean as_it_is;                    /* normalize_charset 0 */
     struct header_requests *headers;      /* that are asked of most messages */
     char **locales;                       /* of ok_locales and the process' own; NULL: all are ok */
 };

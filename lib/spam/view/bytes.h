@@ -24,6 +24,41 @@ byte_in(char c, const char *set)
     return c != '\0' && strchr(set, c) != NULL;
 }
 
+/* Whether no byte is above 0x7f. */
+static inline gboolean
+bytes_are_ascii(const char *text, gsize length)
+{
+    guint64 high = 0, word;
+    gsize i = 0;
+
+    for (; i + 32 <= length; i += 32) {
+        for (gsize at = i; at < i + 32; at += sizeof word) {
+            memcpy(&word, text + at, sizeof word);
+            high |= word;
+        }
+        if ((high & G_GUINT64_CONSTANT(0x8080808080808080)) != 0)
+            return FALSE;
+    }
+    for (; i < length; i++)
+        high |= (guint8)text[i];
+    return (high & 0x80) == 0;
+}
+
+/* How many of the bytes from text on are certainly printable ASCII: a multiple of 8, not always all that are. */
+static inline gsize
+bytes_printable(const char *text, gsize length)
+{
+    const guint64 each = G_GUINT64_CONSTANT(0x0101010101010101);
+    gsize i = 0;
+
+    for (guint64 word; i + sizeof word <= length; i += sizeof word) {
+        memcpy(&word, text + i, sizeof word);
+        if (((word | (word - each * 0x20) | (word + each)) & each * 0x80) != 0) /* above 0x7f, below 0x20 (or behind one), 0x7f */
+            break;
+    }
+    return i;
+}
+
 /* What Perl takes for false: "" and "0". */
 static inline gboolean
 bytes_is_false(const GString *s)
@@ -35,6 +70,12 @@ static inline void
 bytes_free(GString *s)
 {
     g_string_free(s, TRUE);
+}
+
+static inline char
+byte_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
 /* ASCII letters in lower case, in new memory. */

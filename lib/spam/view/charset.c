@@ -4,15 +4,13 @@
  * Windows-1252 when only its common letters occur, Windows-1252 with replacements. */
 #include "lib/spam/view/charset.h"
 #include <string.h>
+#include "lib/spam/view/bytes.h"
 #include "lib/spam/view/charset_private.h"
 
 gboolean
 charset_is_ascii(const char *text, gsize length)
 {
-    for (gsize i = 0; i < length; i++)
-        if ((guint8)text[i] & 0x80)
-            return FALSE;
-    return TRUE;
+    return bytes_are_ascii(text, length);
 }
 
 static gboolean

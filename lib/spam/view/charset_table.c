@@ -11,11 +11,14 @@
 #define LEAD       0x80000000u /* the rest is the number of the next level's plane */
 #define LEVELS_MAX 3
 #define SOURCES_MAX 128
+#define PIECE       4096u /* bytes of text */
+#define BYTES_MAX   4u    /* that one byte of text becomes: "\\xHH", or UTF-8 */
 
 typedef guint32 plane[256];
 
 struct charset_table {
     GArray *planes; /* of plane; the first one is for first bytes */
+    gboolean keeps_ascii; /* whose bytes stand for themselves */
 };
 
 static guint32 *
@@ -125,6 +128,9 @@ make_table(const struct charset_source *source)
     for (guint i = 0; i < source->n_rows; i++)
         add_row(table, &source->rows[i]);
     prune(table, first);
+    table->keeps_ascii = TRUE;
+    for (guint8 b = 0; b < 0x80; b++)
+        table->keeps_ascii = table->keeps_ascii && *entry_of(table, first, b) == b;
     return table;
 }
 
@@ -160,28 +166,54 @@ read_one(const struct charset_table *table, const guint8 *text, gsize length, gs
     return UNMAPPED;
 }
 
+/* A character as UTF-8, at to; what follows it. */
+static char *
+put(char *to, guint32 c)
+{
+    if (c >= 0x80)
+        return to + g_unichar_to_utf8(c, to);
+    *to = (char)c;
+    return to + 1;
+}
+
+/* Decodes from *at on, up to end or a character beyond, to `to`; what follows it, or NULL when something does not fit and bad says FAILS.
+ * *at moves; it stays before the end where an incomplete character does. */
+static char *
+decode_piece(const struct charset_table *table, const guint8 **at, const guint8 *end, const guint8 *text_end, enum charset_bad bad, char *to)
+{
+    while (*at < end) {
+        gsize used;
+        if (table->keeps_ascii && **at < 0x80) {
+            *to++ = (char)*(*at)++;
+            continue;
+        }
+        guint32 c = read_one(table, *at, (gsize)(text_end - *at), &used);
+        if (used == 0)
+            break;
+        if (c == UNMAPPED && bad == CHARSET_BAD_FAILS)
+            return NULL;
+        if (c == UNMAPPED && bad == CHARSET_BAD_QUOTED)
+            to += g_snprintf(to, BYTES_MAX + 1, "\\x%02X", **at);
+        else
+            to = put(to, c == UNMAPPED ? 0xfffd : c);
+        *at += c == UNMAPPED ? 1 : used;
+    }
+    return to;
+}
+
 gboolean
 charset_table_decode(const struct charset_table *table, const char *text, gsize length, enum charset_bad bad, GString *out)
 {
-    const guint8 *bytes = (const guint8 *)text;
+    const guint8 *at = (const guint8 *)text, *text_end = at + length, *end = at;
 
-    for (gsize i = 0; i < length;) {
-        gsize used;
-        guint32 c = read_one(table, bytes + i, length - i, &used);
-        if (used == 0)
-            break;
-        if (c != UNMAPPED) {
-            charset_append(out, c);
-            i += used;
-            continue;
-        }
-        if (bad == CHARSET_BAD_FAILS)
+    while (at < text_end && at >= end) { /* by pieces, so that there is room enough, and not much more */
+        gsize before = out->len, piece = MIN((gsize)(text_end - at), PIECE);
+        end = at + piece;
+        g_string_set_size(out, before + piece * BYTES_MAX + 1);
+        char *to = decode_piece(table, &at, end, text_end, bad, out->str + before);
+        g_string_truncate(out, to != NULL ? (gsize)(to - out->str) : before);
+        if (to == NULL)
             return FALSE;
-        if (bad == CHARSET_BAD_QUOTED)
-            g_string_append_printf(out, "\\x%02X", bytes[i]);
-        else
-            charset_append(out, 0xfffd);
-        i++;
     }
     return TRUE;
 }

@@ -1,5 +1,6 @@
 /* charset_unicode.c: UTF-8, UTF-16, UTF-32, UCS-2 and UTF-7 as Encode reads them. */
 #include <string.h>
+#include "lib/spam/view/bytes.h"
 #include "lib/spam/view/charset_private.h"
 #include "lib/spam/view/decode.h"
 
@@ -110,8 +111,14 @@ astray(const guint8 *s, gsize length)
 gboolean
 charset_utf8_decode(const char *text, gsize length, enum charset_bad bad, GString *out)
 {
-    for (gsize i = 0; i < length;) {
+    for (gsize i = 0, ascii; i < length;) {
         gsize used;
+        for (ascii = i; ascii < length && (guint8)text[ascii] < 0x80; ascii++)
+            ;
+        g_string_append_len(out, text + i, (gssize)(ascii - i));
+        i = ascii;
+        if (i == length)
+            break;
         guint32 c = read_utf8((const guint8 *)text + i, length - i, &used);
         if (c == G_MAXUINT32 && bad == CHARSET_BAD_FAILS)
             return FALSE;
@@ -130,7 +137,7 @@ charset_is_utf8(const char *text, gsize length)
     for (gsize i = 0; i < length;) {
         gsize used;
         if (((guint8)text[i] & 0x80) == 0) {
-            i++;
+            i += length - i >= 32 && bytes_are_ascii(text + i, 32) ? 32 : 1;
             continue;
         }
         if (read_utf8((const guint8 *)text + i, length - i, &used) == G_MAXUINT32)

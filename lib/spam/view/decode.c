@@ -24,21 +24,36 @@ digit_of(guchar c)
     return c == ' ' || (c >= '\t' && c <= '\r') ? SPACE : FOREIGN;
 }
 
+static const guint8 *
+digits(void)
+{
+    static guint8 table[256];
+    static gsize once;
+
+    if (g_once_init_enter(&once)) {
+        for (guint c = 0; c < 256; c++)
+            table[c] = digit_of((guchar)c);
+        g_once_init_leave(&once, 1);
+    }
+    return table;
+}
+
 /* The digits of text without white space and, when there is a reason to be sloppy, without what is foreign. */
 static GByteArray *
 digits_of(const char *text, gsize length, gboolean *foreign)
 {
     GByteArray *out = g_byte_array_sized_new((guint)length + 4);
+    const guint8 *table = digits();
+    guint8 *to = out->data;
 
     *foreign = FALSE;
     for (gsize i = 0; i < length; i++) {
-        guint8 digit = digit_of((guchar)text[i]);
-        if (digit == SPACE)
-            continue;
-        if (digit == FOREIGN)
-            *foreign = TRUE;
-        out->data[out->len++] = digit;
+        guint8 digit = table[(guint8)text[i]];
+        *to = digit;
+        to += digit != SPACE;
+        *foreign |= digit == FOREIGN;
     }
+    out->len = (guint)(to - out->data);
     return out;
 }
 
@@ -95,67 +110,66 @@ decode_base64(const char *text, gsize length)
     if (foreign)
         drop_foreign(digits);
     n = without_padding(digits);
-    for (guint i = 0; i < n; i++)
-        if (digits->data[i] == PAD)
-            digits->data[i] = strict ? 0 : 63;
+    for (guint8 *d = digits->data, *end = d + n; (d = memchr(d, PAD, (gsize)(end - d))) != NULL;)
+        *d = strict ? 0 : 63;
     if (!strict && n % 4 == 1)
         n--;
     pack(digits->data, n, out);
     return out;
 }
 
-/* White space before a line end goes, in place. */
-static void
-trim_lines(GString *text)
+/* White space before line ends goes; then line ends behind "=" go with it. A line end is LF or CR LF, also CR, blanks and LF. */
+static GString *
+without_soft_breaks(const char *source, gsize length)
 {
-    gsize kept = 0, blank = 0; /* blank: how much of what is kept is trailing white space */
+    GString *out = g_string_sized_new(length + 1);
+    const char *line = source, *end = source + length, *lf;
+    char *to = out->str;
 
-    for (gsize i = 0; i < text->len; i++) {
-        char c = text->str[i];
-        gboolean ends = c == '\n' || (c == '\r' && i + 1 < text->len && text->str[i + 1] == '\n');
-        if (ends)
-            kept -= blank;
-        blank = c == ' ' || c == '\t' ? blank + 1 : 0;
-        text->str[kept++] = c;
+    for (; line < end && (lf = memchr(line, '\n', (gsize)(end - line))) != NULL; line = lf + 1) {
+        gboolean has_cr = lf > line && lf[-1] == '\r';
+        const char *stop = has_cr ? lf - 1 : lf;
+        while (stop > line && (stop[-1] == ' ' || stop[-1] == '\t'))
+            stop--;
+        if (!has_cr && stop > line && stop[-1] == '\r') {
+            has_cr = TRUE;
+            stop--;
+        }
+        if (stop > line && stop[-1] == '=') {
+            to = mempcpy(to, line, (gsize)(stop - line) - 1);
+            continue;
+        }
+        to = mempcpy(to, line, (gsize)(stop - line));
+        if (has_cr)
+            *to++ = '\r';
+        *to++ = '\n';
     }
-    g_string_truncate(text, kept);
-}
-
-static void
-join_soft_breaks(GString *text)
-{
-    gsize kept = 0;
-
-    for (gsize i = 0; i < text->len; i++) {
-        if (text->str[i] == '=' && i + 1 < text->len && text->str[i + 1] == '\n')
-            i++;
-        else if (text->str[i] == '=' && i + 2 < text->len && text->str[i + 1] == '\r' && text->str[i + 2] == '\n')
-            i += 2;
-        else
-            text->str[kept++] = text->str[i];
-    }
-    g_string_truncate(text, kept);
+    to = mempcpy(to, line, (gsize)(end - line));
+    out->len = (gsize)(to - out->str);
+    out->str[out->len] = '\0';
+    return out;
 }
 
 GString *
 decode_quoted_printable(const char *source, gsize length)
 {
-    GString *text = g_string_new_len(source, (gssize)length);
-    gsize kept = 0;
+    GString *text = without_soft_breaks(source, length);
+    const char *from = text->str, *end = from + text->len, *mark;
+    char *to = text->str;
 
-    trim_lines(text);
-    join_soft_breaks(text);
-    for (gsize i = 0; i < text->len; i++) {
-        if (text->str[i] == '=' && i + 2 < text->len && g_ascii_isxdigit(text->str[i + 1]) &&
-            g_ascii_isxdigit(text->str[i + 2])) {
-            text->str[kept++] =
-                (char)(g_ascii_xdigit_value(text->str[i + 1]) * 16 + g_ascii_xdigit_value(text->str[i + 2]));
-            i += 2;
+    while ((mark = memchr(from, '=', (gsize)(end - from))) != NULL) {
+        memmove(to, from, (gsize)(mark - from));
+        to += mark - from;
+        if (end - mark > 2 && g_ascii_isxdigit(mark[1]) && g_ascii_isxdigit(mark[2])) {
+            *to++ = (char)(g_ascii_xdigit_value(mark[1]) * 16 + g_ascii_xdigit_value(mark[2]));
+            from = mark + 3;
         } else {
-            text->str[kept++] = text->str[i];
+            *to++ = '=';
+            from = mark + 1;
         }
     }
-    g_string_truncate(text, kept);
+    memmove(to, from, (gsize)(end - from));
+    g_string_truncate(text, (gsize)(to - text->str) + (gsize)(end - from));
     return text;
 }
 
@@ -166,8 +180,9 @@ decode_squash_crlf(GString *text)
 
     if (memchr(text->str, '\r', text->len) == NULL)
         return;
-    for (gsize i = 0; i < text->len; i++)
-        if (text->str[i] != '\r' || i + 1 >= text->len || text->str[i + 1] != '\n')
-            text->str[kept++] = text->str[i];
+    for (gsize i = 0; i < text->len; i++) {
+        text->str[kept] = text->str[i];
+        kept += text->str[i] != '\r' || i + 1 >= text->len || text->str[i + 1] != '\n';
+    }
     g_string_truncate(text, kept);
 }

@@ -198,6 +198,8 @@ html_entities_decode(struct spam_slice text, gboolean expand_prefix, gboolean ut
 {
     struct decoder d = {.p = text.data, .end = text.data + text.length, .in_chars = text.is_chars};
 
+    if (!utf8_bytes && memchr(text.data, '&', text.length) == NULL)
+        return spam_string_new(text); /* nothing to decode */
     if (utf8_bytes)
         d.in_chars = spam_utf8_valid(text.data, text.length);
     d.out = spam_string_new((struct spam_slice){"", 0, d.in_chars || utf8_bytes});

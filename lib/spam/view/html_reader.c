@@ -1,6 +1,7 @@
 /* html_reader.c: the document's tags, comments and declarations, and what SpamAssassin notes at each. */
 #include "lib/spam/view/html_reader.h"
 #include <string.h>
+#include "lib/spam/view/bytes.h"
 
 /* Does text have word (lower-case ASCII) in it, whatever the case? */
 static gboolean
@@ -366,12 +367,14 @@ element_read(struct html_reader *reader, const struct html_tag *tag, const struc
 static void
 tag_read(struct html_reader *reader, const char *raw_name, gsize length, const struct html_attributes *attributes)
 {
-    g_autofree char *name = g_memdup2(raw_name, length); /* may have NULs in it */
+    char known[32] = "";
+    g_autofree char *longer = length > sizeof known ? g_malloc(length) : NULL;
+    char *name = longer != NULL ? longer : known; /* may have NULs in it */
     const struct html_tag *tag;
     gboolean namespaced;
 
     for (gsize i = 0; i < length; i++)
-        name[i] = g_ascii_tolower(name[i]);
+        name[i] = byte_lower(raw_name[i]);
     tag = html_tag_find(name, length);
     namespaced = tag == NULL && is_namespaced(name, length, reader->is_chars);
     tag_count(reader, tag, name, length, namespaced || (tag != NULL && (tag->traits & HTML_TAG_ELEMENT)),

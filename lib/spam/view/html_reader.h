@@ -6,8 +6,9 @@
 
 /* The latest run of text. It is kept apart because the next one may still trim it. */
 struct html_piece {
-    struct spam_string *text; /* NULL: none yet */
-    gboolean is_space;        /* made by a tag */
+    gboolean is_there;
+    struct spam_string text; /* its memory serves all pieces */
+    gboolean is_space;       /* made by a tag */
     gboolean is_invisible;
 };
 

@@ -113,24 +113,36 @@ struct html_inside {
     GHashTable *unknown;              /* GBytes -> gint64 * */
 };
 
-static int
-tag_compare(const void *key, const void *entry)
+/* By a name's first byte: where its tags begin in the table; those of the next byte begin behind them. */
+static const guint8 *
+begins(void)
 {
-    return strcmp(key, ((const struct html_tag *)entry)->name);
+    static guint8 table[257];
+    static gsize once;
+
+    G_STATIC_ASSERT(G_N_ELEMENTS(TAGS) < 256);
+    if (g_once_init_enter(&once)) {
+        for (guint c = 0, i = 0; c <= 256; c++) {
+            while (i < G_N_ELEMENTS(TAGS) && (guint8)TAGS[i].name[0] < c)
+                i++;
+            table[c] = (guint8)i;
+        }
+        g_once_init_leave(&once, 1);
+    }
+    return table;
 }
 
 const struct html_tag *
 html_tag_find(const char *name, gsize length)
 {
-    char key[sizeof TAGS[0].name];
+    const guint8 *begin = begins();
 
-    if (length == 0 || length >= sizeof key)
+    if (length == 0 || length >= sizeof TAGS[0].name)
         return NULL;
-    memcpy(key, name, length);
-    key[length] = '\0';
-    if (strlen(key) != length)
-        return NULL;
-    return bsearch(key, TAGS, G_N_ELEMENTS(TAGS), sizeof *TAGS, tag_compare);
+    for (guint i = begin[(guint8)*name]; i < begin[(guint8)*name + 1]; i++)
+        if (TAGS[i].name[length] == '\0' && TAGS[i].name[length - 1] != '\0' && memcmp(TAGS[i].name, name, length) == 0)
+            return &TAGS[i];
+    return NULL;
 }
 
 struct html_inside *

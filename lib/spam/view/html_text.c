@@ -19,33 +19,37 @@ html_text_flush(struct html_reader *reader)
 {
     struct html_piece *piece = &reader->piece;
 
-    if (piece->text == NULL)
+    if (!piece->is_there)
         return;
-    spam_string_append(&reader->view->rendered, spam_string_slice(piece->text));
-    spam_string_append(piece->is_invisible ? &reader->view->invisible : &reader->view->visible, spam_string_slice(piece->text));
-    g_clear_pointer(&piece->text, spam_string_free);
+    spam_string_append(&reader->view->rendered, spam_string_slice(&piece->text));
+    spam_string_append(piece->is_invisible ? &reader->view->invisible : &reader->view->visible, spam_string_slice(&piece->text));
+    piece->is_there = FALSE;
 }
 
-/* Takes text over. */
-static void
-piece_put(struct html_reader *reader, struct spam_string *text, gboolean is_space, gboolean is_invisible)
+/* The place for the next piece's text, empty. */
+static GString *
+piece_start(struct html_reader *reader, gboolean is_chars, gboolean is_space, gboolean is_invisible)
 {
+    struct html_piece *piece = &reader->piece;
+
     html_text_flush(reader);
-    reader->piece = (struct html_piece){text, is_space, is_invisible};
+    g_string_truncate(piece->text.text, 0);
+    piece->text.is_chars = is_chars;
+    piece->is_there = TRUE;
+    piece->is_space = is_space;
+    piece->is_invisible = is_invisible;
+    return piece->text.text;
 }
 
 void
 html_text_space(struct html_reader *reader, const char *space)
 {
     struct html_piece *piece = &reader->piece;
+    GString *text = piece->text.text;
 
-    if (piece->text != NULL && !piece->is_space && !piece->is_invisible) {
-        GString *text = piece->text->text;
-
-        if (text->len > 0 && text->str[text->len - 1] == ' ')
-            g_string_truncate(text, text->len - 1);
-    }
-    piece_put(reader, spam_string_new((struct spam_slice){space, strlen(space), FALSE}), TRUE, FALSE);
+    if (piece->is_there && !piece->is_space && !piece->is_invisible && text->len > 0 && text->str[text->len - 1] == ' ')
+        g_string_truncate(text, text->len - 1);
+    g_string_append(piece_start(reader, FALSE, TRUE, FALSE), space);
 }
 
 /* The bytes of U+00C2 U+00A0, which is UTF-8 of a no-break space that was never decoded. */
@@ -55,7 +59,7 @@ nbsp_size(struct spam_slice text, const char *p)
     const char *nbsp = text.is_chars ? "\xc3\x82\xc2\xa0" : "\xc2\xa0";
     gsize n = text.is_chars ? 4 : 2;
 
-    return (gsize)(text.data + text.length - p) >= n && memcmp(p, nbsp, n) == 0 ? n : 0;
+    return *p == *nbsp && (gsize)(text.data + text.length - p) >= n && memcmp(p, nbsp, n) == 0 ? n : 0;
 }
 
 static gboolean
@@ -64,41 +68,65 @@ is_squeezed(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Blanks become one blank, no-break spaces become blanks. */
-static struct spam_string *
-text_squeeze(struct spam_slice text)
+/* Copies what stays as it is, single blanks with it, to *to; where it ends: at the first of several blanks, at other white space or what may be
+ * a no-break space, or a blank before that. */
+static const char *
+copy_plain(const char *p, const char *end, char **to)
 {
-    struct spam_string *out = spam_string_new((struct spam_slice){"", 0, text.is_chars});
-    const char *end = text.data + text.length;
-    const char *p = text.data;
+    enum { BLANK = 1, SPECIAL = 2 };
+    static const guint8 kinds[256] = {[' '] = BLANK,    ['\t'] = SPECIAL, ['\n'] = SPECIAL, ['\v'] = SPECIAL,
+                                      ['\f'] = SPECIAL, ['\r'] = SPECIAL, [0xc2] = SPECIAL, [0xc3] = SPECIAL};
+    guint8 before = 0;
 
+    for (; p < end; p++) {
+        guint8 kind = kinds[(guint8)*p];
+        if ((kind & (SPECIAL | before)) != 0)
+            break;
+        *(*to)++ = *p;
+        before = kind;
+    }
+    *to -= before;
+    return p - before;
+}
+
+/* Blanks become one blank, no-break spaces become blanks. No longer than text. */
+static void
+append_squeezed(GString *out, struct spam_slice text)
+{
+    const char *p = text.data, *end = p + text.length;
+    gsize before = out->len;
+    char *to;
+
+    g_string_set_size(out, before + text.length);
+    to = out->str + before;
     while (p < end) {
-        const char *start = p;
         gsize nbsp;
 
-        while (p < end && !is_squeezed(*p) && ((guint8)*p < 0xc2 || nbsp_size(text, p) == 0))
-            p++;
-        g_string_append_len(out->text, start, p - start);
+        p = copy_plain(p, end, &to);
         if (p == end)
             break;
         nbsp = nbsp_size(text, p);
+        if (nbsp == 0 && !is_squeezed(*p)) {
+            *to++ = *p++;
+            continue;
+        }
         p += nbsp;
         while (nbsp == 0 && p < end && is_squeezed(*p))
             p++;
-        g_string_append_c(out->text, ' ');
+        *to++ = ' ';
     }
-    return out;
+    g_string_truncate(out, (gsize)(to - out->str));
 }
 
 static void
 text_put(struct html_reader *reader, struct spam_slice text, gboolean is_invisible)
 {
-    struct spam_string *squeezed = text_squeeze(text);
+    gboolean behind_space = reader->piece.is_there && reader->piece.is_space && !is_invisible;
+    GString *out = piece_start(reader, text.is_chars, FALSE, is_invisible);
 
-    if (reader->piece.text != NULL && !is_invisible && reader->piece.is_space && squeezed->text->len > 0 &&
-        squeezed->text->str[0] == ' ')
-        g_string_erase(squeezed->text, 0, 1);
-    piece_put(reader, squeezed, FALSE, is_invisible);
+    append_squeezed(out, text);
+    if (behind_space && out->len > 0 && out->str[0] == ' ')
+        g_string_erase(out, 0, 1);
 }
 
 static gboolean
@@ -197,9 +225,9 @@ splits_note(struct html_reader *reader, struct spam_slice text)
     guint length_before, length_after;
     gsize size;
 
-    if (reader->piece.text == NULL)
+    if (!reader->piece.is_there)
         return;
-    before = spam_string_slice(reader->piece.text);
+    before = spam_string_slice(&reader->piece.text);
     if (text.length > 0 && before.length > 0) {
         const char *end = before.data + before.length;
         const char *last = spam_char_before(before.data, end, before.is_chars);
@@ -258,7 +286,7 @@ html_text_read(struct html_reader *reader, const char *text, gsize length, gbool
     struct spam_slice slice = {text, length, reader->is_chars};
     struct spam_string *decoded;
 
-    if (is_cdata) {
+    if (is_cdata || (!reader->utf8_bytes && memchr(text, '&', length) == NULL)) { /* there is nothing to decode */
         decoded_read(reader, slice);
         return;
     }

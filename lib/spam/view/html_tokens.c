@@ -4,6 +4,7 @@
  * end within what there is so far (then all waits for more), or NULL when it is no markup (then '<' is text). */
 #include "lib/spam/view/html_markup.h"
 #include <string.h>
+#include "lib/spam/view/bytes.h"
 
 /* The elements whose content is text only; in the cdata ones, entities are not decoded either. */
 static const struct html_literal LITERALS[] = {
@@ -46,7 +47,8 @@ void
 html_literal_enter(struct html_tokens *t, const char *name, gsize length)
 {
     for (guint i = 0; i < G_N_ELEMENTS(LITERALS); i++) {
-        if (strlen(LITERALS[i].name) != length || g_ascii_strncasecmp(LITERALS[i].name, name, length) != 0)
+        if (byte_lower(*name) != *LITERALS[i].name || strlen(LITERALS[i].name) != length ||
+            g_ascii_strncasecmp(LITERALS[i].name, name, length) != 0)
             continue;
         t->literal = &LITERALS[i];
         t->is_cdata = LITERALS[i].is_cdata;

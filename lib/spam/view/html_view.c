@@ -3,10 +3,11 @@
 #include <math.h>
 #include <string.h>
 
+/* With room for so many bytes. */
 static struct spam_string
-empty(void)
+empty(gsize room)
 {
-    return (struct spam_string){g_string_new(NULL), FALSE};
+    return (struct spam_string){g_string_sized_new(room), FALSE};
 }
 
 static GPtrArray *
@@ -15,15 +16,16 @@ texts_new(void)
     return g_ptr_array_new_with_free_func(spam_string_free);
 }
 
+/* room: bytes of text to expect. */
 static struct html_view *
-view_new(void)
+view_new(gsize room)
 {
     struct html_view *view = g_new0(struct html_view, 1);
     struct html_results *r = &view->results;
 
-    view->rendered = empty();
-    view->visible = empty();
-    view->invisible = empty();
+    view->rendered = empty(room);
+    view->visible = empty(room);
+    view->invisible = empty(0);
     r->is_html = TRUE;
     r->closed_extra_ratio = r->bad_tag_ratio = r->non_element_ratio = r->obfuscation_ratio = r->ratio = NAN;
     r->backhair_count = -1;
@@ -55,27 +57,26 @@ html_view_free(struct html_view **view)
     g_clear_pointer(view, g_free);
 }
 
-/* Takes text over; every "from" in it becomes "to". */
-static GString *
-replaced(GString *text, const char *from, const char *to)
+/* Every "from" in text becomes the byte "to". */
+static void
+replace(GString *text, const char *from, char to)
 {
     gsize n = strlen(from);
-    const char *p = text->str;
-    const char *end = p + text->len;
-    const char *hit = memmem(p, text->len, from, n);
-    GString *out;
+    const char *rest = text->str, *end = rest + text->len;
+    char *kept = text->str;
 
-    if (hit == NULL)
-        return text;
-    out = g_string_sized_new(text->len);
-    for (; hit != NULL; hit = memmem(p, (gsize)(end - p), from, n)) {
-        g_string_append_len(out, p, hit - p);
-        g_string_append(out, to);
-        p = hit + n;
+    for (const char *p = rest; (p = memchr(p, *from, (gsize)(end - p))) != NULL;) {
+        if ((gsize)(end - p) < n || memcmp(p, from, n) != 0) {
+            p++;
+            continue;
+        }
+        memmove(kept, rest, (gsize)(p - rest));
+        kept += p - rest;
+        *kept++ = to;
+        rest = p += n;
     }
-    g_string_append_len(out, p, end - p);
-    g_string_free(text, TRUE);
-    return out;
+    memmove(kept, rest, (gsize)(end - rest));
+    g_string_truncate(text, (gsize)(kept - text->str) + (gsize)(end - rest));
 }
 
 /* At '<': the end of <name/> with *name_end after the name; else NULL. */
@@ -94,42 +95,52 @@ empty_tag(const char *p, const char *end, gboolean is_chars, const char **name_e
     return end - p >= 2 && p[0] == '/' && p[1] == '>' ? p + 2 : NULL;
 }
 
-/* Takes text over; <br/> becomes <br>. */
-static GString *
-empty_tags_opened(GString *text, gboolean is_chars)
+static gboolean
+has_empty_tag(const GString *text)
 {
-    const char *p = text->str;
-    const char *end = p + text->len;
-    const char *name_end;
-    GString *out;
+    const char *end = text->str + text->len;
 
-    if (memmem(p, text->len, "/>", 2) == NULL)
-        return text;
-    out = g_string_sized_new(text->len);
-    for (const char *lt = p; (lt = memchr(lt, '<', (gsize)(end - lt))) != NULL;) {
+    for (const char *p = text->str; (p = memchr(p, '>', (gsize)(end - p))) != NULL; p++)
+        if (p > text->str && p[-1] == '/')
+            return TRUE;
+    return FALSE;
+}
+
+/* <br/> becomes <br>. */
+static void
+open_empty_tags(GString *text, gboolean is_chars)
+{
+    const char *rest = text->str, *end = rest + text->len, *name_end;
+    char *kept = text->str;
+
+    if (!has_empty_tag(text))
+        return;
+    for (const char *lt = rest; (lt = memchr(lt, '<', (gsize)(end - lt))) != NULL;) {
         const char *after = empty_tag(lt, end, is_chars, &name_end);
 
         if (after != NULL) {
-            g_string_append_len(out, p, name_end - p);
-            g_string_append_c(out, '>');
-            p = after;
+            memmove(kept, rest, (gsize)(name_end - rest));
+            kept += name_end - rest;
+            *kept++ = '>';
+            rest = after;
         }
         lt = after != NULL ? after : lt + 1;
     }
-    g_string_append_len(out, p, end - p);
-    g_string_free(text, TRUE);
-    return out;
+    memmove(kept, rest, (gsize)(end - rest));
+    g_string_truncate(text, (gsize)(kept - text->str) + (gsize)(end - rest));
 }
 
 /* The edits before reading; ends with a NUL. */
 static GString *
 source_edit(struct spam_slice text)
 {
-    GString *out = replaced(g_string_new_len(text.data, (gssize)text.length), "&nbsp;", " ");
+    GString *out = g_string_new_len(text.data, (gssize)text.length);
 
-    out = empty_tags_opened(out, text.is_chars);
-    out = replaced(out, "\xe2\x80\x9c", "\"");
-    return replaced(out, "\xe2\x80\x9d", "\"");
+    replace(out, "&nbsp;", ' ');
+    open_empty_tags(out, text.is_chars);
+    replace(out, "\xe2\x80\x9c", '"');
+    replace(out, "\xe2\x80\x9d", '"');
+    return out;
 }
 
 /* script and style that were left open are closed, so that what came before them is not lost with them. */
@@ -161,8 +172,13 @@ spaces_count(struct spam_slice text)
     gsize size;
 
     for (const char *p = text.data; p < end; p += size) {
-        guint32 c = spam_char_next(p, end, text.is_chars, &size);
+        guint32 c = (guint8)*p;
 
+        size = 1;
+        if (c > ' ' && c < 0x80)
+            continue;
+        if (c >= 0x80)
+            c = spam_char_next(p, end, text.is_chars, &size);
         count += spam_char_is_space(c, text.is_chars) && (text.is_chars || c != '\f');
     }
     return count;
@@ -198,12 +214,13 @@ results_finish(struct html_reader *reader, struct spam_slice source, gsize sourc
 struct html_view *
 html_view_new(struct spam_slice text, gboolean utf8_bytes, gsize source_length)
 {
-    struct html_reader reader = {.view = view_new(), .is_chars = text.is_chars, .utf8_bytes = utf8_bytes && !text.is_chars};
+    struct html_reader reader = {.view = view_new(text.length / 4), .is_chars = text.is_chars, .utf8_bytes = utf8_bytes && !text.is_chars};
     GString *source = source_edit(text);
 
     reader.tokens = html_tokens_new(&html_reader_events, &reader);
     reader.uris = html_uris_new();
     html_looks_init(&reader.looks);
+    reader.piece.text = empty(256);
     html_tokens_read(reader.tokens, source->str, source->len);
     literals_close(&reader);
     reader.view->results.complete = html_tokens_end(reader.tokens);
@@ -212,6 +229,7 @@ html_view_new(struct spam_slice text, gboolean utf8_bytes, gsize source_length)
     html_looks_clear(&reader.looks);
     html_uris_free(&reader.uris);
     html_tokens_free(&reader.tokens);
+    g_string_free(reader.piece.text.text, TRUE);
     g_string_free(source, TRUE);
     return reader.view;
 }

@@ -278,6 +278,15 @@ charset_of(const struct spam_part *part)
     return strlen(part->charset->str) == part->charset->len ? part->charset->str : "";
 }
 
+static gboolean
+is_utf8(const struct spam_part *part, const GString *content)
+{
+    const char *charset = charset_of(part);
+
+    return (g_ascii_strcasecmp(charset, "us-ascii") == 0 || g_ascii_strcasecmp(charset, "utf-8") == 0) &&
+           !charset_is_ascii(content->str, content->len) && charset_is_utf8(content->str, content->len);
+}
+
 const struct spam_string *
 part_text(struct spam_part *part)
 {
@@ -285,7 +294,8 @@ part_text(struct spam_part *part)
 
     if (content != NULL) {
         part->text = g_new0(struct spam_string, 1);
-        part->text->text = charset_normalize(content->str, content->len, charset_of(part), CHARSET_CHARACTERS, &part->text->is_chars);
+        part->text->is_chars = part->as_it_is && is_utf8(part, content);
+        part->text->text = part->as_it_is ? g_string_new_len(content->str, (gssize)content->len) : charset_normalize(content->str, content->len, charset_of(part), CHARSET_CHARACTERS, &part->text->is_chars);
     }
     return part->text;
 }

@@ -1,6 +1,7 @@
 /* perl_text.c: bytes and characters as Perl tells them apart. */
 #include "lib/spam/view/perl_text.h"
 #include <string.h>
+#include "lib/spam/view/bytes.h"
 
 gunichar
 perl_text_char(struct perl_text text, gsize offset, gsize *size_r)
@@ -65,10 +66,7 @@ perl_text_prefix(struct perl_text text, gsize count)
 gboolean
 perl_text_is_ascii(struct perl_text text)
 {
-    for (gsize i = 0; i < text.length; i++)
-        if ((guint8)text.at[i] >= 0x80)
-            return FALSE;
-    return TRUE;
+    return bytes_are_ascii(text.at, text.length);
 }
 
 void

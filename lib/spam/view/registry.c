@@ -1,6 +1,7 @@
 /* registry.c: hosts, domains and addresses in URIs, as SpamAssassin reads them. */
 #include "lib/spam/view/registry.h"
 #include <string.h>
+#include "lib/spam/view/bytes.h"
 #include "lib/spam/view/ip_text.h"
 
 #define LABEL_MAX 63
@@ -56,7 +57,7 @@ has(GHashTable *set, const char *name, gsize length)
     if (length == 0 || length > REGISTRY_NAME_MAX || memchr(name, '\0', length) != NULL)
         return FALSE;
     for (gsize i = 0; i < length; i++)
-        lower[i] = g_ascii_tolower(name[i]);
+        lower[i] = byte_lower(name[i]);
     lower[length] = '\0';
     return g_hash_table_contains(set, lower);
 }
@@ -73,7 +74,7 @@ registry_domain_is_valid(const struct registry *registry, const char *name, gsiz
     gsize label = length;
 
     for (gsize i = 0; i < length; i++)
-        if (perl_is_space((guint8)name[i], FALSE))
+        if (byte_is_space(name[i]))
             return FALSE;
     while (label > 0 && name[label - 1] != '.')
         label--;
@@ -151,12 +152,15 @@ static GString *
 squeezed(const char *host, gsize length)
 {
     GString *name = g_string_sized_new(length + 1);
+    char *to = name->str;
 
     for (gsize i = 0; i < length; i++)
-        if (host[i] != '.' || (name->len > 0 && name->str[name->len - 1] != '.'))
-            g_string_append_c(name, g_ascii_tolower(host[i]));
-    if (name->len > 0 && name->str[name->len - 1] == '.')
-        g_string_truncate(name, name->len - 1);
+        if (host[i] != '.' || (to > name->str && to[-1] != '.'))
+            *to++ = byte_lower(host[i]);
+    if (to > name->str && to[-1] == '.')
+        to--;
+    name->len = (gsize)(to - name->str);
+    *to = '\0';
     return name;
 }
 
@@ -284,7 +288,7 @@ lowered(struct perl_text host)
             g_string_append_c(out, 'k');
             i += 2;
         } else {
-            g_string_append_c(out, g_ascii_tolower(host.at[i]));
+            g_string_append_c(out, byte_lower(host.at[i]));
         }
     }
     return g_string_free(out, FALSE);

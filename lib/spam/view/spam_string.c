@@ -2,6 +2,7 @@
 #include "lib/spam/view/spam_string.h"
 #include <string.h>
 #include <unicode/uchar.h>
+#include "lib/spam/view/bytes.h"
 
 #define BEYOND_UNICODE 0x7fffffffu /* stands for any number above U+10FFFF: it has no properties */
 
@@ -32,19 +33,10 @@ spam_string_slice(const struct spam_string *string)
     return (struct spam_slice){string->text->str, string->text->len, string->is_chars};
 }
 
-static gboolean
-all_ascii(const char *bytes, gsize length)
-{
-    for (gsize i = 0; i < length; i++)
-        if ((guint8)bytes[i] >= 0x80)
-            return FALSE;
-    return TRUE;
-}
-
 void
 spam_latin1_append(GString *out, const char *bytes, gsize length)
 {
-    if (all_ascii(bytes, length)) {
+    if (bytes_are_ascii(bytes, length)) {
         g_string_append_len(out, bytes, (gssize)length);
         return;
     }
@@ -63,7 +55,7 @@ spam_latin1_append(GString *out, const char *bytes, gsize length)
 void
 spam_string_to_chars(struct spam_string *string)
 {
-    if (!string->is_chars && !all_ascii(string->text->str, string->text->len)) {
+    if (!string->is_chars && !bytes_are_ascii(string->text->str, string->text->len)) {
         GString *wide = g_string_sized_new(string->text->len + 16);
 
         spam_latin1_append(wide, string->text->str, string->text->len);
@@ -239,12 +231,17 @@ spam_char_fold(guint32 c, gboolean is_chars)
 gsize
 spam_slice_chars(struct spam_slice slice)
 {
-    gsize count = 0;
+    const guint64 each = G_GUINT64_CONSTANT(0x0101010101010101);
+    gsize count = slice.length, i = 0; /* less the bytes that go on with a character: 10xxxxxx */
 
     if (!slice.is_chars)
         return slice.length;
-    for (gsize i = 0; i < slice.length; i++)
-        count += ((guint8)slice.data[i] & 0xc0) != 0x80;
+    for (guint64 word; i + sizeof word <= slice.length; i += sizeof word) {
+        memcpy(&word, slice.data + i, sizeof word);
+        count -= (gsize)((word >> 7 & ~(word >> 6) & each) * each >> 56); /* their sum */
+    }
+    for (; i < slice.length; i++)
+        count -= ((guint8)slice.data[i] & 0xc0) == 0x80;
     return count;
 }
 

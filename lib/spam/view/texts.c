@@ -20,52 +20,99 @@ element_free(gpointer element)
 static gsize
 space_at(const char *s, gsize length, gboolean is_chars)
 {
-    static const char *const wide[] = { "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\xa8", "\xe2\x80\xa9",
-                                        "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80" };
+    const guint8 *u = (const guint8 *)s;
 
     if (byte_is_space(s[0]))
         return 1;
-    if (!is_chars)
+    if (!is_chars || length < 2)
         return 0;
-    if (s[0] != '\xc2' && s[0] != '\xe1' && s[0] != '\xe2' && s[0] != '\xe3')
+    if (u[0] == 0xc2)
+        return u[1] == 0x85 || u[1] == 0xa0 ? 2 : 0; /* NEL, NBSP */
+    if (length < 3)
         return 0;
-    for (gsize i = 0; i < G_N_ELEMENTS(wide); i++) {
-        gsize n = strlen(wide[i]);
-        if (n <= length && memcmp(s, wide[i], n) == 0)
-            return n;
+    if (u[0] == 0xe1)
+        return u[1] == 0x9a && u[2] == 0x80 ? 3 : 0; /* U+1680 */
+    if (u[0] == 0xe2 && u[1] == 0x80) /* U+2000 to U+200A, U+2028, U+2029, U+202F */
+        return (u[2] >= 0x80 && u[2] <= 0x8a) || u[2] == 0xa8 || u[2] == 0xa9 || u[2] == 0xaf ? 3 : 0;
+    if (u[0] == 0xe2)
+        return u[1] == 0x81 && u[2] == 0x9f ? 3 : 0; /* U+205F */
+    return u[0] == 0xe3 && u[1] == 0x80 && u[2] == 0x80 ? 3 : 0;
+}
+
+/* The white space from s on, its end given; its first and last line ends in *first and *last (NULL: none). */
+static const char *
+space_end(const char *s, const char *end, gboolean is_chars, const char **first, const char **last)
+{
+    gsize n;
+
+    *first = *last = NULL;
+    for (; s < end && (n = space_at(s, (gsize)(end - s), is_chars)) > 0; s += n) {
+        if (*s != '\n')
+            continue;
+        *first = *first == NULL ? s : *first;
+        *last = s;
     }
-    return length >= 3 && memcmp(s, "\xe2\x80", 2) == 0 && (guint8)s[2] >= 0x80 && (guint8)s[2] <= 0x8a ? 3 : 0;
+    return s;
+}
+
+/* A blank; what else is white space, or NUL; what may begin white space in characters. All others are copied as they are. */
+enum { BLANK = 1, SPECIAL = 2, SPECIAL_CHARS = 4 };
+static const guint8 kinds[256] = {
+    [0] = SPECIAL,          ['\t'] = SPECIAL,       ['\n'] = SPECIAL,       ['\v'] = SPECIAL,       ['\f'] = SPECIAL,      ['\r'] = SPECIAL,
+    [' '] = BLANK,          [0xc2] = SPECIAL_CHARS, [0xe1] = SPECIAL_CHARS, [0xe2] = SPECIAL_CHARS, [0xe3] = SPECIAL_CHARS,
+};
+
+/* Copies what stays as it is, single blanks with it, to *to; where it ends: at the first of several blanks, or what is special, or a blank
+ * before that. */
+static const char *
+copy_plain(const char *s, const char *end, gboolean is_chars, char **to)
+{
+    const guint8 special = is_chars ? SPECIAL | SPECIAL_CHARS : SPECIAL;
+    guint8 before = 0;
+
+    for (; s < end; s++) {
+        guint8 kind = kinds[(guint8)*s];
+        if ((kind & (special | before)) != 0)
+            break;
+        *(*to)++ = *s;
+        before = kind & BLANK;
+    }
+    *to -= before;
+    return s - before;
 }
 
 /* Runs of white space become one blank; those with two or more line ends a paragraph's end, with a blank before and behind
- * it where there was more than line ends. NULs are paragraph ends too. */
+ * it where there was more than line ends. NULs are paragraph ends too. Nothing gets longer by that. */
 static void
 append_squeezed(GString *out, const struct spam_string *text)
 {
-    const char *s = text->text->str;
-    gsize length = text->text->len;
+    const char *s = text->text->str, *end = s + text->text->len, *first, *last;
+    gsize before = out->len;
+    char *to;
 
-    for (gsize i = 0; i < length;) {
-        gsize n = space_at(s + i, length - i, text->is_chars), first = G_MAXSIZE, last = 0, start = i;
-        if (n == 0) {
-            g_string_append_c(out, s[i] == '\0' ? '\n' : s[i]);
-            i++;
-            continue;
+    g_string_set_size(out, before + text->text->len);
+    to = out->str + before;
+    while (s < end) {
+        const char *start;
+
+        start = s = copy_plain(s, end, text->is_chars, &to);
+        if (s == end)
+            break;
+        s = space_end(s, end, text->is_chars, &first, &last);
+        if (s == start) {
+            *to++ = *s == '\0' ? '\n' : *s;
+            s++;
+        } else if (first == last) {
+            *to++ = ' ';
+        } else {
+            if (first > start)
+                *to++ = ' ';
+            *to++ = '\n';
+            if (last + 1 < s)
+                *to++ = ' ';
         }
-        for (; i < length && (n = space_at(s + i, length - i, text->is_chars)) > 0; i += n) {
-            if (s[i] != '\n')
-                continue;
-            first = first == G_MAXSIZE ? i : first;
-            last = i;
-        }
-        if (first == G_MAXSIZE || first == last) {
-            g_string_append_c(out, ' ');
-            continue;
-        }
-        g_string_append(out, first > start ? " \n" : "\n");
-        if (last + 1 < i)
-            g_string_append_c(out, ' ');
     }
+    g_string_truncate(out, (gsize)(to - out->str));
 }
 
 /* The offset behind n characters. */

@@ -44,6 +44,7 @@ struct spam_part {
     GString *raw;         /* the part's body before transfer decoding; NULL where children stand for it */
     GString *decoded;     /* cache of part_decode() */
     struct spam_string *text; /* cache of part_text() */
+    gboolean as_it_is;        /* part_text() decodes no charset (normalize_charset 0); FALSE until somebody sets it */
 };
 
 struct spam_tree {
@@ -86,7 +87,8 @@ const GString *part_header(const struct spam_part *part, const char *name);
 const char *part_effective_type(const struct spam_part *part);
 /* The body after transfer decoding (kept in the part), or NULL where there is none. */
 const GString *part_decode(struct spam_part *part);
-/* The decoded body after charset normalisation (kept in the part), or NULL where there is no body. */
+/* The decoded body after charset normalisation (kept in the part), or NULL where there is no body. Of a part that is taken as it is:
+ * characters where the charset is said to be UTF-8 or ASCII, and the body is UTF-8; else bytes. */
 const struct spam_string *part_text(struct spam_part *part);
 
 /* SHA-1 of the body as received with LF line ends, 40 hexadecimal digits (g_free). */

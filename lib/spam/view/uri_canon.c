@@ -8,13 +8,15 @@
 #include "lib/spam/view/uri_redirect.h"
 #include <string.h>
 
+#define READINGS_FEW 8u
+
 /* What is known of a list while it is made. */
 struct canon {
     const struct uri_redirectors *redirectors;
     const struct registry *registry;
     GPtrArray *uris;     /* struct uri_text: the URI, and those found in it */
     GPtrArray *readings; /* struct uri_text */
-    GHashTable *seen;    /* keys of readings */
+    GHashTable *seen;    /* the readings; NULL as long as they are few */
     gsize bytes;         /* of all */
 };
 
@@ -40,16 +42,36 @@ starts(struct perl_text text, const char *word)
     return text.length >= strlen(word) && g_ascii_strncasecmp(text.at, word, strlen(word)) == 0;
 }
 
+static gboolean
+is_known(struct canon *canon, const struct uri_text *reading)
+{
+    if (canon->readings->len < READINGS_FEW)
+        return g_ptr_array_find_with_equal_func(canon->readings, reading, uri_text_equal, NULL);
+    if (canon->seen == NULL) {
+        canon->seen = g_hash_table_new(uri_text_hash, uri_text_equal);
+        for (guint i = 0; i < canon->readings->len; i++)
+            g_hash_table_add(canon->seen, canon->readings->pdata[i]);
+    }
+    return g_hash_table_contains(canon->seen, reading);
+}
+
 /* Adds a reading, unless it is there or there are too many. */
 static void
-add(struct canon *canon, struct perl_text reading)
+add(struct canon *canon, struct perl_text text)
 {
-    if (canon->bytes + reading.length > URI_READINGS_MAX)
+    struct uri_text *reading;
+
+    if (canon->bytes + text.length > URI_READINGS_MAX)
         return;
-    if (!g_hash_table_add(canon->seen, g_string_free_to_bytes(perl_text_key(reading))))
+    reading = uri_text_new(text);
+    if (is_known(canon, reading)) {
+        uri_text_free(reading);
         return;
-    canon->bytes += reading.length;
-    g_ptr_array_add(canon->readings, uri_text_new(reading));
+    }
+    canon->bytes += text.length;
+    g_ptr_array_add(canon->readings, reading);
+    if (canon->seen != NULL)
+        g_hash_table_add(canon->seen, reading);
 }
 
 /* Adds the reading that the parts make together. */
@@ -451,21 +473,57 @@ trimmed(struct perl_text uri)
     return uri_text_new(view(kept, uri.is_chars));
 }
 
+static gsize
+web_scheme(struct perl_text uri)
+{
+    return starts(uri, "http://") ? 7 : starts(uri, "https://") ? 8 : 0;
+}
+
+/* Whether the URI has no other reading, as most haven't: a web URI of printable ASCII, a known host of letters, digits, "." and "-" alone
+ * between scheme and path, nothing encoded, no other URI in it. */
+static gboolean
+is_plain(const struct uri_redirectors *redirectors, const struct registry *registry, struct perl_text uri)
+{
+    gsize scheme = web_scheme(uri), host = scheme;
+    struct perl_text target;
+
+    if (scheme == 0 || uri.length > URI_READINGS_MAX)
+        return FALSE;
+    while (host < uri.length && (g_ascii_isalnum(uri.at[host]) || uri.at[host] == '.' || uri.at[host] == '-'))
+        host++;
+    if (host == scheme || g_ascii_isdigit(uri.at[scheme]) || !g_ascii_isalnum(uri.at[host - 1]) ||
+        (host < uri.length && uri.at[host] != '/'))
+        return FALSE;
+    for (gsize i = host; i < uri.length; i++)
+        if (uri.at[i] <= ' ' || uri.at[i] >= 0x7f || uri.at[i] == '%' || uri.at[i] == '\\' ||
+            (uri.at[i] == '&' && i + 1 < uri.length && uri.at[i + 1] == '#'))
+            return FALSE;
+    uri.is_chars = FALSE;
+    return registry_domain_is_valid(registry, uri.at + scheme, host - scheme) &&
+           !uri_redirect_within(perl_text_slice(uri, host, uri.length), &target) &&
+           !uri_redirect_by_pattern(redirectors, uri, &target);
+}
+
 GPtrArray *
 uri_canon_list(const struct uri_redirectors *redirectors, const struct registry *registry, struct perl_text uri)
 {
-    g_autoptr(GPtrArray) uris = g_ptr_array_new_with_free_func((GDestroyNotify)uri_text_free);
-    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
-    struct canon canon = {.redirectors = redirectors, .registry = registry, .uris = uris, .seen = seen};
+    struct canon canon = {.redirectors = redirectors, .registry = registry};
 
     canon.readings = g_ptr_array_new_with_free_func((GDestroyNotify)uri_text_free);
-    g_ptr_array_add(uris, uri_text_new(uri));
-    for (guint i = 0; i < uris->len; i++) {
-        struct uri_text *clean = trimmed(uri_text_view(g_ptr_array_index(uris, i)));
+    if (is_plain(redirectors, registry, uri)) {
+        add(&canon, uri);
+        return canon.readings;
+    }
+    canon.uris = g_ptr_array_new_with_free_func((GDestroyNotify)uri_text_free);
+    g_ptr_array_add(canon.uris, uri_text_new(uri));
+    for (guint i = 0; i < canon.uris->len; i++) {
+        struct uri_text *clean = trimmed(uri_text_view(g_ptr_array_index(canon.uris, i)));
 
         add(&canon, uri_text_view(clean));
         read_uri(&canon, uri_text_view(clean));
         uri_text_free(clean);
     }
+    g_ptr_array_unref(canon.uris);
+    g_clear_pointer(&canon.seen, g_hash_table_unref);
     return canon.readings;
 }

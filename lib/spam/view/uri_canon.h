@@ -19,6 +19,9 @@ struct uri_text {
 
 struct uri_text *uri_text_new(struct perl_text text);
 void uri_text_free(struct uri_text *text); /* for arrays */
+/* For hash tables: equal are those of the same characters, a byte being the one of its value. */
+guint uri_text_hash(gconstpointer text);
+gboolean uri_text_equal(gconstpointer a, gconstpointer b);
 
 /* The text, not its copy. */
 struct perl_text uri_text_view(const struct uri_text *text);

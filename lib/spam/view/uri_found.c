@@ -188,7 +188,7 @@ uris_add_texts(struct uris *uris, const struct uris_settings *settings, const st
             struct perl_text raw = trim_end(bytes(scan.text + match.start, match.length));
 
             found++;
-            if (!g_hash_table_add(seen, g_bytes_new(raw.at, raw.length)))
+            if (!g_hash_table_add(seen, g_bytes_new_static(raw.at, raw.length)))
                 continue;
             if (match.kind == URI_SCAN_MAIL && memchr(raw.at, '@', raw.length) == NULL)
                 continue;

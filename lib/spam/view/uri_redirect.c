@@ -103,29 +103,30 @@ uri_redirect_by_pattern(const struct uri_redirectors *redirectors, struct perl_t
     return found;
 }
 
-/* Whether "http:" or "https:" and something that isn't '&' or '#' start at offset. */
-static gboolean
-has_http_at(struct perl_text text, gsize at)
+/* Where "http:" or "https:" begins that has its colon there and something behind it that isn't '&' or '#'; G_MAXSIZE: nowhere. */
+static gsize
+http_start(struct perl_text text, gsize colon)
 {
-    gsize colon = at + strlen("http");
-
-    if (text.length - at < strlen("http:x") || g_ascii_strncasecmp(text.at + at, "http", strlen("http")) != 0)
-        return FALSE;
-    colon += (text.at[colon] | 0x20) == 's';
-    return colon + 1 < text.length && text.at[colon] == ':' && text.at[colon + 1] != '&' && text.at[colon + 1] != '#';
+    if (colon + 1 >= text.length || text.at[colon + 1] == '&' || text.at[colon + 1] == '#')
+        return G_MAXSIZE;
+    if (colon >= 5 && g_ascii_strncasecmp(text.at + colon - 5, "https", 5) == 0)
+        return colon - 5;
+    return colon >= 4 && g_ascii_strncasecmp(text.at + colon - 4, "http", 4) == 0 ? colon - 4 : G_MAXSIZE;
 }
 
 gboolean
 uri_redirect_within(struct perl_text rest, struct perl_text *target_r)
 {
-    for (gsize i = 0; i < rest.length; i++) {
-        gsize end = i;
+    const char *text_end = rest.at + rest.length;
 
-        if (!has_http_at(rest, i))
+    for (const char *p = rest.at; (p = memchr(p, ':', (gsize)(text_end - p))) != NULL; p++) {
+        gsize start = http_start(rest, (gsize)(p - rest.at)), end = start;
+
+        if (start == G_MAXSIZE)
             continue;
         while (end < rest.length && rest.at[end] != '&' && rest.at[end] != '#')
             end++;
-        *target_r = (struct perl_text){rest.at + i, end - i, rest.is_chars};
+        *target_r = perl_text_slice(rest, start, end);
         return memchr(target_r->at, '.', target_r->length) != NULL;
     }
     return FALSE;

@@ -18,7 +18,6 @@ enum {                   /* what a byte is, as bits */
        BEFORE_HOST = 16, /* a bare host may begin after it */
        HOST = 32,        /* letters, digits, ".-_" */
        WORD = 64,        /* Perl's \w */
-    ANCHOR = 128,     /* every link has one, and before its first one nothing that ends a name or the local part of an address */
 };
 
 static guint8
@@ -40,8 +39,6 @@ class_of(guint8 c)
         class |= BEFORE_HOST;
     if (is_word || c == '.' || c == '-')
         class |= HOST;
-    if (c == '.' || c == '@' || c == ':')
-        class |= ANCHOR;
     return class | (is_word ? WORD : 0);
 }
 
@@ -127,15 +124,26 @@ scan_known(struct uri_scan *scan, const guint8 *table, gsize pos, struct uri_sca
     return TRUE;
 }
 
-/* The next '@' at or after pos, or the text's end: most texts have none. */
+/* The next c at or after pos, or the text's end. *next remembers it, plus one; it still counts for an earlier pos: places are tried from left to
+ * right, and going back from an anchor never passes a c. */
 static gsize
-next_at(struct uri_scan *scan, gsize pos)
+next_of(const struct uri_scan *scan, char c, gsize pos, gsize *next)
 {
-    if (scan->next_at <= pos) {
-        const char *at = memchr(scan->text + pos, '@', scan->length - pos);
-        scan->next_at = (at != NULL ? (gsize)(at - scan->text) : scan->length) + 1;
+    if (*next <= pos) {
+        const char *found = memchr(scan->text + pos, c, scan->length - pos);
+        *next = (found != NULL ? (gsize)(found - scan->text) : scan->length) + 1;
     }
-    return scan->next_at - 1;
+    return *next - 1;
+}
+
+/* The next '.', '@' or ':' at or after pos: every link has one, and before its first one nothing that ends a name or the local part of an
+ * address. */
+static gsize
+next_anchor(struct uri_scan *scan, gsize pos)
+{
+    gsize at = next_of(scan, '@', pos, &scan->next_at), dot = next_of(scan, '.', pos, &scan->next_dot);
+
+    return MIN(MIN(at, dot), next_of(scan, ':', pos, &scan->next_colon));
 }
 
 static gboolean
@@ -151,7 +159,7 @@ scan_mail(struct uri_scan *scan, const guint8 *table, gsize pos, struct uri_scan
             return TRUE;
         }
     }
-    at = next_at(scan, pos);
+    at = next_of(scan, '@', pos, &scan->next_at);
     if (at - pos > MAIL_SIDE_MAX)
         return FALSE;
     at = stop_after(scan, table, pos, ENDS_LOCAL, &scan->stops[2]);
@@ -245,11 +253,9 @@ uri_scan_next(struct uri_scan *scan, struct uri_scan_match *match_r)
 {
     const guint8 *table = classes();
 
-    for (gsize anchor = scan->pos; anchor < scan->length; anchor++) {
+    for (gsize anchor = next_anchor(scan, scan->pos); anchor < scan->length; anchor = next_anchor(scan, anchor + 1)) {
         gsize start = anchor;
 
-        if (!is_at(scan, table, anchor, ANCHOR))
-            continue;
         while (start > scan->pos && anchor - start < HOST_MAX && !is_at(scan, table, start - 1, ENDS_LOCAL))
             start--;
         if (scan_around(scan, table, start, anchor, match_r)) {

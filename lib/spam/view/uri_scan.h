@@ -25,7 +25,7 @@ struct uri_scan {
     const struct registry *registry;
     gsize pos;      /* where to go on */
     gsize stops[3]; /* private: ends of the runs that were looked at last, plus one */
-    gsize next_at;  /* private: the next '@', plus one */
+    gsize next_at, next_dot, next_colon; /* private: the next '@', '.' and ':', plus one */
 };
 
 /* The next match from left to right; FALSE when there is none. */

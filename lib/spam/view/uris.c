@@ -29,7 +29,7 @@ uris_new(void)
     struct uris *uris = g_new0(struct uris, 1);
 
     uris->details = g_ptr_array_new_with_free_func((GDestroyNotify)detail_free);
-    uris->by_key = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
+    uris->by_key = g_hash_table_new(uri_text_hash, uri_text_equal);
     return uris;
 }
 
@@ -38,8 +38,8 @@ uris_free(struct uris **uris)
 {
     if (*uris == NULL)
         return;
-    g_ptr_array_unref((*uris)->details);
     g_hash_table_unref((*uris)->by_key);
+    g_ptr_array_unref((*uris)->details);
     g_clear_pointer(uris, g_free);
 }
 
@@ -63,8 +63,7 @@ texts_are_equal(gconstpointer a, gconstpointer b)
 
     if (one->is_chars == other->is_chars)
         return one->length == other->length && memcmp(one->bytes, other->bytes, one->length) == 0;
-    g_autoptr(GString) key = perl_text_key(uri_text_view(one)), other_key = perl_text_key(uri_text_view(other));
-    return g_string_equal(key, other_key);
+    return uri_text_equal(one, other);
 }
 
 static gboolean
@@ -73,17 +72,15 @@ host_is(gconstpointer host, gconstpointer name)
     return strcmp(((const struct uri_host *)host)->host, name) == 0;
 }
 
+/* Takes the host over. */
 static void
-add_domain(struct uri_detail *detail, const char *domain, const char *host)
+add_host(struct uri_detail *detail, struct uri_host *host)
 {
-    struct uri_host *entry;
-
-    add_string(detail->domains, domain);
-    if (g_ptr_array_find_with_equal_func(detail->hosts, host, host_is, NULL))
-        return;
-    entry = g_new(struct uri_host, 1);
-    *entry = (struct uri_host){g_strdup(host), g_strdup(domain)};
-    g_ptr_array_add(detail->hosts, entry);
+    add_string(detail->domains, host->domain);
+    if (g_ptr_array_find_with_equal_func(detail->hosts, host->host, host_is, NULL))
+        host_free(host);
+    else
+        g_ptr_array_add(detail->hosts, host);
 }
 
 static struct uri_detail *
@@ -104,70 +101,97 @@ has_type(const char *const *types, const char *type)
     return g_strv_contains(types, type);
 }
 
-/* Cuts readings that are too long. */
-static void
-cut_readings(struct uris *uris, GPtrArray *readings)
+/* Cuts readings that are too long; whether there were any. */
+static gboolean
+cut_readings(GPtrArray *readings)
 {
+    gboolean cut = FALSE;
+
     for (guint i = 0; i < readings->len; i++) {
         struct uri_text *reading = g_ptr_array_index(readings, i);
         struct perl_text text = uri_text_view(reading);
 
         if (reading->length <= URIS_LENGTH_MAX || perl_text_count(text) <= URIS_LENGTH_MAX)
             continue;
-        uris->truncated = TRUE;
+        cut = TRUE;
         reading->length = perl_text_prefix(text, URIS_LENGTH_MAX);
         reading->bytes[reading->length] = '\0';
     }
+    return cut;
 }
 
-/* The entry of the URI, which joins the list if it is new there. */
+/* The entry of the URI, or NULL. */
 static struct uri_detail *
-entry_of(struct uris *uris, struct perl_text uri)
+known_entry(const struct uris *uris, struct perl_text uri)
 {
-    GBytes *key = g_string_free_to_bytes(perl_text_key(uri));
-    struct uri_detail *detail = g_hash_table_lookup(uris->by_key, key);
+    const struct uri_text key = {.bytes = (char *)(guintptr)uri.at, .length = uri.length, .is_chars = uri.is_chars};
 
-    if (detail != NULL) {
-        g_bytes_unref(key);
-        return detail;
-    }
-    detail = detail_new(uri);
+    return g_hash_table_lookup(uris->by_key, &key);
+}
+
+/* An entry of the URI joins the list. */
+static struct uri_detail *
+new_entry(struct uris *uris, struct perl_text uri)
+{
+    struct uri_detail *detail = detail_new(uri);
+
     g_ptr_array_add(uris->details, detail);
-    g_hash_table_insert(uris->by_key, key, detail);
+    g_hash_table_insert(uris->by_key, detail->raw, detail);
     return detail;
 }
 
+/* Takes the readings over. are_different: no two are the same. */
 static void
-add_cleaned(struct uris *uris, struct uri_detail *detail, const GPtrArray *readings)
+add_cleaned(struct uris *uris, struct uri_detail *detail, GPtrArray *readings, gboolean are_different)
 {
-    if (detail->cleaned == NULL)
-        detail->cleaned = g_ptr_array_new_with_free_func((GDestroyNotify)uri_text_free);
-    for (guint i = 0; i < readings->len; i++) {
-        const struct uri_text *reading = g_ptr_array_index(readings, i);
+    GPtrArray *known = detail->cleaned;
 
-        if (g_ptr_array_find_with_equal_func(detail->cleaned, reading, texts_are_equal, NULL))
+    detail->cleaned = known != NULL ? known : g_ptr_array_new_with_free_func((GDestroyNotify)uri_text_free);
+    for (guint i = 0; i < readings->len; i++) {
+        struct uri_text *reading = g_ptr_array_index(readings, i);
+
+        if ((known != NULL || !are_different) && g_ptr_array_find_with_equal_func(detail->cleaned, reading, texts_are_equal, NULL)) {
+            uri_text_free(reading);
             continue;
+        }
         uris->bytes += reading->length;
-        g_ptr_array_add(detail->cleaned, uri_text_new(uri_text_view(reading)));
+        g_ptr_array_add(detail->cleaned, reading);
     }
+    g_ptr_array_set_free_func(readings, NULL);
+    g_ptr_array_unref(readings);
 }
 
-struct uri_detail *
-uris_add(struct uris *uris, const struct uris_settings *settings, struct perl_text uri, const char *const *types,
-         gboolean must_have_domain)
+static GPtrArray *
+readings_of(const struct uris_settings *settings, struct perl_text uri, gboolean as_it_is)
 {
-    g_autoptr(GPtrArray) readings = NULL, found = g_ptr_array_new_with_free_func((GDestroyNotify)host_free);
+    GPtrArray *readings;
+
+    if (!as_it_is)
+        return uri_canon_list(settings->redirectors, settings->registry, uri);
+    readings = g_ptr_array_new_with_free_func((GDestroyNotify)uri_text_free);
+    g_ptr_array_add(readings, uri_text_new(uri));
+    return readings;
+}
+
+/* Whether the entry was made for the very string: bytes and characters of one text may have other readings. */
+static gboolean
+is_same_text(const struct uri_detail *detail, struct perl_text uri)
+{
+    return detail->raw->length == uri.length && memcmp(detail->raw->bytes, uri.at, uri.length) == 0 &&
+           detail->raw->is_chars == (uri.is_chars && !perl_text_is_ascii(uri));
+}
+
+/* The entry (known, or a new one) with the URI's readings and their hosts; NULL when it must have a valid domain and has none. */
+static struct uri_detail *
+entry_with_readings(struct uris *uris, const struct uris_settings *settings, struct perl_text uri, const char *const *types,
+                    gboolean must_have_domain, struct uri_detail *known)
+{
+    g_autoptr(GPtrArray) readings = readings_of(settings, uri, has_type(types, "nocanon"));
+    g_autoptr(GPtrArray) found = g_ptr_array_new();
+    gboolean cut = cut_readings(readings);
     struct uri_detail *detail;
 
-    if (uris->details->len >= URIS_MAX || uris->bytes >= URIS_BYTES_MAX)
-        return NULL;
-    if (has_type(types, "nocanon")) {
-        readings = g_ptr_array_new_with_free_func((GDestroyNotify)uri_text_free);
-        g_ptr_array_add(readings, uri_text_new(uri));
-    } else {
-        readings = uri_canon_list(settings->redirectors, settings->registry, uri);
-    }
-    cut_readings(uris, readings);
+    uris->truncated = uris->truncated || cut;
     for (guint i = 0; i < readings->len; i++) {
         struct uri_host host;
 
@@ -176,13 +200,33 @@ uris_add(struct uris *uris, const struct uris_settings *settings, struct perl_te
     }
     if (must_have_domain && found->len == 0)
         return NULL;
-    detail = entry_of(uris, uri);
+    detail = known != NULL ? known : new_entry(uris, uri);
     if (!has_type(types, "noclean"))
-        add_cleaned(uris, detail, readings);
-    for (guint i = 0; i < found->len; i++) {
-        const struct uri_host *host = g_ptr_array_index(found, i);
-        add_domain(detail, host->domain, host->host);
+        add_cleaned(uris, detail, g_steal_pointer(&readings), !cut);
+    for (guint i = 0; i < found->len; i++)
+        add_host(detail, g_ptr_array_index(found, i));
+    if (!has_type(types, "nocanon") && !has_type(types, "noclean") && is_same_text(detail, uri)) {
+        detail->is_read = TRUE;
+        detail->has_host = found->len > 0;
     }
+    return detail;
+}
+
+struct uri_detail *
+uris_add(struct uris *uris, const struct uris_settings *settings, struct perl_text uri, const char *const *types,
+         gboolean must_have_domain)
+{
+    struct uri_detail *detail;
+
+    if (uris->details->len >= URIS_MAX || uris->bytes >= URIS_BYTES_MAX)
+        return NULL;
+    detail = known_entry(uris, uri);
+    if (detail == NULL || !detail->is_read || has_type(types, "nocanon") || has_type(types, "noclean") || !is_same_text(detail, uri))
+        detail = entry_with_readings(uris, settings, uri, types, must_have_domain, detail);
+    else if (must_have_domain && !detail->has_host) /* its readings are all there */
+        return NULL;
+    if (detail == NULL)
+        return NULL;
     for (; *types != NULL; types++)
         add_string(detail->types, *types);
     return detail;
@@ -192,10 +236,15 @@ uris_add(struct uris *uris, const struct uris_settings *settings, struct perl_te
 static void
 add_anchor_texts(struct uri_detail *detail, const struct uris_link *link)
 {
-    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
+    g_autoptr(GHashTable) seen = NULL;
 
     if (detail->anchor_texts == NULL && link->text_count > 0)
         detail->anchor_texts = g_ptr_array_new_with_free_func((GDestroyNotify)uri_text_free);
+    if (link->text_count == 1) {
+        g_ptr_array_add(detail->anchor_texts, uri_text_new(link->texts[0]));
+        return;
+    }
+    seen = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
     for (gsize i = 0; i < link->text_count; i++)
         if (g_hash_table_add(seen, g_string_free_to_bytes(perl_text_key(link->texts[i]))))
             g_ptr_array_add(detail->anchor_texts, uri_text_new(link->texts[i]));
@@ -253,7 +302,7 @@ uris_add_dkim(struct uris *uris, const struct uris_settings *settings, struct pe
 GPtrArray *
 uris_all(const struct uris *uris)
 {
-    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
+    g_autoptr(GHashTable) seen = g_hash_table_new(uri_text_hash, uri_text_equal);
     GPtrArray *all = g_ptr_array_new();
 
     for (guint i = 0; i < uris->details->len; i++) {
@@ -262,7 +311,7 @@ uris_all(const struct uris *uris)
         for (guint j = 0; detail->cleaned != NULL && j < detail->cleaned->len; j++) {
             struct uri_text *reading = g_ptr_array_index(detail->cleaned, j);
 
-            if (g_hash_table_add(seen, g_string_free_to_bytes(perl_text_key(uri_text_view(reading)))))
+            if (g_hash_table_add(seen, reading))
                 g_ptr_array_add(all, reading);
         }
     }

@@ -28,6 +28,7 @@ struct uri_detail {
     GPtrArray *anchor_texts; /* struct uri_text, NULL where there is none */
     GPtrArray *domains;      /* char *, each once */
     GPtrArray *hosts;        /* struct uri_host, each host once */
+    gboolean is_read, has_host; /* private: all readings of a URI that is no DKIM's are there; one has a host */
 };
 
 struct uris {

@@ -14,7 +14,7 @@ hits(const struct auth_known *known, const char *text, const char *function, con
     net_case_init(&c, "welcomelist_from_spf *@sender.com\nwelcomelist_from_dkim *@author.com signer.com\n");
     c.view = message_view_new(c.settings, text, strlen(text));
     struct auth_eval_options options = {.ruleset = c.ruleset, .headers = message_view_headers(c.view),
-                                        .relays = message_view_relays(c.view), .known = known, .dns = c.dns,
+                                        .relays = message_view_relays(c.view), .known = known, .parts = G_MAXUINT, .dns = c.dns,
                                         .deadline_us = G_MAXINT64};
     struct auth_eval *eval = auth_eval_new(&options);
     assert_non_null(auth_eval_find(function));
@@ -100,6 +100,23 @@ test_welcome(void **state)
     assert_false(hits(&known, NET_MESSAGE, "check_for_dkim_welcomelist_from", NULL));
 }
 
+/* Who has written thousands of authors is not looked at for ever. */
+static void
+test_many_authors(void **state)
+{
+    const struct auth_signature signature = {.result = AUTH_PASS, .domain = "signer.com", .selector = "s", .key_bits = 2048};
+    const struct auth_known known = {.has_dkim = TRUE, .signatures = &signature, .n_signatures = 1};
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    (void)state;
+    for (guint i = 0; i < AUTH_ADDRESSES_MAX - 1; i++)
+        g_string_append_printf(text, "From: a%u@other.com\n", i);
+    g_string_append(text, "From: x@author.com\n\n");
+    assert_true(hits(&known, text->str, "check_for_dkim_welcomelist_from", NULL));
+    g_string_prepend(text, "From: one.more@other.com\n");
+    assert_false(hits(&known, text->str, "check_for_dkim_welcomelist_from", NULL));
+}
+
 static void
 test_globs(void **state)
 {
@@ -123,6 +140,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dmarc),   cmocka_unit_test(test_unknown), cmocka_unit_test(test_foreign_fields),
         cmocka_unit_test(test_welcome), cmocka_unit_test(test_globs),
+        cmocka_unit_test(test_many_authors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

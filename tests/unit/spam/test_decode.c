@@ -35,6 +35,54 @@ quoted_printable(void **state)
     assert_bytes(out, "a=b=b\ncde=ZZA\r\n="); /* soft breaks go before codes are read: "=4=\n1" is "A" */
 }
 
+/* The same one step after the other, a byte at a time. */
+static GString *
+decoded_plainly(const char *source, gsize length)
+{
+    g_autoptr(GString) trimmed = g_string_new(NULL), joined = g_string_new(NULL);
+    GString *out = g_string_new(NULL);
+
+    for (gsize i = 0; i < length; i++) {
+        if (source[i] == '\n' || (source[i] == '\r' && i + 1 < length && source[i + 1] == '\n'))
+            while (trimmed->len > 0 && (trimmed->str[trimmed->len - 1] == ' ' || trimmed->str[trimmed->len - 1] == '\t'))
+                g_string_truncate(trimmed, trimmed->len - 1);
+        g_string_append_c(trimmed, source[i]);
+    }
+    for (gsize i = 0; i < trimmed->len; i++) { /* a NUL ends the string */
+        const char *s = trimmed->str + i;
+        gsize n = s[0] != '=' ? 0 : s[1] == '\n' ? 2 : s[1] == '\r' && s[2] == '\n' ? 3 : 0;
+        if (n == 0)
+            g_string_append_c(joined, s[0]);
+        else
+            i += n - 1;
+    }
+    for (gsize i = 0; i < joined->len; i++) {
+        const char *s = joined->str + i;
+        gboolean coded = s[0] == '=' && g_ascii_isxdigit(s[1]) && g_ascii_isxdigit(s[2]);
+        g_string_append_c(out, coded ? (char)(g_ascii_xdigit_value(s[1]) * 16 + g_ascii_xdigit_value(s[2])) : s[0]);
+        i += coded ? 2 : 0;
+    }
+    return out;
+}
+
+static void
+quoted_printable_of_all_sorts(void **state)
+{
+    static const char bytes[] = "==\r\n\n \t4af\0x";
+    g_autoptr(GRand) random = g_rand_new_with_seed(2045);
+    char text[24];
+
+    (void)state;
+    for (guint i = 0; i < 200000; i++) {
+        gsize length = (gsize)g_rand_int_range(random, 0, sizeof text);
+        for (gsize at = 0; at < length; at++)
+            text[at] = bytes[g_rand_int_range(random, 0, sizeof bytes - 1)];
+        g_autoptr(GString) out = decode_quoted_printable(text, length), plain = decoded_plainly(text, length);
+        assert_int_equal(out->len, plain->len);
+        assert_memory_equal(out->str, plain->str, plain->len);
+    }
+}
+
 static void
 squash(void **state)
 {
@@ -48,6 +96,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(base64_of_alphabet_in_fours), cmocka_unit_test(base64_with_faults),
-                                        cmocka_unit_test(quoted_printable), cmocka_unit_test(squash) };
+                                        cmocka_unit_test(quoted_printable),
+                                        cmocka_unit_test(quoted_printable_of_all_sorts), cmocka_unit_test(squash) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include "lib/spam/eval/image_info.h"
 #include "lib/spam/eval/mime_eval.h"
 #include "lib/spam/eval/uri_eval.h"
+#include "lib/spam/eval/word_counts.h"
 
 static const char *const tlds[] = {"com", "org", "uk", NULL}, *const twos[] = {"co.uk", NULL}, *const threes[] = {NULL};
 
@@ -183,6 +184,73 @@ test_difference(void **state)
     assert_true(body_eval_difference(parts_of(parts, 3)).percent == 100); /* an image and no words */
 }
 
+/* How often each word is there, found the plain way. */
+static GHashTable *
+counted(struct perl_text text)
+{
+    GHashTable *counts = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
+    gboolean has_word = FALSE;
+    gsize start = 0, size;
+
+    for (gsize i = 0; i <= text.length; i += size) {
+        gunichar c = i < text.length ? perl_text_char(text, i, &size) : ' ';
+        size = i < text.length ? size : 1;
+        has_word = has_word || perl_is_word(c, text.is_chars);
+        if (!perl_is_space(c, text.is_chars))
+            continue;
+        if (has_word) {
+            GBytes *key = g_string_free_to_bytes(perl_text_key(perl_text_slice(text, start, i)));
+            guint count = GPOINTER_TO_UINT(g_hash_table_lookup(counts, key));
+            g_hash_table_replace(counts, key, GUINT_TO_POINTER(count + 1));
+        }
+        start = i + size;
+        has_word = FALSE;
+    }
+    return counts;
+}
+
+static guint
+counted_more(GHashTable *one, GHashTable *other)
+{
+    GHashTableIter iter;
+    gpointer word, count;
+    guint more = 0;
+
+    g_hash_table_iter_init(&iter, one);
+    while (g_hash_table_iter_next(&iter, &word, &count))
+        more += GPOINTER_TO_UINT(count) > GPOINTER_TO_UINT(g_hash_table_lookup(other, word));
+    return more;
+}
+
+static void
+test_word_counts(void **state)
+{
+    static const char *const pieces[] = {"a", "b", "_", " ", " ", "\n", "-", "\xc3\xa9", "\xe9", "\xc2\xa0", "\xff", "7", "word"};
+    g_autoptr(GRand) random = g_rand_new_with_seed(1);
+
+    (void)state;
+    for (guint round = 0; round < 300; round++) {
+        GString *texts[] = {g_string_new(NULL), g_string_new(NULL)};
+        struct word_counts *words[] = {word_counts_new(), word_counts_new()};
+        GHashTable *plain[2];
+        for (guint t = 0; t < 2; t++) {
+            for (gint n = g_rand_int_range(random, 0, round == 0 ? 20000 : 300); n > 0; n--)
+                g_string_append(texts[t], pieces[g_rand_int_range(random, 0, G_N_ELEMENTS(pieces))]);
+            struct perl_text text = {texts[t]->str, texts[t]->len, g_rand_boolean(random)};
+            word_counts_add_text(words[t], text);
+            plain[t] = counted(text);
+            assert_int_equal(word_counts_size(words[t]), g_hash_table_size(plain[t]));
+        }
+        assert_int_equal(word_counts_more(words[0], words[1]), counted_more(plain[0], plain[1]));
+        assert_int_equal(word_counts_more(words[1], words[0]), counted_more(plain[1], plain[0]));
+        for (guint t = 0; t < 2; t++) {
+            word_counts_free(words[t]);
+            g_hash_table_unref(plain[t]);
+            g_string_free(texts[t], TRUE);
+        }
+    }
+}
+
 static void
 test_texts(void **state)
 {
@@ -341,6 +409,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_redirector), cmocka_unit_test(test_ip_mismatch), cmocka_unit_test(test_http_mismatch),
         cmocka_unit_test(test_uri_detail), cmocka_unit_test(test_difference),  cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_word_counts),
         cmocka_unit_test(test_stock_info), cmocka_unit_test(test_signature),   cmocka_unit_test(test_mime_facts),
         cmocka_unit_test(test_charsets),   cmocka_unit_test(test_structure),   cmocka_unit_test(test_images),
     };

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "lib/spam/eval/header_eval.h"
 #include "lib/spam/eval/rfc822_date.h"
+#include "lib/spam/view/line_form.h"
 
 static char *
 trim(gpointer context, const char *domain)
@@ -226,6 +227,81 @@ test_date_forms(void **state)
     assert_date("tomorrow", -1);
 }
 
+/* A text of pieces of dates, by chance mostly near a real one. */
+static void
+spell_date(GRand *random, GString *text)
+{
+    static const char *const usual[] = {"Tue", ", ", "25", " ", "Mar", " ", "2003", " ", "11", ":", "42", ":", "04", " ", "-", "0500"};
+    static const char *const odd[] = {"", " ", "  ", ",", ":", "1", "004", "+", "x", "\t", "Mar", "mAY 12", " (PST)", " GMT", "\n", "99", "+0130 "};
+
+    g_string_truncate(text, 0);
+    for (guint i = 0; i < G_N_ELEMENTS(usual); i++) {
+        gboolean is_odd = g_rand_int_range(random, 0, 12) == 0;
+        g_string_append(text, is_odd ? odd[g_rand_int_range(random, 0, G_N_ELEMENTS(odd))] : usual[i]);
+        if (g_rand_int_range(random, 0, 40) == 0)
+            g_string_append(text, odd[g_rand_int_range(random, 0, G_N_ELEMENTS(odd))]);
+    }
+}
+
+/* The usual form is read by a way of its own: a "-" before it leads to the other one, and changes nothing else. */
+static void
+test_usual_dates(void **state)
+{
+    g_autoptr(GRand) random = g_rand_new_with_seed(5322);
+    g_autoptr(GString) text = g_string_new(NULL), other = g_string_new(NULL);
+
+    (void)state;
+    for (guint i = 0; i < 20000; i++) {
+        gint64 seconds = -1, others = -1;
+        spell_date(random, text);
+        g_string_printf(other, "- %s", text->str);
+        assert_int_equal(rfc822_date_parse(text->str, text->len, &seconds), rfc822_date_parse(other->str, other->len, &others));
+        assert_int_equal(seconds, others);
+    }
+}
+
+static void
+test_all_days(void **state)
+{
+    g_autoptr(GDateTime) first = g_date_time_new_utc(1970, 1, 1, 0, 0, 0);
+
+    (void)state;
+    for (gint day = 0; day < 68 * 365; day++) {
+        g_autoptr(GDateTime) date = g_date_time_add_days(first, day);
+        g_autofree char *text = g_date_time_format(date, "%d %b %Y 00:00:00 +0000");
+        gint64 seconds = -1;
+        assert_true(rfc822_date_parse(text, strlen(text), &seconds));
+        assert_int_equal(seconds, (gint64)day * 86400);
+    }
+}
+
+/* The form that rfc822_date_find looks for, found the plain way. */
+static void
+test_hop_dates(void **state)
+{
+    static struct line_form_once form = {
+        "{find}{x<}{s:1-1}{.:0-1}{d:1-} {S:3-3} {d:1-} {d:1-}:{d:1-}:{d:1-} {-}{>x}", FALSE, NULL};
+    g_autoptr(GRand) random = g_rand_new_with_seed(5321);
+    g_autoptr(GString) text = g_string_new(NULL), line = g_string_new(NULL);
+    guint found = 0;
+
+    (void)state;
+    for (guint i = 0; i < 20000; i++) {
+        struct form_match match;
+        gsize start, end;
+        spell_date(random, text);
+        g_string_printf(line, "%sby x with y; %s %s", i % 2 ? " 1 1 Mar" : "", text->str, i % 3 ? "z" : "");
+        gboolean hit = line_form_once_match(&form, line->str, line->len, &match);
+        assert_int_equal(rfc822_date_find(line->str, line->len, &start, &end), hit);
+        if (!hit)
+            continue;
+        found++;
+        assert_int_equal(start, match.slot[FORM_X].start);
+        assert_int_equal(end, match.slot[FORM_X].end);
+    }
+    assert_true(found > 1000 && found < 19000);
+}
+
 static void
 test_names(void **state)
 {
@@ -238,6 +314,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_relays), cmocka_unit_test(test_forged),     cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_usual_dates), cmocka_unit_test(test_hop_dates), cmocka_unit_test(test_all_days),
         cmocka_unit_test(test_fields), cmocka_unit_test(test_recipients), cmocka_unit_test(test_date_forms),
         cmocka_unit_test(test_names),
     };

@@ -3,6 +3,7 @@
 #include "tests/unit/spam/net_test.h"
 #include "lib/spam/scan/scanner.h"
 #include "lib/spam/net/auth_eval.h"
+#include "lib/spam/net/questions.h"
 
 static void
 add(struct net_case *c, const char *name, const char *address)
@@ -198,7 +199,8 @@ test_bounds(void **state)
     net_case_init(&c, "uridnsbl_max_domains 5000\nurirhsbl URI bl.test A\nbody URI eval:check_uridnsbl('URI')\n"
                       "urirhsbl MORE more.test A\nbody MORE eval:check_uridnsbl('MORE')\n");
     net_case_run(&c, message->str);
-    assert_int_equal(net_check_asked(c.check), 1000); /* NET_QUESTIONS_MAX */
+    assert_int_equal(net_check_asked(c.check), NET_QUESTIONS_MAX);
+    assert_true(net_check_truncated(c.check));
     net_case_clear(&c);
     net_case_init(&c, "header HASH eval:check_hashbl_emails('bl.test', 'sha1/max=5000', 'body')\n"
                       "uridnsbl_max_domains 400\naskdns ASK _URIHOSTS_.ask.test A\n");
@@ -309,6 +311,58 @@ test_scan(void **state)
     dns_unref(dns);
 }
 
+/* Thousands of hops are gone through once, not by each rule for each. */
+static void
+test_many_hops(void **state)
+{
+    g_autoptr(GString) rules = g_string_new(NULL), message = g_string_new(NULL);
+    struct net_case c;
+
+    (void)state;
+    for (guint i = 0; i < 40; i++)
+        g_string_append_printf(rules, "header R%u eval:check_rbl('set%u', 'bl%u.test')\n", i, i, i);
+    for (guint i = 0; i < 30000; i++)
+        g_string_append_printf(message, "Received: from h.x.com (h.x.com [20.%u.%u.9]) by mx.x.com with ESMTP; Fri, 1 Jan 2021 00:00:00 +0000\n",
+                               i / 250, i % 250);
+    g_string_append(message, "From: a@b.com\n\nx\n");
+    net_case_init(&c, rules->str);
+    assert_string_equal(net_case_run(&c, message->str), "");
+    assert_int_equal(net_check_asked(c.check), 40 * 9);
+    assert_false(net_check_truncated(c.check));
+    net_case_clear(&c);
+}
+
+/* A rule that asks with what others have captured; each value is asked for, once. */
+static void
+test_captures(void **state)
+{
+    static const char rules[] = NET_PLUGINS
+        "header __C1 Subject =~ /(?<NAME>x)/\nbody __C2 /code (?<CODE>\\w+)/\ntflags __C2 multiple\n"
+        "askdns BY_NAME _NAME_.by.test A\naskdns BY_CODE _CODE_._NAME_.by.test A 127.0.0.3\naskdns BY_NONE _NONE_.by.test A\n"
+        "header HASHED eval:check_hashbl_tag('hash.test', 'raw', 'CODE')\n";
+    static const char message[] = NET_MESSAGE "code a1 code b2\n\ncode a1\n";
+    const struct rules_options options = {0};
+    struct dns_table *table = dns_table_new();
+    struct dns *dns = dns_table_dns(table);
+    struct scanner *scanner = scanner_of(rules_load_text(&options, "test.cf", rules, strlen(rules)), SCANNER_COMPILED, NULL, NULL);
+    struct scan_request request = {.message = message, .length = strlen(message), .dns = dns};
+    struct scan_result result;
+
+    (void)state;
+    dns_table_add(table, "x.by.test", DNS_A, 0, "127.0.0.2", -1);
+    dns_table_add(table, "b2.x.by.test", DNS_A, 0, "127.0.0.3", -1);
+    dns_table_add(table, "a1.hash.test", DNS_A, 0, "127.0.0.2", -1);
+    scanner_scan(scanner, &request, &result);
+    assert_int_equal(dns_table_asked(table), 5); /* x, a1.x, b2.x, two hashes */
+    assert_int_equal(result.engine.hits->len, 3);
+    assert_string_equal(((const struct spam_rule *)result.engine.hits->pdata[0])->name, "BY_NAME");
+    assert_string_equal(((const struct spam_rule *)result.engine.hits->pdata[1])->name, "BY_CODE");
+    assert_string_equal(((const struct spam_rule *)result.engine.hits->pdata[2])->name, "HASHED");
+    scan_result_clear(&result);
+    scanner_unref(scanner);
+    dns_unref(dns);
+}
+
 int
 main(void)
 {
@@ -317,7 +371,7 @@ main(void)
         cmocka_unit_test(test_scores),   cmocka_unit_test(test_time),            cmocka_unit_test(test_failures),
         cmocka_unit_test(test_restrictions), cmocka_unit_test(test_block),       cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_types),    cmocka_unit_test(test_plain_names),     cmocka_unit_test(test_hashes),
-        cmocka_unit_test(test_scan),
+        cmocka_unit_test(test_scan), cmocka_unit_test(test_captures), cmocka_unit_test(test_many_hops),
     };
 
     log_open("test_net", LOG_TO_STDERR, LOG_AS_TEXT, LOG_SEV_ERROR);

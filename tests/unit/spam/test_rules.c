@@ -189,6 +189,38 @@ test_tags(void **state)
     rules_free(&set);
 }
 
+/* Whatever stands around brackets: the address in them, alone. */
+static void
+test_brackets_of_networks(void **state)
+{
+    struct spam_ruleset *set = load("trusted_networks [2001:db9::]*32 x[2001:db8::1]y/16 [2001:dba::/32]\n");
+    const struct spam_setting *networks = rules_setting(set, "trusted_networks");
+
+    (void)state;
+    assert_true(rules_networks_hold(networks, "2001:db9::"));
+    assert_false(rules_networks_hold(networks, "2001:db9::1"));
+    assert_true(rules_networks_hold(networks, "2001:db8::1"));
+    assert_false(rules_networks_hold(networks, "2001:db8::2"));
+    assert_true(rules_networks_hold(networks, "2001:dba::1"));
+    rules_free(&set);
+    set = load("trusted_networks [[2001:db8::4]] [10.1.2.3]x []x\n");
+    assert_int_equal(set->n_warnings, 3);
+    rules_free(&set);
+}
+
+/* The version is the one that the build was made for, whole. */
+static void
+test_perl_version(void **state)
+{
+    struct spam_ruleset *set = load("if perl_version == " G_STRINGIFY(SPAM_PERL_VERSION) "\nbody A /x/\nendif\n"
+                                    "if (perl_version < " G_STRINGIFY(SPAM_PERL_VERSION) ") || (perl_version < 5.036)\nbody B /x/\nendif\n");
+
+    (void)state;
+    assert_non_null(rules_find(set, "A"));
+    assert_null(rules_find(set, "B"));
+    rules_free(&set);
+}
+
 /* Tags that make a pattern of more than PCRE2 can compile are written out all the same, unless it is a wrong one. */
 static void
 test_long_tags(void **state)
@@ -359,7 +391,7 @@ main(void)
         cmocka_unit_test(test_conditions), cmocka_unit_test(test_metas),
         cmocka_unit_test(test_circles),    cmocka_unit_test(test_calls),
         cmocka_unit_test(test_flags_and_priorities), cmocka_unit_test(test_tags),
-        cmocka_unit_test(test_long_tags),  cmocka_unit_test(test_captures),
+        cmocka_unit_test(test_perl_version), cmocka_unit_test(test_brackets_of_networks), cmocka_unit_test(test_long_tags),  cmocka_unit_test(test_captures),
         cmocka_unit_test(test_plugin_rules), cmocka_unit_test(test_settings),
         cmocka_unit_test(test_patterns),   cmocka_unit_test(test_nul_and_long_lines),
         cmocka_unit_test(test_files)};

@@ -98,6 +98,90 @@ test_several_hits_count_several_times(void **state)
           "Subject: x\n\nab ab ab ab\n", NULL, "A B C", 124);
 }
 
+/* A tag holds what the last rule captured, of all its matches, each once. */
+static void
+test_captures_become_tags(void **state)
+{
+    static const char message[] = "Subject: b9\n\nb1 b2 b1\n\nb3 c\n";
+    struct scanner *scanner = new_scanner("header A Subject =~ /(?<W>b\\d)/\nbody B /(?<W>b\\d)|(?<NONE>zz)/\ntflags B multiple nosubject\n"
+                                          "body C /(?<ONE>b\\d)(?<EMPTY>x?)/\ntflags C nosubject\n");
+    struct scan_result result;
+    g_autoptr(GString) values = g_string_new(NULL);
+
+    (void)state;
+    scan(scanner, message, NULL, &result);
+    const GPtrArray *many = g_hash_table_lookup(result.engine.tags, "W"), *one = g_hash_table_lookup(result.engine.tags, "ONE");
+    for (guint i = 0; i < many->len; i++)
+        g_string_append_len(values, g_bytes_get_data(many->pdata[i], NULL), (gssize)g_bytes_get_size(many->pdata[i]));
+    assert_string_equal(values->str, "b1b2b3");
+    assert_int_equal(one->len, 1);
+    assert_null(g_hash_table_lookup(result.engine.tags, "NONE"));
+    assert_null(g_hash_table_lookup(result.engine.tags, "EMPTY"));
+    scan_result_clear(&result);
+    scanner_unref(scanner);
+}
+
+/* Rules on headers of parts capture, too: before body rules, which may take their place. */
+static void
+test_mimeheader_captures(void **state)
+{
+    static const char message[] = "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain; x=one; x=two; x=one\n\nhas two\n"
+                                  "--b\nContent-Type: image/png; x=three\n\n\n--b--\n";
+    static const char rules[] = "loadplugin Mail::SpamAssassin::Plugin::MIMEHeader\nmimeheader A Content-Type =~ /x=(?<W>\\w+)/\n"
+                                "tflags A multiple\nbody B /has %{W}/\nmimeheader C Content-Type =~ /^(?<KIND>\\w+)\\//\ntflags C range=2\n"
+                                "body D /(?<KIND>has)/\nmimeheader E X-None =~ /(?<NONE>.)/ [if-unset: none]\n";
+    struct scanner *scanner = new_scanner(rules);
+    struct scan_result result;
+
+    (void)state;
+    scan(scanner, message, NULL, &result);
+    g_autofree char *names = names_of(&result);
+    assert_string_equal(names, "A B C D E");
+    const GPtrArray *w = g_hash_table_lookup(result.engine.tags, "W"), *kind = g_hash_table_lookup(result.engine.tags, "KIND");
+    assert_int_equal(w->len, 2); /* of the first part that it hits */
+    assert_int_equal(kind->len, 1);
+    assert_memory_equal(g_bytes_get_data(kind->pdata[0], NULL), "has", 3);
+    assert_non_null(g_hash_table_lookup(result.engine.tags, "NONE"));
+    scan_result_clear(&result);
+    scanner_unref(scanner);
+}
+
+/* However many there are. */
+static void
+test_captures_are_bounded(void **state)
+{
+    struct scanner *scanner = new_scanner("body A /(?<W>\\w+)/\ntflags A multiple\n");
+    g_autoptr(GString) message = g_string_new("Subject: x\n\n");
+    struct scan_result result;
+
+    (void)state;
+    for (guint i = 0; i < 200000; i++)
+        g_string_append_printf(message, "w%u%s", i % 5000, i % 10 == 0 ? "\n\n" : " ");
+    scan(scanner, message->str, NULL, &result);
+    assert_int_equal(((const GPtrArray *)g_hash_table_lookup(result.engine.tags, "W"))->len, ENGINE_TAG_VALUES_MAX);
+    assert_false(result.engine.over_time);
+    scan_result_clear(&result);
+    scanner_unref(scanner);
+}
+
+#define LATIN(type) "From: a@x.test\nContent-Type: " type "\n\n"
+
+/* normalize_charset 0: bytes as they came, but for what is UTF-8 and says so (or nothing). */
+static void
+test_texts_as_they_came(void **state)
+{
+    static const char rules[] = "body A /caf\\xe9/\nscore A 1\nbody B /caf\\xc3\\xa9/\nscore B 2\n",
+                      off[] = "normalize_charset 0\nbody A /caf\\xe9/\nscore A 1\nbody B /caf\\xc3\\xa9/\nscore B 2\n";
+
+    (void)state;
+    check(rules, LATIN("text/plain; charset=iso-8859-1") "caf\xe9\n", NULL, "B", 2);
+    check(off, LATIN("text/plain; charset=iso-8859-1") "caf\xe9\n", NULL, "A", 1);
+    check(off, LATIN("text/plain") "caf\xe9\n", NULL, "A", 1);
+    check(off, LATIN("text/plain; charset=utf-8") "caf\xc3\xa9\n", NULL, "B", 2);
+    check(rules, LATIN("text/html; charset=iso-8859-1") "<p>caf\xe9</p>\n", NULL, "B", 2);
+    check(off, LATIN("text/html; charset=iso-8859-1") "<p>caf&eacute;</p>\n", NULL, "B", 2);
+}
+
 /* ---- the session ---- */
 
 #define SESSION_RULES                                                                                                    \
@@ -348,7 +432,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_kind_of_rule_sees_its_part),
-        cmocka_unit_test(test_several_hits_count_several_times),
+        cmocka_unit_test(test_several_hits_count_several_times), cmocka_unit_test(test_texts_as_they_came),
+        cmocka_unit_test(test_captures_become_tags), cmocka_unit_test(test_captures_are_bounded),
+        cmocka_unit_test(test_mimeheader_captures),
         cmocka_unit_test(test_the_mta_has_not_written_its_lines_yet),
         cmocka_unit_test(test_what_was_matched),
         cmocka_unit_test(test_over_time_is_a_hit),

@@ -1,6 +1,7 @@
 /* test_texts.c: body and rawbody elements: white space, paragraphs, cuts. */
 #include "tests/unit/spam/view_test.h"
 #include "lib/spam/view/html_view.h"
+#include "lib/spam/view/perl_text.h"
 #include "lib/spam/view/texts.h"
 
 static const struct texts_options options = { 50000, 500000 };
@@ -47,6 +48,66 @@ paragraphs(void **state)
     static const char nul[] = "Subject: s\n\na\0b";
     g_autofree char *found = body_of(nul, sizeof nul - 1, TEXTS_BODY, NULL);
     assert_string_equal(found, "s\n|a\n|b");
+}
+
+/* What a text becomes, a character at a time: a run of white space is one blank, or with two line ends one of them, with blanks where there
+ * was more around. */
+static void
+append_plainly(GString *out, const GString *text, gboolean is_chars)
+{
+    gsize size;
+
+    for (gsize i = 0; i < text->len;) {
+        struct perl_text all = {text->str, text->len, is_chars};
+        gsize start = i, first = 0, last = 0;
+        guint ends = 0;
+        for (; i < text->len && perl_is_space(perl_text_char(all, i, &size), is_chars); i += size) {
+            if (text->str[i] != '\n')
+                continue;
+            first = ends++ == 0 ? i : first;
+            last = i;
+        }
+        if (i == start) {
+            perl_text_char(all, i, &size);
+            g_string_append_len(out, text->str[i] == '\0' ? "\n" : text->str + i, (gssize)size);
+            i += size;
+        } else if (ends < 2) {
+            g_string_append_c(out, ' ');
+        } else {
+            g_string_append(out, first > start ? " \n" : "\n");
+            g_string_append(out, last + 1 < i ? " " : "");
+        }
+    }
+}
+
+static void
+white_space_of_all_sorts(void **state)
+{
+    static const char *const pieces[] = {"a", "bc", " ", " ", "  ", "\n", "\n\n", "\t", "\r", "\xc2\xa0", "\xc2\x85", "\xc3\xa9", "\xe1\x9a\x80",
+                                         "\xe2\x80\x8a", "\xe2\x80\x8b", "\xe2\x80\xa8", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
+                                         "\xe3\x80\x82", "\xe4\xb8\xad", ""};
+    g_autoptr(GRand) random = g_rand_new_with_seed(29);
+    g_autoptr(GString) text = g_string_new(NULL), expected = g_string_new(NULL), found = g_string_new(NULL);
+    struct html_view view = {.rendered = {text, FALSE}};
+
+    (void)state;
+    for (guint i = 0; i < 20000; i++) {
+        struct spam_tree *tree = tree_new("Content-Type: text/html\n\nx", 26);
+        view.rendered.is_chars = g_rand_boolean(random);
+        g_string_truncate(text, 0);
+        for (gint n = g_rand_int_range(random, 0, 12); n > 0; n--) {
+            const char *piece = pieces[g_rand_int_range(random, 0, G_N_ELEMENTS(pieces))];
+            g_string_append_len(text, piece, *piece != '\0' ? -1 : 1); /* the last is a NUL */
+        }
+        g_string_assign(expected, "\n");
+        append_plainly(expected, text, view.rendered.is_chars);
+        g_autoptr(GPtrArray) body = texts_body(tree, TEXTS_BODY, &options, render, &view);
+        g_string_truncate(found, 0);
+        for (guint k = 0; k < body->len; k++)
+            g_string_append_len(found, ((GString *)body->pdata[k])->str, (gssize)((GString *)body->pdata[k])->len);
+        assert_true(g_string_equal(found, expected));
+        tree_free(&tree);
+    }
 }
 
 static void
@@ -117,7 +178,7 @@ rawbody(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(paragraphs),     cmocka_unit_test(long_lines),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(paragraphs),     cmocka_unit_test(white_space_of_all_sorts), cmocka_unit_test(long_lines),
                                         cmocka_unit_test(parts_are_cut),  cmocka_unit_test(html_and_plain),
                                         cmocka_unit_test(rawbody) };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,6 +135,53 @@ test_scan_limits(void **state)
                 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx@example.com");
 }
 
+/* A web URI of pieces, by chance mostly a plain one. */
+static void
+spell_uri(GRand *random, GString *uri)
+{
+    static const char *const hosts[] = {"www.example.com", "a.org", "Example.COM", "x-y.co.uk", "r.example.com/go"};
+    static const char *const odd[] = {"", "@", ":80", ":", "%41", "%", "\\", "&#65;", "&", "?", "#", " ", "\r", "1.2.3.4", "7", "..", ".", "-", "_",
+                                      "http://b.org/", "\xc3\xa9", "/", "=", "nowhere", "\t"};
+    const char *const usual[] = {g_rand_boolean(random) ? "http://" : "HTTPS://", hosts[g_rand_int_range(random, 0, G_N_ELEMENTS(hosts))], "/",
+                                 "path", "?a=1&b=2"};
+
+    g_string_truncate(uri, 0);
+    for (guint i = 0; i < G_N_ELEMENTS(usual); i++) {
+        if (g_rand_int_range(random, 0, 10) != 0)
+            g_string_append(uri, usual[i]);
+        if (g_rand_int_range(random, 0, 8) == 0)
+            g_string_append(uri, odd[g_rand_int_range(random, 0, G_N_ELEMENTS(odd))]);
+    }
+}
+
+static char *
+readings_joined(const struct fixture *f, struct perl_text uri)
+{
+    g_autoptr(GPtrArray) readings = uri_canon_list(f->redirectors, f->registry, uri), strings = g_ptr_array_new();
+
+    for (guint i = 0; i < readings->len; i++)
+        g_ptr_array_add(strings, ((const struct uri_text *)g_ptr_array_index(readings, i))->bytes);
+    return joined(strings);
+}
+
+/* A URI with but one reading is known by its looks; a line end behind it, which counts for nothing, leads the long way. */
+static void
+test_plain_uris(void **state)
+{
+    const struct fixture *f = *state;
+    g_autoptr(GRand) random = g_rand_new_with_seed(3986);
+    g_autoptr(GString) uri = g_string_new(NULL);
+
+    for (guint i = 0; i < 20000; i++) {
+        gboolean is_chars = g_rand_boolean(random);
+        spell_uri(random, uri);
+        g_autofree char *found = readings_joined(f, (struct perl_text){uri->str, uri->len, is_chars});
+        g_string_append_c(uri, '\n');
+        g_autofree char *long_way = readings_joined(f, (struct perl_text){uri->str, uri->len, is_chars});
+        assert_string_equal(found, long_way);
+    }
+}
+
 /* The readings of a URI, sorted. */
 static void
 assert_readings(const struct fixture *f, struct perl_text uri, const char *expected)
@@ -404,6 +451,7 @@ main(void)
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_scan_limits),
         cmocka_unit_test(test_readings),
+        cmocka_unit_test(test_plain_uris),
         cmocka_unit_test(test_readings_of_characters),
         cmocka_unit_test(test_domains),
         cmocka_unit_test(test_redirects_are_bounded),

@@ -1,5 +1,5 @@
 /* spf_task.c: a pool of threads that evaluate SPF. */
-#include "milters/spf_task.h"
+#include "lib/mail/auth/spf_task.h"
 #include <string.h>
 #include "lib/base/networks.h"
 
@@ -18,6 +18,7 @@ struct spf_pool {
 struct spf_task {
     gatomicrefcount refs; /* the transaction and the thread */
     struct context *context;
+    enum spf_identity identity;
     guint8 client[16];
     gsize client_length;
     char *helo, *mail_from;
@@ -68,7 +69,11 @@ check(gpointer data, gpointer user_data)
     struct spf_result result;
 
     (void)user_data;
-    spf_check(&query, *task->mail_from != '\0' ? SPF_MAIL_FROM : SPF_HELO, &result);
+    if (g_atomic_ref_count_compare(&task->refs, 1)) { /* nobody waits for it any more */
+        task_unref(task);
+        return;
+    }
+    spf_check(&query, task->identity, &result);
     g_mutex_lock(&task->lock);
     task->result = result;
     task->done = TRUE;
@@ -102,7 +107,7 @@ spf_pool_free(struct spf_pool **pool)
 }
 
 struct spf_task *
-spf_pool_start(struct spf_pool *pool, const char *address, const char *helo, const char *mail_from)
+spf_pool_start(struct spf_pool *pool, enum spf_identity identity, const char *address, const char *helo, const char *mail_from)
 {
     struct spf_task *task = g_new0(struct spf_task, 1);
 
@@ -117,6 +122,7 @@ spf_pool_start(struct spf_pool *pool, const char *address, const char *helo, con
     g_atomic_ref_count_inc(&task->context->refs);
     g_mutex_init(&task->lock);
     g_cond_init(&task->ended);
+    task->identity = identity;
     task->helo = g_strdup(helo);
     task->mail_from = g_strdup(mail_from);
     g_thread_pool_push(pool->threads, task, NULL); /* without a thread it stays in the queue: a temperror at the deadline */
