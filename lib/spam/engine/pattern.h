@@ -19,9 +19,9 @@ struct pattern;
  * are of no effect here), may be NULL. */
 struct pattern *pattern_new(const char *text, gsize length, const char *modifiers, GError **error);
 void pattern_free(struct pattern *pattern); /* NULL-safe */
-/* Names of named groups, NULL-terminated, owned by the pattern; NULL when there are none. */
 /* No match has fewer bytes; a lower bound. */
 guint pattern_least_length(const struct pattern *pattern);
+/* Names of named groups, NULL-terminated, owned by the pattern; NULL when there are none. */
 const char *const *pattern_names(const struct pattern *pattern);
 
 struct matcher;

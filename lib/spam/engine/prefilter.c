@@ -53,6 +53,13 @@ end_of_class(const char *p)
     return *p == ']' ? p + 1 : p;
 }
 
+/* The end of the class, the escape or the byte at p. */
+static const char *
+end_of_atom(const char *p)
+{
+    return *p == '[' ? end_of_class(p) : *p == '\\' && p[1] != '\0' ? p + 2 : p + 1;
+}
+
 /* How often the repeat at p repeats at most; *end_r: after it. 1 for one without a bound, which costs no more. */
 static guint64
 repeat_at(const char *p, const char **end_r)
@@ -86,7 +93,7 @@ size_of(const char *expression)
             last = sizes[depth--];
             sizes[depth] = MIN(sizes[depth] + last, G_MAXUINT32);
         } else {
-            next = *p == '[' ? end_of_class(p) : *p == '\\' && p[1] != '\0' ? p + 2 : p + 1;
+            next = end_of_atom(p);
             last = 1;
             sizes[depth]++;
         }
@@ -189,7 +196,7 @@ has_literal(const char *expression)
     guint row = 0;
 
     for (const char *p = expression; *p != '\0' && row < LITERAL_LEAST;) {
-        const char *next = *p == '[' ? end_of_class(p) : *p == '\\' && p[1] != '\0' ? p + 2 : p + 1;
+        const char *next = end_of_atom(p);
         gboolean is_byte = g_ascii_isalnum(*p) || *p == ' ' || (*p == '\\' && !g_ascii_isalnum(p[1]));
         row = is_byte && (*next == '\0' || strchr("?*{", *next) == NULL) ? row + 1 : 0;
         p = next;
@@ -202,7 +209,7 @@ static gboolean
 has_counts(const char *expression)
 {
     for (const char *p = expression; *p != '\0';) {
-        const char *next = *p == '[' ? end_of_class(p) : *p == '\\' && p[1] != '\0' ? p + 2 : p + 1;
+        const char *next = end_of_atom(p);
         if (*p == '{' && p > expression && (p[-1] == ')' || repeat_at(p, &next) > COUNT_KEPT || (next > p + 2 && next[-2] == ',')))
             return TRUE;
         p = next;

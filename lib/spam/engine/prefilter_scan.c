@@ -3,6 +3,7 @@
  * Rough forms for whatever bytes cost many times what those for ASCII do. In most mail in other languages than English, only some of the texts
  * have such bytes: they are put together and scanned apart from the others. No match reaches from one text into another. */
 #include <string.h>
+#include "lib/base/ascii.h"
 #include "lib/spam/engine/prefilter_private.h"
 
 enum kind { OF_ASCII, OF_OTHERS, KINDS };
@@ -101,21 +102,6 @@ take_all(const struct prefilter *prefilter, guint32 *candidates, guint32 *ends)
         memset(ends, 0, prefilter->n_rules * sizeof *ends);
 }
 
-static gboolean
-is_ascii(const char *text, gsize length)
-{
-    guint64 all = 0, eight;
-    gsize at = 0;
-
-    for (; length - at >= sizeof eight; at += sizeof eight) {
-        memcpy(&eight, text + at, sizeof eight);
-        all |= eight;
-    }
-    for (; at < length; at++)
-        all |= (guchar)text[at];
-    return (all & G_GUINT64_CONSTANT(0x8080808080808080)) == 0;
-}
-
 /* FALSE: not known. */
 static gboolean
 scan_part(const struct prefilter *prefilter, const struct prefilter_scratch *scratch, enum prefilter_part part, const char *text, gsize length,
@@ -139,7 +125,7 @@ sort_texts(struct prefilter_scratch *scratch, const char *text, gsize length, co
     }
     for (guint i = 0; i < n_begins; i++) {
         gsize begin = i > 0 ? begins[i] : 0, end = i + 1 < n_begins ? begins[i + 1] : length;
-        struct sorted *sorted = &scratch->sorted[is_ascii(text + begin, end - begin) ? OF_ASCII : OF_OTHERS];
+        struct sorted *sorted = &scratch->sorted[bytes_are_ascii(text + begin, end - begin) ? OF_ASCII : OF_OTHERS];
         const struct piece piece = {.at = sorted->bytes->len, .from = (guint32)begin};
         g_array_append_val(sorted->pieces, piece);
         g_byte_array_append(sorted->bytes, (const guint8 *)text + begin, (guint)(end - begin));
@@ -161,7 +147,7 @@ prefilter_scan_joined(const struct prefilter *prefilter, struct prefilter_scratc
                       const gsize *begins, guint n_begins, guint32 *candidates, guint32 *ends_r)
 {
     struct found found = {.candidates = candidates, .ends = ends_r};
-    gboolean ascii = is_ascii(text, length), good;
+    gboolean ascii = bytes_are_ascii(text, length), good;
 
     text = text != NULL ? text : "";
     for (guint i = 0; i < prefilter->n_rules && ends_r != NULL && prefilter->n_untaken > 0; i++)

@@ -116,20 +116,18 @@ look(struct run *run, const struct spam_rule *rule, const struct pattern *patter
 
     if (several && rule->max_hits > 0 && most == 0)
         return FALSE;
-    if (!several || rule->has_captures) {
+    if (!several) {
         enum match outcome = pattern_match(pattern, run->worker->matcher, text, length, 0, NULL, NULL);
         run->result->gave_up += outcome == MATCH_GAVE_UP;
         if (outcome != MATCH_YES)
             return FALSE;
-        if (rule->has_captures && !several)
+        if (rule->has_captures)
             take_captures(run, rule, pattern, text);
-        else if (rule->has_captures)
-            take_all_captures(run, rule, pattern, text, length, most);
-    }
-    if (!several) {
         hit(run, rule, 1);
         return TRUE;
     }
+    if (rule->has_captures)
+        take_all_captures(run, rule, pattern, text, length, most);
     found = pattern_count(pattern, run->worker->matcher, text, length, most, &gave_up);
     run->result->gave_up += gave_up;
     if (found > 0)

@@ -7,12 +7,6 @@
 #include "lib/spam/view/bytes.h"
 #include "lib/spam/view/charset_private.h"
 
-gboolean
-charset_is_ascii(const char *text, gsize length)
-{
-    return bytes_are_ascii(text, length);
-}
-
 static gboolean
 is_one_of(const char *name, const char *const *names)
 {
@@ -192,7 +186,7 @@ decode_utf16(const char *text, gsize length, enum charset_mode mode, GString *ou
 GString *
 charset_normalize(const char *text, gsize length, const char *declared, enum charset_mode mode, gboolean *decoded)
 {
-    gboolean unused, ascii = charset_is_ascii(text, length), insist = mode == CHARSET_AS_DECLARED, done = FALSE;
+    gboolean unused, ascii = bytes_are_ascii(text, length), insist = mode == CHARSET_AS_DECLARED, done = FALSE;
     static const char *const us[] = { "ascii", "us-ascii", NULL };
     GString *out;
 

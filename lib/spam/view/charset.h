@@ -16,6 +16,5 @@ enum charset_mode {
  * was ASCII, or UTF-7 that encodes nothing (whose octets stay as they are). */
 GString *charset_normalize(const char *text, gsize length, const char *declared, enum charset_mode mode, gboolean *decoded);
 
-gboolean charset_is_ascii(const char *text, gsize length);
 /* Whether text is UTF-8 as Perl's strict decoder takes it: no surrogates, no noncharacters (RFC 3629 and more). */
 gboolean charset_is_utf8(const char *text, gsize length);

@@ -198,7 +198,7 @@ header_words_are_plain(const char *value, gsize length)
     for (const char *mark = value; (mark = memchr(mark, '=', (gsize)(end - mark))) != NULL;)
         if (++mark < end && *mark == '?')
             return FALSE;
-    return memchr(value, '\n', length) == NULL && charset_is_ascii(value, length);
+    return memchr(value, '\n', length) == NULL && bytes_are_ascii(value, length);
 }
 
 GString *
@@ -206,7 +206,7 @@ header_words_decode(const char *value, gsize length, const char *name, gsize nam
 {
     GString *text = on_one_line(value, length);
 
-    if (!charset_is_ascii(text->str, text->len)) {
+    if (!bytes_are_ascii(text->str, text->len)) {
         GString *whole = charset_normalize(text->str, text->len, "UTF-8", CHARSET_GUESS, NULL);
         g_string_free(text, TRUE);
         text = whole;

@@ -284,7 +284,7 @@ is_utf8(const struct spam_part *part, const GString *content)
     const char *charset = charset_of(part);
 
     return (g_ascii_strcasecmp(charset, "us-ascii") == 0 || g_ascii_strcasecmp(charset, "utf-8") == 0) &&
-           !charset_is_ascii(content->str, content->len) && charset_is_utf8(content->str, content->len);
+           !bytes_are_ascii(content->str, content->len) && charset_is_utf8(content->str, content->len);
 }
 
 const struct spam_string *
