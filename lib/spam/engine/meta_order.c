@@ -5,21 +5,31 @@
  * and those that name it are not run ("blocked" here). */
 #include "lib/spam/engine/meta_order.h"
 #include "lib/spam/engine/meta_watch.h"
+#include "lib/spam/rules/expression.h"
 
 /* Metas, by place, of a rule: of rule r those from begins[r] to begins[r + 1]. */
 struct fan {
     guint *places, *begins;
 };
 
+/* All that a message needs of a meta in a set of scores, close together. */
+struct place {
+    double base; /* its value when nothing has hit */
+    guint rule;
+    guint nodes, n_nodes; /* of its expression: among all metas' */
+    guint8 has_score, has_blockers;
+    guint8 is_early; /* all that it names gets ready before the end */
+};
+
 struct meta_order {
     const struct spam_ruleset *ruleset;
     GPtrArray *metas;                /* const struct spam_rule *, in order */
+    GArray *nodes;                   /* struct spam_meta_node: those of all metas, in order */
     struct fan named_by;             /* who names a rule */
     struct fan watched_by[SPAM_SCORE_SETS]; /* those of them whose value may be another when the rule's is */
-    double *base[SPAM_SCORE_SETS];   /* by place: the values when nothing has hit */
-    guint8 *base_blocked[SPAM_SCORE_SETS]; /* by place, then, too */
-    guint8 *early[SPAM_SCORE_SETS];     /* by place: all that it names gets ready before the end */
-    GArray *base_hits[SPAM_SCORE_SETS]; /* guint: places of those that are not 0 */
+    struct place *at[SPAM_SCORE_SETS];  /* by place */
+    guint8 *base_blocked[SPAM_SCORE_SETS]; /* by place, when nothing has hit */
+    GArray *base_hits[SPAM_SCORE_SETS]; /* guint: places of those that are not 0 then */
     guint *places;                      /* by rule index: 1 + its place; 0 for rules that are no metas, or in circles */
     struct blockers {
         GArray *places; /* guint: metas that may get blocked, named by a meta */
@@ -117,21 +127,29 @@ find_watched(struct meta_order *order, guint set, const double *values)
     order->watched_by[set] = turn_around(order, lists);
 }
 
+static gboolean
+is_blocked(const struct blockers *blockers, guint place, const guint8 *blocked)
+{
+    for (guint i = blockers->begins[place]; i < blockers->begins[place + 1]; i++)
+        if (blocked[g_array_index(blockers->places, guint, i)])
+            return TRUE;
+    return FALSE;
+}
+
 /* A meta's value as its hits count: what is not more than nothing counts 1. */
 static double
 value_of(const struct meta_order *order, guint place, guint set, const double *values, guint8 *blocked)
 {
-    const struct spam_rule *rule = meta_at(order, place);
-    const struct blockers *blockers = &order->blockers[set];
+    const struct place *at = &order->at[set][place];
+    const struct spam_meta_node *nodes = &g_array_index(order->nodes, struct spam_meta_node, at->nodes);
     double value;
 
-    blocked[place] = (guint8)(rule->scores[set] == 0 && !order->early[set][place]);
-    for (guint i = blockers->begins[place]; i < blockers->begins[place + 1] && !blocked[place]; i++)
-        blocked[place] = blocked[g_array_index(blockers->places, guint, i)];
+    blocked[place] = (guint8)((!at->has_score && !at->is_early) ||
+                              (at->has_blockers && is_blocked(&order->blockers[set], place, blocked)));
     if (blocked[place])
         return 0;
-    value = spam_meta_value(rule->meta, values, (set & 1) == 0);
-    if (rule->scores[set] != 0)
+    value = rules_evaluate_nodes(nodes, at->n_nodes, values, (set & 1) == 0, NULL).number;
+    if (at->has_score)
         return value == 0 || value > 0 ? value : 1;
     blocked[place] = value != 0;
     return 0;
@@ -150,17 +168,16 @@ is_run(const struct spam_rule *rule, guint set)
 static void
 find_early(struct meta_order *order, guint set)
 {
-    order->early[set] = g_new0(guint8, order->metas->len + 1);
     for (guint place = 0; place < order->metas->len; place++) {
         const struct spam_meta *meta = meta_at(order, place)->meta;
         gboolean early = !meta->declared;
 
         for (guint d = 0; d < meta->dependencies->len && early; d++) {
             guint r = g_array_index(meta->dependencies, guint, d);
-            early = order->places[r] > 0 ? order->early[set][order->places[r] - 1] != 0
+            early = order->places[r] > 0 ? order->at[set][order->places[r] - 1].is_early != 0
                                          : is_run(g_ptr_array_index(order->ruleset->rules, r), set);
         }
-        order->early[set][place] = (guint8)early;
+        order->at[set][place].is_early = (guint8)early;
     }
 }
 
@@ -185,8 +202,34 @@ find_blockers(struct meta_order *order, guint set)
             named--;
             g_array_append_val(blockers->places, named);
         }
+        order->at[set][place].has_blockers = (guint8)(blockers->places->len > before);
         may_be[place] = rule->scores[set] == 0 || blockers->places->len > before;
         blockers->begins[place + 1] = blockers->places->len;
+    }
+}
+
+/* The nodes of all metas, one behind the other. */
+static void
+gather_nodes(struct meta_order *order)
+{
+    order->nodes = g_array_new(FALSE, TRUE, sizeof(struct spam_meta_node));
+    for (guint place = 0; place < order->metas->len; place++) {
+        const GArray *nodes = meta_at(order, place)->meta->nodes;
+        g_array_append_vals(order->nodes, nodes->data, nodes->len);
+    }
+}
+
+static void
+make_places(struct meta_order *order, guint set)
+{
+    guint nodes = 0;
+
+    order->at[set] = g_new0(struct place, order->metas->len + 1);
+    for (guint place = 0; place < order->metas->len; place++) {
+        const struct spam_rule *rule = meta_at(order, place);
+        order->at[set][place] = (struct place){.rule = rule->index, .nodes = nodes, .n_nodes = rule->meta->nodes->len,
+                                               .has_score = (guint8)(rule->scores[set] != 0)};
+        nodes += rule->meta->nodes->len;
     }
 }
 
@@ -195,15 +238,15 @@ work_out_base(struct meta_order *order, guint set)
 {
     g_autofree double *values = g_new0(double, order->ruleset->rules->len + 1);
 
+    make_places(order, set);
     find_early(order, set);
     find_blockers(order, set);
-    order->base[set] = g_new0(double, order->metas->len + 1);
     order->base_blocked[set] = g_new0(guint8, order->metas->len + 1);
     order->base_hits[set] = g_array_new(FALSE, FALSE, sizeof(guint));
     for (guint place = 0; place < order->metas->len; place++) {
         double value = value_of(order, place, set, values, order->base_blocked[set]);
 
-        values[meta_at(order, place)->index] = order->base[set][place] = value;
+        values[meta_at(order, place)->index] = order->at[set][place].base = value;
         if (value != 0)
             g_array_append_val(order->base_hits[set], place);
     }
@@ -219,6 +262,7 @@ meta_order_new(const struct spam_ruleset *ruleset, const GPtrArray *metas)
     order->metas = g_ptr_array_new();
     sort(order, metas);
     find_named(order);
+    gather_nodes(order);
     order->places = g_new0(guint, ruleset->rules->len + 1);
     for (guint place = 0; place < order->metas->len; place++)
         order->places[meta_at(order, place)->index] = place + 1;
@@ -234,15 +278,15 @@ meta_order_free(struct meta_order *order)
         return;
     for (guint set = 0; set < SPAM_SCORE_SETS; set++) {
         fan_clear(&order->watched_by[set]);
-        g_free(order->base[set]);
+        g_free(order->at[set]);
         g_free(order->base_blocked[set]);
-        g_free(order->early[set]);
         g_array_unref(order->base_hits[set]);
         g_array_unref(order->blockers[set].places);
         g_free(order->blockers[set].begins);
     }
     g_free(order->places);
     fan_clear(&order->named_by);
+    g_array_unref(order->nodes);
     g_ptr_array_unref(order->metas);
     g_free(order);
 }
@@ -264,31 +308,32 @@ void
 meta_order_run(const struct meta_order *order, guint set, GArray *hits, double *values, guint64 *marks)
 {
     guint words = META_ORDER_WORDS(order), before = hits->len;
+    const struct place *at = order->at[set];
     g_autofree guint8 *blocked = g_memdup2(order->base_blocked[set], order->metas->len + 1);
 
     for (guint i = 0; i < order->base_hits[set]->len; i++) {
         guint place = g_array_index(order->base_hits[set], guint, i);
-        values[meta_at(order, place)->index] = order->base[set][place];
+        values[at[place].rule] = at[place].base;
     }
     for (guint i = 0; i < before; i++)
         mark(&order->watched_by[set], g_array_index(hits, guint, i), marks);
     for (guint word = 0; word < words; word++)
         while (marks[word] != 0) { /* what is marked on the way comes later in the order */
             guint place = word * 64 + (guint)__builtin_ctzll(marks[word]);
-            const struct spam_rule *rule = meta_at(order, place);
+            guint rule = at[place].rule;
             double value = value_of(order, place, set, values, blocked);
 
             marks[word] &= marks[word] - 1;
-            values[rule->index] = value;
-            if (value != order->base[set][place])
-                mark(&order->watched_by[set], rule->index, marks);
+            values[rule] = value;
+            if (value != at[place].base)
+                mark(&order->watched_by[set], rule, marks);
             if (blocked[place] != order->base_blocked[set][place])
-                mark(&order->named_by, rule->index, marks);
-            if (value != 0 && order->base[set][place] == 0)
-                g_array_append_val(hits, rule->index);
+                mark(&order->named_by, rule, marks);
+            if (value != 0 && at[place].base == 0)
+                g_array_append_val(hits, rule);
         }
     for (guint i = 0; i < order->base_hits[set]->len; i++) {
-        guint index = meta_at(order, g_array_index(order->base_hits[set], guint, i))->index;
+        guint index = at[g_array_index(order->base_hits[set], guint, i)].rule;
         if (values[index] != 0)
             g_array_append_val(hits, index);
     }

@@ -112,9 +112,9 @@ take(struct reader *reader, const char *what)
 }
 
 static guint
-add_node(struct reader *reader, enum spam_meta_op op, guint a, guint b, guint c, double number)
+add_node(struct reader *reader, enum spam_meta_op op, guint a, guint b)
 {
-    struct spam_meta_node node = {.op = op, .a = a, .b = b, .c = c, .number = number};
+    struct spam_meta_node node = {.op = op, .a = a, .b = b};
 
     g_array_append_val(reader->nodes, node);
     return reader->nodes->len - 1;
@@ -134,7 +134,7 @@ set_skip(struct reader *reader, guint node, enum spam_meta_skip skip, guint to)
 static guint
 add_logical(struct reader *reader, enum spam_meta_op op, guint a, guint b)
 {
-    guint node = add_node(reader, op, a, b, 0, 0);
+    guint node = add_node(reader, op, a, b);
 
     set_skip(reader, a, op == SPAM_META_AND ? SPAM_META_SKIP_IF_FALSE : SPAM_META_SKIP_IF_TRUE, node);
     return node;
@@ -144,8 +144,9 @@ add_logical(struct reader *reader, enum spam_meta_op op, guint a, guint b)
 static guint
 add_choice(struct reader *reader, guint a, guint b, guint c)
 {
-    guint node = add_node(reader, SPAM_META_CHOOSE, a, b, c, 0);
+    guint node = add_node(reader, SPAM_META_CHOOSE, a, b);
 
+    g_array_index(reader->nodes, struct spam_meta_node, node).c = c;
     set_skip(reader, a, SPAM_META_SKIP_IF_FALSE, b + 1);
     set_skip(reader, b, SPAM_META_SKIP, node);
     return node;
@@ -158,7 +159,7 @@ read_primary(struct reader *reader, guint *node)
 
     if (take(reader, "(")) {
         if (take(reader, ")")) { /* an empty list is undef: 0 */
-            *node = add_node(reader, SPAM_META_NUMBER, 0, 0, 0, 0);
+            *node = add_node(reader, SPAM_META_NUMBER, 0, 0);
             return TRUE;
         }
         return read_choice(reader, node) && take(reader, ")");
@@ -166,7 +167,8 @@ read_primary(struct reader *reader, guint *node)
     if (reader->inner > 0 || !(g_ascii_isalnum(*token(reader)) || *token(reader) == '_')
         || !reader->leaf(reader->data, reader->tokens, &reader->at, &leaf))
         return FALSE;
-    *node = add_node(reader, leaf.op, leaf.rule, 0, 0, leaf.number);
+    *node = add_node(reader, leaf.op, leaf.rule, 0);
+    g_array_index(reader->nodes, struct spam_meta_node, *node).number = leaf.number;
     return TRUE;
 }
 
@@ -180,11 +182,11 @@ read_unary(struct reader *reader, guint *node)
     if (take(reader, "!")) {
         good = read_unary(reader, node);
         if (good)
-            *node = add_node(reader, SPAM_META_NOT, *node, 0, 0, 0);
+            *node = add_node(reader, SPAM_META_NOT, *node, 0);
     } else if (take(reader, "-")) {
         good = read_unary(reader, node);
         if (good)
-            *node = add_node(reader, SPAM_META_NEGATE, *node, 0, 0, 0);
+            *node = add_node(reader, SPAM_META_NEGATE, *node, 0);
     } else if (take(reader, "+")) {
         good = read_unary(reader, node);
     } else {
@@ -235,12 +237,12 @@ read_level(struct reader *reader, guint level, guint *node)
         if (!(level == 0 ? read_unary(reader, &right) : read_level(reader, level - 1, &right)))
             return FALSE;
         if (chains && chained) {
-            guint next = add_node(reader, o->op, last, right, 0, 0);
+            guint next = add_node(reader, o->op, last, right);
             *node = add_logical(reader, SPAM_META_AND, *node, next);
         } else if (o->op == SPAM_META_AND || o->op == SPAM_META_OR) {
             *node = add_logical(reader, o->op, *node, right);
         } else {
-            *node = add_node(reader, o->op, *node, right, 0, 0);
+            *node = add_node(reader, o->op, *node, right);
         }
         last = right;
         chained = TRUE;
@@ -308,37 +310,33 @@ bits(double number)
     return number < 0 ? (guint64)(gint64)MAX(number, -9223372036854775807.0) : (guint64)number;
 }
 
-/* One node's value from those of its operands; && || and ?: are done by value_of. */
+/* What is made of two numbers. */
 static struct rules_value
-operate(enum spam_meta_op op, struct rules_value a, struct rules_value b, gboolean *divided)
+operate(enum spam_meta_op op, double a, double b, gboolean *divided)
 {
     switch (op) {
-    case SPAM_META_NOT:
-        return number_value(!a.is_true);
-    case SPAM_META_NEGATE:
-        return number_value(-a.number);
     case SPAM_META_MULTIPLY:
-        return number_value(a.number * b.number);
+        return number_value(a * b);
     case SPAM_META_DIVIDE:
-        return divide(a.number, b.number, divided);
+        return divide(a, b, divided);
     case SPAM_META_ADD:
-        return number_value(a.number + b.number);
+        return number_value(a + b);
     case SPAM_META_SUBTRACT:
-        return number_value(a.number - b.number);
+        return number_value(a - b);
     case SPAM_META_LESS:
-        return number_value(a.number < b.number);
+        return number_value(a < b);
     case SPAM_META_GREATER:
-        return number_value(a.number > b.number);
+        return number_value(a > b);
     case SPAM_META_LESS_EQUAL:
-        return number_value(a.number <= b.number);
+        return number_value(a <= b);
     case SPAM_META_GREATER_EQUAL:
-        return number_value(a.number >= b.number);
+        return number_value(a >= b);
     case SPAM_META_EQUAL:
-        return number_value(a.number == b.number);
+        return number_value(a == b);
     case SPAM_META_UNEQUAL:
-        return number_value(a.number != b.number);
+        return number_value(a != b);
     case SPAM_META_XOR:
-        return number_value((double)(bits(a.number) ^ bits(b.number)));
+        return number_value((double)(bits(a) ^ bits(b)));
     default:
         g_return_val_if_reached(number_value(0));
     }
@@ -347,88 +345,83 @@ operate(enum spam_meta_op op, struct rules_value a, struct rules_value b, gboole
 /* Nodes stand after their operands, so one pass from the first to the last has all values, however deep the expression is. It goes the
  * way that Perl would go: a division by zero counts only there. */
 struct evaluation {
-    const GArray *nodes;
     const double *hits;
     gboolean local;
     struct rules_value *values; /* of the nodes that were come by */
     gboolean divided;
 };
 
-static void
-evaluate_node(struct evaluation *e, guint i)
+static inline struct rules_value
+evaluate_node(struct evaluation *e, const struct spam_meta_node *node)
 {
-    const struct spam_meta_node *node = &g_array_index(e->nodes, struct spam_meta_node, i);
-    struct rules_value none = {0};
+    const struct rules_value *values = e->values;
 
     switch (node->op) {
     case SPAM_META_NUMBER:
-        e->values[i] = number_value(node->number);
-        break;
+        return number_value(node->number);
     case SPAM_META_RULE:
-        e->values[i] = number_value(e->hits != NULL ? e->hits[node->a] : 0);
-        break;
+        return number_value(e->hits != NULL ? e->hits[node->a] : 0);
     case SPAM_META_LOCAL:
-        e->values[i] = number_value(e->local);
-        break;
+        return number_value(e->local);
     case SPAM_META_TEXT:
-        e->values[i] = (struct rules_value){.is_true = TRUE};
-        break;
+        return (struct rules_value){.is_true = TRUE};
+    case SPAM_META_NOT:
+        return number_value(!values[node->a].is_true);
+    case SPAM_META_NEGATE:
+        return number_value(-values[node->a].number);
     case SPAM_META_AND:
-    case SPAM_META_OR: {
-        gboolean first = e->values[node->a].is_true == (node->op == SPAM_META_OR);
-        e->values[i] = e->values[first ? node->a : node->b];
-        break;
-    }
+        return values[values[node->a].is_true ? node->b : node->a];
+    case SPAM_META_OR:
+        return values[values[node->a].is_true ? node->a : node->b];
     case SPAM_META_CHOOSE:
-        e->values[i] = e->values[e->values[node->a].is_true ? node->b : node->c];
-        break;
-    default: {
-        gboolean unary = node->op == SPAM_META_NOT || node->op == SPAM_META_NEGATE;
-        e->values[i] = operate(node->op, e->values[node->a], unary ? none : e->values[node->b], &e->divided);
-    }
+        return values[values[node->a].is_true ? node->b : node->c];
+    default:
+        return operate(node->op, values[node->a].number, values[node->b].number, &e->divided);
     }
 }
 
-/* The node to go on with. */
-static guint
-next_node(const struct evaluation *e, guint i)
+/* The node to go on with behind the i-th. */
+static inline guint
+next_node(const struct spam_meta_node *node, guint i, gboolean is_true)
 {
-    const struct spam_meta_node *node = &g_array_index(e->nodes, struct spam_meta_node, i);
+    gboolean skips = node->skip == SPAM_META_SKIP || (node->skip == SPAM_META_SKIP_IF_TRUE && is_true) ||
+                     (node->skip == SPAM_META_SKIP_IF_FALSE && !is_true);
 
-    switch (node->skip) {
-    case SPAM_META_SKIP_IF_FALSE: return e->values[i].is_true ? i + 1 : node->skip_to;
-    case SPAM_META_SKIP_IF_TRUE: return e->values[i].is_true ? node->skip_to : i + 1;
-    case SPAM_META_SKIP: return node->skip_to;
-    default: return i + 1;
-    }
+    return skips ? node->skip_to : i + 1;
 }
 
 #define STACK_NODES 256u /* most metas need no allocation */
 
 struct rules_value
-rules_evaluate(const GArray *nodes, const double *hits, gboolean local_tests_only, gboolean *divided)
+rules_evaluate_nodes(const struct spam_meta_node *nodes, guint count, const double *hits, gboolean local_tests_only, gboolean *divided)
 {
     struct rules_value values[STACK_NODES]; /* each is set before it is read */
-    gboolean fits = nodes->len <= STACK_NODES;
-    g_autofree struct rules_value *more = fits ? NULL : g_new0(struct rules_value, nodes->len);
-    struct evaluation e = {.nodes = nodes, .hits = hits, .local = local_tests_only, .values = fits ? values : more};
+    gboolean fits = count <= STACK_NODES;
+    g_autofree struct rules_value *more = fits ? NULL : g_new0(struct rules_value, count);
+    struct evaluation e = {.hits = hits, .local = local_tests_only, .values = fits ? values : more};
 
-    if (nodes->len == 0)
+    if (count == 0)
         return number_value(0);
-    for (guint i = 0; i < nodes->len; i = next_node(&e, i))
-        evaluate_node(&e, i);
+    for (guint i = 0; i < count; i = next_node(&nodes[i], i, e.values[i].is_true))
+        e.values[i] = evaluate_node(&e, &nodes[i]);
     if (divided != NULL)
         *divided = e.divided;
-    return e.values[nodes->len - 1];
+    return e.values[count - 1];
+}
+
+struct rules_value
+rules_evaluate(const GArray *nodes, const double *hits, gboolean local_tests_only, gboolean *divided)
+{
+    return rules_evaluate_nodes((const struct spam_meta_node *)(gpointer)nodes->data, nodes->len, hits, local_tests_only, divided);
 }
 
 void
 rules_evaluate_all(const GArray *nodes, const double *hits, gboolean local_tests_only, struct rules_value *values_r)
 {
-    struct evaluation e = {.nodes = nodes, .hits = hits, .local = local_tests_only, .values = values_r};
+    struct evaluation e = {.hits = hits, .local = local_tests_only, .values = values_r};
 
     for (guint i = 0; i < nodes->len; i++)
-        evaluate_node(&e, i);
+        values_r[i] = evaluate_node(&e, &g_array_index(nodes, struct spam_meta_node, i));
 }
 
 double

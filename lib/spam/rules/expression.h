@@ -33,6 +33,8 @@ struct rules_value {
     double number;
     gboolean is_true;
 };
+struct rules_value rules_evaluate(const GArray *nodes, const double *hits, gboolean local_tests_only, gboolean *divided);
+struct rules_value rules_evaluate_nodes(const struct spam_meta_node *nodes, guint count, const double *hits, gboolean local_tests_only,
+                                        gboolean *divided);
 /* The same for every node, also for those that Perl would not come by. values_r: as many as there are nodes. */
 void rules_evaluate_all(const GArray *nodes, const double *hits, gboolean local_tests_only, struct rules_value *values_r);
-struct rules_value rules_evaluate(const GArray *nodes, const double *hits, gboolean local_tests_only, gboolean *divided);

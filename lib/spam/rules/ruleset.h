@@ -128,13 +128,16 @@ enum spam_meta_op {
 /* Where evaluation goes on after a node: with the next, or, where the value decides what is looked at, with a later one. */
 enum spam_meta_skip { SPAM_META_GO_ON, SPAM_META_SKIP_IF_FALSE, SPAM_META_SKIP_IF_TRUE, SPAM_META_SKIP };
 
-/* Operands are indices of nodes, always lower than the node's own. */
+/* Operands are indices of nodes, always lower than the node's own. Small: a message makes many of them be read. */
 struct spam_meta_node {
-    enum spam_meta_op op;
-    guint a, b, c;
-    double number;
-    enum spam_meta_skip skip;
+    enum spam_meta_op op : 8;
+    enum spam_meta_skip skip : 8;
     guint skip_to;
+    guint a, b;
+    union {
+        double number; /* of NUMBER */
+        guint c;       /* of CHOOSE */
+    };
 };
 
 struct spam_meta {
