@@ -264,16 +264,24 @@ array_free(gpointer array)
 static void
 need_any(struct line_form *form, char *const *texts)
 {
-    GArray *prints = g_array_new(FALSE, TRUE, sizeof(struct line_print));
+    GArray *all = g_array_new(FALSE, TRUE, sizeof(struct line_pairs));
 
     for (; *texts != NULL && strlen(*texts) > 1; texts++) {
-        g_array_set_size(prints, prints->len + 1);
-        line_print_add(&g_array_index(prints, struct line_print, prints->len - 1), *texts, strlen(*texts));
+        g_array_set_size(all, all->len + 1);
+        line_pairs_add(&g_array_index(all, struct line_pairs, all->len - 1), *texts, strlen(*texts));
     }
     if (*texts == NULL)
-        g_ptr_array_add(form->any_of, prints);
+        g_ptr_array_add(form->any_of, all);
     else
-        g_array_unref(prints);
+        g_array_unref(all);
+}
+
+static gint
+by_length(gconstpointer a, gconstpointer b)
+{
+    const GString *one = *(const GString *const *)a, *other = *(const GString *const *)b;
+
+    return one->len < other->len ? 1 : one->len > other->len ? -1 : 0;
 }
 
 /* What helps to see soon that a line does not have the form. */
@@ -281,6 +289,7 @@ static void
 note_signs(struct line_form *form)
 {
     guint optional = 0;
+    g_autoptr(GPtrArray) needed = g_ptr_array_new(); /* GString * */
 
     form->any_of = g_ptr_array_new_with_free_func(array_free);
     for (guint i = 0; i < form->n; i++) {
@@ -289,9 +298,14 @@ note_signs(struct line_form *form)
         optional += step->kind == OPTIONAL;
         optional -= step->kind == OPTIONAL_END;
         if (step->kind == TEXT && optional == 0)
-            line_print_add(&form->needs, step->text->str, step->text->len);
+            g_ptr_array_add(needed, step->text);
         if (step->kind == CHOICE && optional == 0)
             need_any(form, step->texts);
+    }
+    g_ptr_array_sort(needed, by_length);
+    for (guint i = 0; i < needed->len; i++) {
+        const GString *text = needed->pdata[i];
+        line_pairs_add(&form->needs, text->str, text->len);
     }
     for (guint i = form->n; i > 0; i--)
         note_begin(form, &form->steps[i - 1], i < form->n ? &form->steps[i] : NULL);

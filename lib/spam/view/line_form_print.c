@@ -2,32 +2,43 @@
 #include <string.h>
 #include "lib/spam/view/line_form_private.h"
 
-void
-line_print_add(struct line_print *print, const char *text, gsize len)
+static guint
+bit_of(guint before, guint c)
 {
-    guint before = len > 0 ? (guchar)g_ascii_tolower(*text) : 0;
+    return (before * 37 + c) % LINE_PRINT_BITS;
+}
 
-    for (gsize at = 1; at < len; at++) {
-        guint c = (guchar)text[at], hash;
-        c += c >= 'A' && c <= 'Z' ? 'a' - 'A' : 0;
-        hash = (before * 37 + c) % LINE_PRINT_BITS;
-        print->bits[hash / 64] |= G_GUINT64_CONSTANT(1) << hash % 64;
-        before = c;
-    }
+static guint
+lower(char c)
+{
+    return (guchar)c + (c >= 'A' && c <= 'Z' ? 'a' - 'A' : 0u);
 }
 
 void
 line_print_take(struct line_print *print, const char *line, gsize len)
 {
+    guint before = len > 0 ? lower(*line) : 0;
+
     memset(print, 0, sizeof *print);
-    line_print_add(print, line, len);
+    for (gsize at = 1; at < len; at++) {
+        guint c = lower(line[at]), bit = bit_of(before, c);
+        print->bits[bit / 64] |= G_GUINT64_CONSTANT(1) << bit % 64;
+        before = c;
+    }
 }
 
-static gboolean
-holds(const struct line_print *print, const struct line_print *needs)
+void
+line_pairs_add(struct line_pairs *pairs, const char *text, gsize len)
 {
-    for (guint i = 0; i < G_N_ELEMENTS(print->bits); i++)
-        if ((needs->bits[i] & ~print->bits[i]) != 0)
+    for (gsize at = 1; at < len && pairs->n < PAIRS_MAX; at++)
+        pairs->bits[pairs->n++] = (guint16)bit_of(lower(text[at - 1]), lower(text[at]));
+}
+
+static inline gboolean
+holds(const struct line_print *print, const struct line_pairs *needs)
+{
+    for (guint i = 0; i < needs->n; i++)
+        if ((print->bits[needs->bits[i] / 64] >> needs->bits[i] % 64 & 1) == 0)
             return FALSE;
     return TRUE;
 }
@@ -36,7 +47,7 @@ static gboolean
 holds_any(const struct line_print *print, const GArray *needs)
 {
     for (guint i = 0; i < needs->len; i++)
-        if (holds(print, &g_array_index(needs, struct line_print, i)))
+        if (holds(print, &g_array_index(needs, struct line_pairs, i)))
             return TRUE;
     return FALSE;
 }

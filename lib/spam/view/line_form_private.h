@@ -4,6 +4,7 @@
 
 #define STEPS_MAX 64
 #define NO_LIMIT G_MAXUINT
+#define PAIRS_MAX 27
 
 enum step_kind {
     TEXT,
@@ -37,11 +38,16 @@ struct step {
     const GString *sign;   /* a text that they must begin with, where case counts; or NULL */
 };
 
+/* Pairs of bytes that a line must have, as bits of its print: those of long texts first, which few lines have. */
+struct line_pairs {
+    guint16 n, bits[PAIRS_MAX];
+};
+
 /* Most forms are looked at no further than to needs, for each line: that comes first, and a form takes no more memory than it has steps. */
 struct line_form {
-    struct line_print needs; /* pairs of its texts, but for those that may be missing */
-    GPtrArray *any_of;       /* GArray * of struct line_print: pairs of each text of a choice, of which one must be there */
+    struct line_pairs needs; /* pairs of its texts, but for those that may be missing */
     guint n;
+    GPtrArray *any_of;       /* GArray * of struct line_pairs: pairs of each text of a choice, of which one must be there */
     gboolean ignore_case;
     struct step steps[];     /* n; STEPS_MAX while it is made */
 };
@@ -59,5 +65,5 @@ line_is_word(char c)
     return g_ascii_isalnum(c) || c == '_';
 }
 
-/* The pairs of a text. */
-void line_print_add(struct line_print *print, const char *text, gsize len);
+/* Adds the pairs of a text, as many as there is room for. */
+void line_pairs_add(struct line_pairs *pairs, const char *text, gsize len);

@@ -23,8 +23,7 @@ struct reading {
     GString *auth;            /* NULL: not said */
     char *copies[COPIES_MAX]; /* pieces that stand nowhere as they are taken */
     guint n_copies;
-    struct line_print print; /* of the line, once it is ready */
-    gboolean has_print;
+    struct line_print print; /* of the line, with what is cut off at its end */
     gboolean looked_up, keep_v6_prefix;
     struct received_notes *notes;
 };
@@ -35,11 +34,15 @@ enum outcome { GO_ON, HOP, IGNORED };
 /* ---- strings ---- */
 
 static gboolean
+may_match(const struct reading *r, const struct line_form *form)
+{
+    return line_form_may_match(form, &r->print);
+}
+
+static gboolean
 matches(const struct reading *r, const struct line_form *form, struct form_match *match)
 {
-    if (r->has_print && !line_form_may_match(form, &r->print))
-        return FALSE;
-    return line_form_match(form, r->rest.str, r->rest.len, match);
+    return may_match(r, form) && line_form_match(form, r->rest.str, r->rest.len, match);
 }
 
 static struct piece
@@ -144,7 +147,7 @@ find_auth(struct reading *r)
     struct form_match match;
 
     for (guint i = 0; i < received_auths_len; i++) {
-        if (f->auths[i].sign != NULL && !matches(r, f->auths[i].sign, NULL))
+        if (!may_match(r, f->auths[i].form) || (f->auths[i].sign != NULL && !matches(r, f->auths[i].sign, NULL)))
             continue;
         if (matches(r, f->auths[i].form, &match)) {
             expand_auth(r, received_auths[i].name, &match);
@@ -469,13 +472,13 @@ read_line(struct reading *r)
     enum outcome outcome = GO_ON;
 
     r->rest = (struct piece){r->line->str, r->line->len};
+    line_print_take(&r->print, r->rest.str, r->rest.len);
     if (is_of_no_use(r))
         return IGNORED;
     received_cut_date(r->line);
-    received_mend_by(r->line);
+    if (received_mend_by(r->line))
+        line_print_take(&r->print, r->line->str, r->line->len);
     r->rest = (struct piece){r->line->str, r->line->len};
-    line_print_take(&r->print, r->rest.str, r->rest.len);
-    r->has_print = TRUE;
     find_common(r);
     if (take_start(r, "from "))
         outcome = read_usual(r);
@@ -537,6 +540,8 @@ clean_envfrom(struct piece envfrom)
 static struct piece
 clean_ip(const struct reading *r)
 {
+    if (memchr(r->ip.str, ':', r->ip.len) == NULL)
+        return r->ip;
     g_autofree char *text = g_strndup(r->ip.str, r->ip.len);
     const char *ip = text, *v4;
     gsize zeros;
@@ -568,15 +573,19 @@ spam_relay_describe(struct spam_relay *relay)
 {
     const char *envfrom = relay->envfrom != NULL && strcmp(relay->envfrom, "0") != 0 ? relay->envfrom : "";
     const char *const texts[] = {"[ ip=", relay->ip, " rdns=", relay->rdns, " helo=", relay->helo, " by=", relay->by,
-                                 " ident=", relay->ident, " envfrom=", envfrom, " intl=0 id="};
+                                 " ident=", relay->ident, " envfrom=", envfrom, " intl=0 id=", relay->id->str,
+                                 " auth=", relay->auth->str, " msa=0 ]"};
+    gsize lengths[G_N_ELEMENTS(texts)], all = 0;
+    char *to;
 
-    g_string_truncate(relay->as_string, 0);
+    for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
+        lengths[i] = texts[i] == relay->id->str ? relay->id->len : texts[i] == relay->auth->str ? relay->auth->len : strlen(texts[i]);
+        all += lengths[i];
+    }
+    g_string_set_size(relay->as_string, all);
+    to = relay->as_string->str;
     for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
-        g_string_append(relay->as_string, texts[i]);
-    g_string_append_len(relay->as_string, relay->id->str, (gssize)relay->id->len);
-    g_string_append(relay->as_string, " auth=");
-    g_string_append_len(relay->as_string, relay->auth->str, (gssize)relay->auth->len);
-    g_string_append(relay->as_string, " msa=0 ]");
+        to = mempcpy(to, texts[i], lengths[i]);
 }
 
 /* All texts that stay as they are stand one behind the other. */
@@ -607,7 +616,7 @@ make_relay(struct reading *r)
     relay->envfrom = r->has_envfrom ? clean_envfrom(r->envfrom) : NULL;
     relay->id = g_string_new_len(r->id.str, (gssize)r->id.len);
     relay->auth = r->auth != NULL ? g_steal_pointer(&r->auth) : g_string_new(NULL);
-    relay->as_string = g_string_sized_new(256);
+    relay->as_string = g_string_sized_new(320);
     relay->no_reverse_dns = relay->rdns[0] == '\0' && r->looked_up;
     relay->ip_private = ip_text_is_private(relay->ip);
     spam_relay_describe(relay);

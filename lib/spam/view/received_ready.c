@@ -106,11 +106,12 @@ received_cut_date(GString *line)
 }
 
 /* "])by x": some forget the blank. */
-void
+gboolean
 received_mend_by(GString *line)
 {
     const char *found = memmem(line->str, line->len, ")by ", 4);
 
     if (found != NULL)
         g_string_insert_c(line, found - line->str + 1, ' ');
+    return found != NULL;
 }

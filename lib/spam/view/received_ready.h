@@ -12,5 +12,5 @@ is_space(char c)
 GString *received_squeezed(const char *text, gsize len);
 /* Takes the date off its end. */
 void received_cut_date(GString *line);
-/* "])by x": gives it the blank. */
-void received_mend_by(GString *line);
+/* "])by x": gives it the blank; FALSE: there is none such. */
+gboolean received_mend_by(GString *line);
