@@ -26,9 +26,9 @@ struct engine_source {
     GBytes *(*header)(gpointer data, const char *name);
     /* An eval function: its hit's value, 0 for none. May be NULL: then none hits. */
     double (*eval)(gpointer data, const struct spam_rule *rule);
-    /* Sets the values and times, by rule index, of rules that are run elsewhere, before metas are worked out. May be NULL: there are
-     * none. */
-    void (*outside)(gpointer data, double *values, guint *times);
+    /* Sets the values and times, by rule index, of rules that are run elsewhere, before metas are worked out, and adds the index (guint) of
+     * each to hits whose value was 0. May be NULL: there are none. */
+    void (*outside)(gpointer data, double *values, guint *times, GArray *hits);
 };
 
 /* How prefilters are come by: compiling them takes most of a minute for SpamAssassin's rules. */

@@ -353,22 +353,6 @@ run_evals(struct run *run)
     }
 }
 
-/* What was hit elsewhere is among the hits, too. */
-static void
-run_outside(struct run *run)
-{
-    guint n = run->engine->ruleset->rules->len;
-    GArray *hits = run->worker->hits;
-    g_autofree gboolean *known = g_new0(gboolean, n + 1);
-
-    for (guint i = 0; i < hits->len; i++)
-        known[g_array_index(hits, guint, i)] = TRUE;
-    run->source->outside(run->data, run->result->values, run->result->times);
-    for (guint i = 0; i < n; i++)
-        if (run->result->values[i] != 0 && !known[i])
-            g_array_append_val(hits, i);
-}
-
 static void
 run_metas(struct run *run)
 {
@@ -423,7 +407,7 @@ engine_run(struct engine_worker *worker, const struct engine_source *source, gpo
     run_full(&run);
     run_evals(&run);
     if (source->outside != NULL)
-        run_outside(&run);
+        source->outside(data, result_r->values, result_r->times, worker->hits);
     run_metas(&run);
     sum_up(&run);
     g_clear_pointer(&run.captured_by, g_hash_table_unref);

@@ -130,6 +130,7 @@ scan_net_step(struct scan_net *net)
 struct scan_net_hits {
     double *values;
     guint *times;
+    GArray *hits;
 };
 
 static void
@@ -137,14 +138,16 @@ set_value(gpointer data, const struct spam_rule *rule, guint times)
 {
     const struct scan_net_hits *outcome = data;
 
+    if (outcome->values[rule->index] == 0)
+        g_array_append_val(outcome->hits, rule->index);
     outcome->values[rule->index] = times;
     outcome->times[rule->index] = times;
 }
 
 void
-scan_net_finish(struct scan_net *net, double *values, guint *times)
+scan_net_finish(struct scan_net *net, double *values, guint *times, GArray *hits)
 {
-    struct scan_net_hits outcome = {values, times};
+    struct scan_net_hits outcome = {values, times, hits};
 
     net->captures_known = TRUE;
     auth_eval_wait(net->auth);

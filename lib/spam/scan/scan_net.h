@@ -29,8 +29,8 @@ struct scan_net_options {
 struct scan_net *scan_net_start(struct scan_net_rules *rules, struct message_view *view, const struct scan_net_options *options);
 void scan_net_step(struct scan_net *net); /* takes the answers that are there; never blocks; NULL-safe */
 /* When all other rules have run: asks for what hangs on their tags, waits for all answers, and sets the values and times (by rule index)
- * of those rules that hit. */
-void scan_net_finish(struct scan_net *net, double *values, guint *times);
+ * of those rules that hit; the indexes of those that had no value are added to hits. */
+void scan_net_finish(struct scan_net *net, double *values, guint *times, GArray *hits);
 /* Puts what the network rules know into tags (name -> GPtrArray of GBytes): _ASN_, _DKIMDOMAIN_, .. as rules and templates use them. */
 void scan_net_add_tags(struct scan_net *net, GHashTable *tags);
 struct auth_eval *scan_net_auth(struct scan_net *net);

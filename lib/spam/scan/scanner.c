@@ -247,12 +247,12 @@ source_eval(gpointer data, const struct spam_rule *rule)
 }
 
 static void
-source_outside(gpointer data, double *values, guint *times)
+source_outside(gpointer data, double *values, guint *times, GArray *hits)
 {
     struct eval_context *context = data;
 
     if (context->net != NULL)
-        scan_net_finish(context->net, values, times);
+        scan_net_finish(context->net, values, times, hits);
 }
 
 static const struct engine_source source = {source_body, source_rawbody, source_uris, source_full, source_header, source_eval,

@@ -128,8 +128,11 @@ report_names(const struct report *report, const char *separator)
     for (gsize i = 0; i < report->scan.n_hits; i++)
         g_ptr_array_add(names, report->scan.hits[i].rule->name);
     g_ptr_array_sort(names, compare_names);
-    for (guint i = 0; i < names->len; i++)
-        g_string_append_printf(out, "%s%s", i > 0 ? separator : "", (const char *)names->pdata[i]);
+    for (guint i = 0; i < names->len; i++) {
+        if (i > 0)
+            g_string_append(out, separator);
+        g_string_append(out, names->pdata[i]);
+    }
     return out;
 }
 
