@@ -28,12 +28,14 @@ GArray *rules_expression(const GPtrArray *tokens, rules_leaf_reader *reader, gpo
 /* A decimal or octal number as Perl's source has it; FALSE if it is none. */
 gboolean rules_number_token(const char *token, double *number);
 
-/* Perl's value: as a number, and whether it is true. divided: set when something was divided by zero, which Perl dies of. */
+/* Perl's value: as a number, and whether it is true. */
 struct rules_value {
     double number;
     gboolean is_true;
 };
+/* hits: by index of rules; NULL: none. divided (may be NULL): set when something was divided by zero, which Perl dies of. */
 struct rules_value rules_evaluate(const GArray *nodes, const double *hits, gboolean local_tests_only, gboolean *divided);
+/* The same of count nodes that stand in no array of their own. */
 struct rules_value rules_evaluate_nodes(const struct spam_meta_node *nodes, guint count, const double *hits, gboolean local_tests_only,
                                         gboolean *divided);
 /* The same for every node, also for those that Perl would not come by. values_r: as many as there are nodes. */

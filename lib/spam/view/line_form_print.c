@@ -1,27 +1,24 @@
 /* line_form_print.c: which pairs of bytes a line has, and which a form needs. */
 #include <string.h>
+#include "lib/spam/view/bytes.h"
 #include "lib/spam/view/line_form_private.h"
 
+/* The bit of a pair, both in lower case. */
 static guint
-bit_of(guint before, guint c)
+bit_of(char before, char c)
 {
-    return (before * 37 + c) % LINE_PRINT_BITS;
-}
-
-static guint
-lower(char c)
-{
-    return (guchar)c + (c >= 'A' && c <= 'Z' ? 'a' - 'A' : 0u);
+    return ((guchar)before * 37u + (guchar)c) % LINE_PRINT_BITS;
 }
 
 void
 line_print_take(struct line_print *print, const char *line, gsize len)
 {
-    guint before = len > 0 ? lower(*line) : 0;
+    char before = len > 0 ? byte_lower(*line) : '\0';
 
     memset(print, 0, sizeof *print);
     for (gsize at = 1; at < len; at++) {
-        guint c = lower(line[at]), bit = bit_of(before, c);
+        char c = byte_lower(line[at]);
+        guint bit = bit_of(before, c);
         print->bits[bit / 64] |= G_GUINT64_CONSTANT(1) << bit % 64;
         before = c;
     }
@@ -31,7 +28,7 @@ void
 line_pairs_add(struct line_pairs *pairs, const char *text, gsize len)
 {
     for (gsize at = 1; at < len && pairs->n < PAIRS_MAX; at++)
-        pairs->bits[pairs->n++] = (guint16)bit_of(lower(text[at - 1]), lower(text[at]));
+        pairs->bits[pairs->n++] = (guint16)bit_of(byte_lower(text[at - 1]), byte_lower(text[at]));
 }
 
 static inline gboolean

@@ -4,7 +4,7 @@
 
 #define STEPS_MAX 64
 #define NO_LIMIT G_MAXUINT
-#define PAIRS_MAX 27
+#define PAIRS_MAX 27 /* with their number, and that of the steps, they fill a cache line */
 
 enum step_kind {
     TEXT,

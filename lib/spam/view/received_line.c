@@ -149,7 +149,7 @@ find_auth(struct reading *r)
     for (guint i = 0; i < received_auths_len; i++) {
         if (!may_match(r, f->auths[i].form) || (f->auths[i].sign != NULL && !matches(r, f->auths[i].sign, NULL)))
             continue;
-        if (matches(r, f->auths[i].form, &match)) {
+        if (line_form_match(f->auths[i].form, r->rest.str, r->rest.len, &match)) {
             expand_auth(r, received_auths[i].name, &match);
             return;
         }
@@ -568,24 +568,24 @@ mend_names(struct reading *r)
         r->by.len--;
 }
 
+static struct piece
+whole(const char *text)
+{
+    return (struct piece){text, strlen(text)};
+}
+
 void
 spam_relay_describe(struct spam_relay *relay)
 {
     const char *envfrom = relay->envfrom != NULL && strcmp(relay->envfrom, "0") != 0 ? relay->envfrom : "";
-    const char *const texts[] = {"[ ip=", relay->ip, " rdns=", relay->rdns, " helo=", relay->helo, " by=", relay->by,
-                                 " ident=", relay->ident, " envfrom=", envfrom, " intl=0 id=", relay->id->str,
-                                 " auth=", relay->auth->str, " msa=0 ]"};
-    gsize lengths[G_N_ELEMENTS(texts)], all = 0;
-    char *to;
+    const struct piece pieces[] = {whole("[ ip="), whole(relay->ip), whole(" rdns="), whole(relay->rdns), whole(" helo="),
+                                   whole(relay->helo), whole(" by="), whole(relay->by), whole(" ident="), whole(relay->ident),
+                                   whole(" envfrom="), whole(envfrom), whole(" intl=0 id="), {relay->id->str, relay->id->len},
+                                   whole(" auth="), {relay->auth->str, relay->auth->len}, whole(" msa=0 ]")};
 
-    for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
-        lengths[i] = texts[i] == relay->id->str ? relay->id->len : texts[i] == relay->auth->str ? relay->auth->len : strlen(texts[i]);
-        all += lengths[i];
-    }
-    g_string_set_size(relay->as_string, all);
-    to = relay->as_string->str;
-    for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
-        to = mempcpy(to, texts[i], lengths[i]);
+    g_string_truncate(relay->as_string, 0);
+    for (guint i = 0; i < G_N_ELEMENTS(pieces); i++)
+        g_string_append_len(relay->as_string, pieces[i].str, (gssize)pieces[i].len);
 }
 
 /* All texts that stay as they are stand one behind the other. */
