@@ -26,7 +26,7 @@ struct matcher {
 static guint32
 options_of(const char *modifiers)
 {
-    guint32 options = PCRE2_NEVER_UTF | PCRE2_NEVER_UCP;
+    guint32 options = PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_USE_OFFSET_LIMIT;
 
     for (const char *m = modifiers != NULL ? modifiers : ""; *m != '\0'; m++)
         options |= *m == 'i'   ? PCRE2_CASELESS
@@ -197,6 +197,17 @@ pattern_match(const struct pattern *pattern, struct matcher *matcher, const char
         *begin_r = span[0];
     if (found == MATCH_YES && end_r != NULL)
         *end_r = span[1];
+    return found;
+}
+
+enum match
+pattern_match_at(const struct pattern *pattern, struct matcher *matcher, const char *subject, gsize length, gsize at)
+{
+    enum match found;
+
+    pcre2_set_offset_limit(matcher->context, at); /* PCRE2_ANCHORED would do without the JIT */
+    found = match(pattern, matcher, subject, length, at, 0);
+    pcre2_set_offset_limit(matcher->context, PCRE2_UNSET);
     return found;
 }
 

@@ -32,6 +32,8 @@ enum match { MATCH_NO, MATCH_YES, MATCH_GAVE_UP /* over the limits: not known */
 /* The first match at or after from. begin_r, end_r may be NULL. */
 enum match pattern_match(const struct pattern *pattern, struct matcher *matcher, const char *subject, gsize length, gsize from,
                          gsize *begin_r, gsize *end_r);
+/* A match that begins at that offset. */
+enum match pattern_match_at(const struct pattern *pattern, struct matcher *matcher, const char *subject, gsize length, gsize at);
 /* The matches that Perl's //g loop finds, at most max (0 = no limit); *gave_up_r is set when the limits ended it. */
 guint pattern_count(const struct pattern *pattern, struct matcher *matcher, const char *subject, gsize length, guint max,
                     gboolean *gave_up_r);

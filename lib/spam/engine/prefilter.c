@@ -3,6 +3,7 @@
 #include "lib/spam/engine/large_pages.h"
 #include "lib/spam/engine/perl_syntax.h"
 #include "lib/spam/engine/prefilter_private.h"
+#include "lib/spam/engine/prefilter_reverse.h"
 #include "lib/spam/engine/prefilter_rough.h"
 #include "lib/spam/engine/prefilter_syntax.h"
 #include <glib/gstdio.h>
@@ -16,7 +17,7 @@
 #define COUNT_KEPT 3u               /* as prefilter_rough keeps them */
 #define POSITIONS_MAX 1500u         /* states of a rough expression: the library can't take many more */
 #define EXPRESSION_MAX 15000u       /* bytes; the library's own limit is 16,000 */
-#define READING 3u                  /* goes up when patterns are read into other expressions than before: older caches are not for us */
+#define READING 4u                  /* goes up when patterns are read into other expressions than before: older caches are not for us */
 
 G_DEFINE_QUARK(postern-prefilter-error, prefilter_error)
 
@@ -33,31 +34,19 @@ struct input {
 static unsigned
 flags_of(const char *modifiers, enum prefilter_kind kind)
 {
-    unsigned flags = HS_FLAG_ALLOWEMPTY | (kind == PREFILTER_JOINED || kind == PREFILTER_ENDS ? HS_FLAG_MULTILINE : 0) |
-                     (kind == PREFILTER_ENDS ? 0 : HS_FLAG_SINGLEMATCH);
+    unsigned flags = HS_FLAG_ALLOWEMPTY | (kind == PREFILTER_JOINED ? HS_FLAG_MULTILINE : 0) |
+                     (kind == PREFILTER_STARTS ? 0 : HS_FLAG_SINGLEMATCH);
 
     for (const char *m = modifiers != NULL ? modifiers : ""; *m != '\0'; m++)
         flags |= *m == 'i' ? HS_FLAG_CASELESS : *m == 's' ? HS_FLAG_DOTALL : *m == 'm' ? HS_FLAG_MULTILINE : 0;
     return flags;
 }
 
-/* The end of a class that begins at p. */
-static const char *
-end_of_class(const char *p)
-{
-    for (p++; *p != '\0' && *p != ']'; p++)
-        if (*p == '\\' && p[1] != '\0')
-            p++;
-        else if (*p == '[' && p[1] == ':' && strchr(p, ']') != NULL)
-            p = strchr(p, ']');
-    return *p == ']' ? p + 1 : p;
-}
-
 /* The end of the class, the escape or the byte at p. */
 static const char *
 end_of_atom(const char *p)
 {
-    return *p == '[' ? end_of_class(p) : *p == '\\' && p[1] != '\0' ? p + 2 : p + 1;
+    return *p == '[' ? prefilter_class_end(p) : *p == '\\' && p[1] != '\0' ? p + 2 : p + 1;
 }
 
 /* How often the repeat at p repeats at most; *end_r: after it. 1 for one without a bound, which costs no more. */
@@ -217,19 +206,15 @@ has_counts(const char *expression)
     return FALSE;
 }
 
-/* Adds the rule with its counted repeats made endless, which keeps every end; what may match nothing ends everywhere. */
+/* Adds the rule written backwards, its counted repeats made endless, which keeps every start; what may match nothing starts everywhere. */
 static gboolean
-take_ends(struct input *input, const GString *expression, unsigned flags, unsigned id)
+take_starts(struct input *input, const GString *expression, unsigned flags, unsigned id)
 {
-    g_autofree char *relaxed = prefilter_relax(expression->str);
+    g_autofree char *relaxed = prefilter_relax(expression->str), *reversed = prefilter_reverse(relaxed);
 
-    if (is_anchored(expression->str))
+    if (reversed == NULL || least_width(reversed, flags) < 1 || !compiles(reversed, flags))
         return FALSE;
-    if (least_width(relaxed, flags) < 1 && least_width(relaxed, flags |= HS_FLAG_PREFILTER) < 1)
-        return FALSE;
-    if (!compiles(relaxed, flags))
-        return FALSE;
-    add_input(input, g_steal_pointer(&relaxed), flags, id);
+    add_input(input, g_steal_pointer(&reversed), flags, id);
     return TRUE;
 }
 
@@ -247,8 +232,8 @@ take(struct input inputs[PREFILTER_PARTS], const struct prefilter_rule *rule, en
     /* /x is left out: blanks are where they mean nothing, and patterns with it are few. */
     if (pattern == NULL || (rule->modifiers != NULL && strchr(rule->modifiers, 'x') != NULL))
         return FALSE;
-    if (kind == PREFILTER_ENDS)
-        return expression != NULL && take_ends(&inputs[PREFILTER_PART_EXACT], expression, flags, id);
+    if (kind == PREFILTER_STARTS)
+        return expression != NULL && take_starts(&inputs[PREFILTER_PART_EXACT], expression, flags, id);
     if (expression == NULL || kind == PREFILTER_ROUGH)
         return take_roughly(inputs, pattern, rule, kind, id);
     if (many && !has_literal(expression->str) && !has_counts(expression->str) && take_roughly(inputs, pattern, rule, kind, id))

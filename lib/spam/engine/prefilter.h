@@ -25,7 +25,7 @@ struct prefilter_rule {
 enum prefilter_kind {
     PREFILTER_ONE,   /* each text is scanned by itself */
     PREFILTER_JOINED, /* many texts are scanned as one, with line ends between them: ^, $, \A, \z and \Z hold at each */
-    PREFILTER_ENDS,   /* as PREFILTER_JOINED, to count what is found: prefilter_count */
+    PREFILTER_STARTS, /* of one pattern, to see where matches may begin: prefilter_starts */
     PREFILTER_ROUGH   /* as PREFILTER_ONE, but all patterns in their rough form only: for tests of it */
 };
 
@@ -59,7 +59,7 @@ void prefilter_scan(const struct prefilter *prefilter, struct prefilter_scratch 
  * behind it. Those of ASCII are told apart from the others, which cost more. */
 void prefilter_scan_joined(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length,
                            const gsize *begins, guint n_begins, guint32 *candidates, guint32 *ends_r);
-/* Of PREFILTER_ENDS, with one rule: text is n texts with line ends between them, which begin at begins[]. At how many offsets of each
- * a match ends, those not counted that are less than apart behind one that was, or more; G_MAXUINT32 where that is not known. */
-void prefilter_count(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length, const gsize *begins,
-                     guint n, guint apart, guint32 *counts_r);
+/* Of PREFILTER_STARTS, with one rule: puts the offsets at which a match in the text may begin into starts (guint32), sorted, each once. FALSE:
+ * they are not known, or more than most. */
+gboolean prefilter_starts(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length, guint most,
+                          GArray *starts);

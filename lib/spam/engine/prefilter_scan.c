@@ -173,41 +173,55 @@ prefilter_scan(const struct prefilter *prefilter, struct prefilter_scratch *scra
     prefilter_scan_joined(prefilter, scratch, text, length, NULL, 0, candidates, ends_r);
 }
 
-/* ---- counting ---- */
+/* ---- starts ---- */
 
-struct count {
-    const gsize *begins;
-    guint n, text, apart; /* text: the one in which the last match ended */
-    guint32 *counts;
-    unsigned long long next; /* where the next match that counts ends, or behind */
+struct backwards {
+    gsize length; /* of the text */
+    guint most;
+    GArray *starts;
 };
 
 static int
-on_end(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *data)
+on_start(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *data)
 {
-    struct count *count = data;
+    const struct backwards *backwards = data;
+    guint32 start = (guint32)(backwards->length - to);
+    GArray *starts = backwards->starts;
 
     (void)id, (void)from, (void)flags;
-    while (count->text + 1 < count->n && count->begins[count->text + 1] < to)
-        count->text++;
-    while (count->text > 0 && count->begins[count->text] >= to)
-        count->text--;
-    if (to < count->next && to >= count->next - count->apart)
+    if (starts->len > 0 && g_array_index(starts, guint32, starts->len - 1) == start)
         return 0;
-    count->counts[count->text]++;
-    count->next = to + count->apart;
+    if (starts->len == backwards->most)
+        return 1;
+    g_array_append_val(starts, start);
     return 0;
 }
 
-void
-prefilter_count(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length, const gsize *begins,
-                guint n, guint apart, guint32 *counts_r)
+static gint
+by_value(gconstpointer a, gconstpointer b)
 {
-    struct count count = {begins, n, 0, MAX(apart, 1), counts_r, 0};
-    const GPtrArray *databases = prefilter->databases[PREFILTER_PART_EXACT];
+    guint32 x = *(const guint32 *)a, y = *(const guint32 *)b;
 
-    memset(counts_r, 0, n * sizeof *counts_r);
-    if (prefilter->n_untaken > 0 || databases->len == 0 || scratch->failed || length > G_MAXINT32 ||
-        hs_scan(databases->pdata[0], text != NULL ? text : "", (unsigned)length, 0, scratch->scratch, on_end, &count) != HS_SUCCESS)
-        memset(counts_r, 0xff, n * sizeof *counts_r);
+    return (x > y) - (x < y);
+}
+
+gboolean
+prefilter_starts(const struct prefilter *prefilter, struct prefilter_scratch *scratch, const char *text, gsize length, guint most,
+                 GArray *starts)
+{
+    struct backwards backwards = {length, most, starts};
+    const GPtrArray *databases = prefilter->databases[PREFILTER_PART_EXACT];
+    GByteArray *bytes = scratch->sorted[0].bytes; /* which no one else needs now */
+
+    g_array_set_size(starts, 0);
+    if (prefilter->n_untaken > 0 || databases->len == 0 || scratch->failed || length > G_MAXINT32)
+        return FALSE;
+    g_byte_array_set_size(bytes, (guint)length);
+    for (gsize i = 0; i < length; i++)
+        bytes->data[i] = (guint8)text[length - 1 - i];
+    if (hs_scan(databases->pdata[0], length > 0 ? (const char *)bytes->data : "", (unsigned)length, 0, scratch->scratch, on_start, &backwards) !=
+        HS_SUCCESS)
+        return FALSE;
+    g_array_sort(starts, by_value);
+    return TRUE;
 }

@@ -1,9 +1,10 @@
-/* repeats.c: for the X of each such pattern a prefilter, whose matches are counted by text. */
+/* repeats.c: for the X of each such pattern a prefilter that says where X may begin. */
 #include "lib/spam/engine/repeats.h"
 #include "lib/spam/engine/pattern.h"
 #include <string.h>
 
 #define LEAST_MAX 1000u
+#define STARTS_MAX 10000u /* in the texts of a list: of more, each text is tried as a whole */
 
 struct repeats {
     GArray *parts;  /* struct part */
@@ -118,8 +119,8 @@ add_part(struct repeats *repeats, const struct spam_rule *rule, guint *place_r, 
 
     if (text == NULL)
         return TRUE;
-    part.prefilter = start == ENGINE_CACHED ? prefilter_cached(&input, 1, PREFILTER_ENDS, cache, error)
-                                            : prefilter_new(&input, 1, PREFILTER_ENDS, cache, NULL, error);
+    part.prefilter = start == ENGINE_CACHED ? prefilter_cached(&input, 1, PREFILTER_STARTS, cache, error)
+                                            : prefilter_new(&input, 1, PREFILTER_STARTS, cache, NULL, error);
     if (part.prefilter == NULL)
         return FALSE;
     part.width = width_of(text);
@@ -166,18 +167,26 @@ repeats_fit(const struct repeats *repeats, struct prefilter_scratch *scratch)
 
 /* ---- looking ---- */
 
+/* What is known of one X in the texts. */
+struct repeats_part {
+    gboolean looked_for, unknown;
+    guint first, n; /* of the starts */
+};
+
 void
 repeats_seen_init(struct repeats_seen *seen)
 {
-    seen->counts = g_array_new(FALSE, TRUE, sizeof(guint32));
-    seen->known = g_byte_array_new();
+    seen->starts = g_array_new(FALSE, FALSE, sizeof(guint32));
+    seen->found = g_array_new(FALSE, FALSE, sizeof(guint32));
+    seen->parts = g_array_new(FALSE, FALSE, sizeof(struct repeats_part));
 }
 
 void
 repeats_seen_clear(struct repeats_seen *seen)
 {
-    g_array_unref(seen->counts);
-    g_byte_array_unref(seen->known);
+    g_array_unref(seen->starts);
+    g_array_unref(seen->found);
+    g_array_unref(seen->parts);
 }
 
 void
@@ -185,25 +194,78 @@ repeats_begin(const struct repeats *repeats, struct repeats_seen *seen)
 {
     if (repeats == NULL)
         return;
-    g_byte_array_set_size(seen->known, repeats->parts->len);
-    memset(seen->known->data, 0, repeats->parts->len);
+    g_array_set_size(seen->starts, 0);
+    g_array_set_size(seen->parts, repeats->parts->len);
+    memset(seen->parts->data, 0, repeats->parts->len * sizeof(struct repeats_part));
+}
+
+static const struct repeats_part *
+look_for(const struct part *part, struct repeats_part *known, struct repeats_seen *seen, struct prefilter_scratch *scratch,
+         const struct repeats_texts *texts)
+{
+    if (known->looked_for)
+        return known;
+    known->looked_for = TRUE;
+    known->unknown = !prefilter_starts(part->prefilter, scratch, texts->whole, texts->length, STARTS_MAX, seen->found);
+    if (!known->unknown) {
+        known->first = seen->starts->len;
+        known->n = seen->found->len;
+        g_array_append_vals(seen->starts, seen->found->data, seen->found->len);
+    }
+    return known;
+}
+
+/* How many of the n sorted starts are before the offset. */
+static guint
+starts_before(const guint32 *starts, guint n, gsize offset)
+{
+    guint low = 0, high = n;
+
+    while (low < high) {
+        guint middle = (low + high) / 2;
+        if (starts[middle] < offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* How many of the n sorted starts have so many behind them that the whole may begin there. */
+static guint
+starts_of_whole(const struct part *part, const guint32 *starts, guint n)
+{
+    guint there = 0, next = 0;
+
+    for (guint i = n; i-- > 0;) {
+        if (there > 0 && starts[i] + MAX(part->width, 1) > next)
+            continue;
+        next = starts[i];
+        if (++there == part->least)
+            return i + 1;
+    }
+    return 0;
 }
 
 gboolean
-repeats_may_match(const struct repeats *repeats, struct repeats_seen *seen, struct prefilter_scratch *scratch, guint rule, guint text,
-                  const struct repeats_texts *texts)
+repeats_starts(const struct repeats *repeats, struct repeats_seen *seen, struct prefilter_scratch *scratch, guint rule, guint text,
+               const struct repeats_texts *texts, const guint32 **starts_r, guint *n_r)
 {
-    guint place = repeats != NULL ? repeats->places[rule] : 0, n = texts->begins->len;
+    guint place = repeats != NULL ? repeats->places[rule] : 0, first;
+    const struct repeats_part *known;
     const struct part *part;
+    const guint32 *starts;
 
-    if (place == 0 || text >= n)
-        return TRUE;
+    if (place == 0 || text >= texts->begins->len)
+        return FALSE;
     part = &g_array_index(repeats->parts, struct part, place - 1);
-    if (!seen->known->data[place - 1]) {
-        g_array_set_size(seen->counts, MAX(seen->counts->len, repeats->parts->len * n));
-        prefilter_count(part->prefilter, scratch, texts->whole, texts->length, (const gsize *)(gconstpointer)texts->begins->data, n, part->width,
-                        &g_array_index(seen->counts, guint32, (place - 1) * n));
-        seen->known->data[place - 1] = TRUE;
-    }
-    return g_array_index(seen->counts, guint32, (place - 1) * n + text) >= part->least;
+    known = look_for(part, &g_array_index(seen->parts, struct repeats_part, place - 1), seen, scratch, texts);
+    if (known->unknown)
+        return FALSE;
+    starts = known->n > 0 ? &g_array_index(seen->starts, guint32, known->first) : NULL;
+    first = starts_before(starts, known->n, g_array_index(texts->begins, gsize, text));
+    *n_r = (text + 1 < texts->begins->len ? starts_before(starts, known->n, g_array_index(texts->begins, gsize, text + 1)) : known->n) - first;
+    *starts_r = starts + first;
+    *n_r = starts_of_whole(part, *starts_r, *n_r);
+    return TRUE;
 }

@@ -1,8 +1,8 @@
-/* repeats.h: a look before large patterns that want the same thing several times over, (?:X){n,}: does a text hold n of X at all?
+/* repeats.h: a look before large patterns that want the same thing several times over, (?:X){n,}: where may a match of X begin?
  *
  * Such patterns (forms to fill in: a hundred words, five times) are too large for the prefilter, which then looks for a rough form of
- * their beginning and finds it nearly everywhere, and tens of times slower to match than others. X alone is no trouble to Hyperscan: a
- * text in which fewer than n different places end one is not matched by the whole. Private to lib/spam/engine. */
+ * their beginning and finds it nearly everywhere, and tens of times slower to match than others. X alone is no trouble to Hyperscan: the
+ * whole matches only where X does, and n - 1 others follow. Private to lib/spam/engine. */
 #pragma once
 #include "lib/spam/engine/engine.h"
 #include "lib/spam/engine/prefilter.h"
@@ -25,15 +25,17 @@ struct repeats_texts {
 
 /* What was found in them: looked for when a rule asks. */
 struct repeats_seen {
-    GArray *counts;    /* guint32: by X, then by text */
-    GByteArray *known; /* by X: whether it was looked for */
+    GArray *starts;       /* guint32: offsets in the texts at which X may begin, by X */
+    GArray *parts;        /* struct repeats_part: by X */
+    GArray *found;        /* guint32: those of one X */
 };
 void repeats_seen_init(struct repeats_seen *seen);
 void repeats_seen_clear(struct repeats_seen *seen);
 void repeats_begin(const struct repeats *repeats, struct repeats_seen *seen); /* of another list; NULL-safe */
-/* Whether rules[rule] may match that text of them. TRUE for rules that are not such, and without repeats. */
-gboolean repeats_may_match(const struct repeats *repeats, struct repeats_seen *seen, struct prefilter_scratch *scratch, guint rule,
-                           guint text, const struct repeats_texts *texts);
+/* Where in that text of them a match of rules[rule] may begin: *n_r offsets in the joined texts, sorted, good until the next call. FALSE:
+ * anywhere, as for rules that are not such, and without repeats. */
+gboolean repeats_starts(const struct repeats *repeats, struct repeats_seen *seen, struct prefilter_scratch *scratch, guint rule, guint text,
+                        const struct repeats_texts *texts, const guint32 **starts_r, guint *n_r);
 
 /* X with the flags before it, and n; NULL for patterns of another form. Caller frees; for repeats_make and tests. */
 char *repeats_split(const char *pattern, guint *least_r);

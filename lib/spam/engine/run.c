@@ -106,9 +106,30 @@ take_all_captures(struct run *run, const struct spam_rule *rule, const struct pa
 
 /* ---- one text ---- */
 
+/* Where in a text a match may begin. */
+struct places {
+    gsize begin; /* of the text: what is to be taken off each */
+    const guint32 *starts;
+    guint n;
+};
+
+/* places: NULL for anywhere. */
+static enum match
+first_match(struct run *run, const struct pattern *pattern, const char *text, gsize length, const struct places *places)
+{
+    enum match outcome = MATCH_NO;
+
+    if (places == NULL)
+        return pattern_match(pattern, run->worker->matcher, text, length, 0, NULL, NULL);
+    for (guint i = 0; i < places->n && outcome == MATCH_NO; i++)
+        if (places->starts[i] - places->begin <= length)
+            outcome = pattern_match_at(pattern, run->worker->matcher, text, length, places->starts[i] - places->begin);
+    return outcome;
+}
+
 /* Counts what the rule finds in the text; stop at the first unless it counts several. TRUE: there was something. */
 static gboolean
-look(struct run *run, const struct spam_rule *rule, const struct pattern *pattern, const char *text, gsize length)
+look(struct run *run, const struct spam_rule *rule, const struct pattern *pattern, const char *text, gsize length, const struct places *places)
 {
     gboolean gave_up = FALSE, several = (rule->flags & SPAM_TFLAG_MULTIPLE) != 0;
     double known = run->result->values[rule->index];
@@ -117,7 +138,7 @@ look(struct run *run, const struct spam_rule *rule, const struct pattern *patter
     if (several && rule->max_hits > 0 && most == 0)
         return FALSE;
     if (!several) {
-        enum match outcome = pattern_match(pattern, run->worker->matcher, text, length, 0, NULL, NULL);
+        enum match outcome = first_match(run, pattern, text, length, places);
         run->result->gave_up += outcome == MATCH_GAVE_UP;
         if (outcome != MATCH_YES)
             return FALSE;
@@ -182,8 +203,12 @@ run_rule_on_list(struct run *run, const struct engine_group *group, guint r, con
         gsize length;
         const char *text = g_bytes_get_data(g_ptr_array_index(texts, i), &length);
         length = MIN(length, ENGINE_TEXT_MAX);
-        if (repeats_may_match(group->repeats, &run->worker->seen, run->worker->scratch, r, i, &joined) &&
-            look(run, rule, pattern, text, length) && !several)
+        struct places places;
+        gboolean known = repeats_starts(group->repeats, &run->worker->seen, run->worker->scratch, r, i, &joined, &places.starts, &places.n);
+        if (known && places.n == 0)
+            continue;
+        places.begin = known ? g_array_index(run->worker->begins, gsize, i) : 0;
+        if (look(run, rule, pattern, text, length, known ? &places : NULL) && !several)
             break;
     }
     pattern_free(filled);
@@ -291,7 +316,7 @@ run_header_rule(struct run *run, const struct spam_rule *rule, GBytes *value)
         if (outcome == MATCH_NO)
             hit(run, rule, 1);
     } else if (pattern != NULL) {
-        look(run, rule, pattern, text != NULL ? text : "", MIN(length, ENGINE_TEXT_MAX));
+        look(run, rule, pattern, text != NULL ? text : "", MIN(length, ENGINE_TEXT_MAX), NULL);
     }
     pattern_free(filled);
 }

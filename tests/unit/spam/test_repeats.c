@@ -1,5 +1,5 @@
-/* test_repeats.c: how patterns of the form (?:X){n,} are split, and that what is said of a text is never too little: against the pattern
- * itself, over many random texts. */
+/* test_repeats.c: how patterns of the form (?:X){n,} are split, expressions written backwards, and that what is said of a text is never too
+ * little: against the pattern itself, over many random texts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 #include "lib/spam/engine/pattern.h"
+#include "lib/spam/engine/prefilter_reverse.h"
 #include "lib/spam/engine/repeats.h"
 
 static void
@@ -87,7 +88,28 @@ looker_clear(struct looker *looker)
     rules_free(&looker->ruleset);
 }
 
-/* Looks at all the texts, which end with NULL: "yno" for those that may match, may not, and (never) match though they may not. */
+/* What is said of one text: "n" that it has no match, "y" where one may begin that is found by trying these offsets, "m" where trying them
+ * finds none, "a" that it may begin anywhere; "o" (never): there is one, which is not found so. */
+static char
+said_of(struct looker *looker, const struct pattern *pattern, struct matcher *matcher, const struct repeats_texts *texts, guint i,
+        const char *text)
+{
+    gsize begin = g_array_index(texts->begins, gsize, i), length = strlen(text);
+    gboolean does = pattern_match(pattern, matcher, text, length, 0, NULL, NULL) == MATCH_YES, found = FALSE;
+    const guint32 *starts;
+    guint n;
+
+    assert_false(repeats_starts(looker->repeats, &looker->seen, looker->scratch, 0, i, texts, &starts, &n)); /* the other rule */
+    if (!repeats_starts(looker->repeats, &looker->seen, looker->scratch, 1, i, texts, &starts, &n))
+        return 'a';
+    for (guint k = 0; k < n; k++) {
+        assert_in_range(starts[k], begin, begin + length);
+        found |= pattern_match_at(pattern, matcher, text, length, starts[k] - begin) == MATCH_YES;
+    }
+    return does != found ? 'o' : found ? 'y' : n > 0 ? 'm' : 'n';
+}
+
+/* Of all the texts, which end with NULL. */
 static char *
 look_at(struct looker *looker, const struct pattern *pattern, const char *const *texts)
 {
@@ -103,13 +125,8 @@ look_at(struct looker *looker, const struct pattern *pattern, const char *const 
     }
     struct repeats_texts all = {whole->str, whole->len, begins};
     repeats_begin(looker->repeats, &looker->seen);
-    for (guint i = begins->len; i-- > 0;) { /* in any order */
-        gboolean may = repeats_may_match(looker->repeats, &looker->seen, looker->scratch, 1, i, &all);
-        gboolean does = pattern_match(pattern, matcher, texts[i], strlen(texts[i]), 0, NULL, NULL) == MATCH_YES;
-
-        g_string_prepend_c(said, may ? 'y' : does ? 'o' : 'n');
-        assert_true(repeats_may_match(looker->repeats, &looker->seen, looker->scratch, 0, i, &all)); /* the other rule */
-    }
+    for (guint i = begins->len; i-- > 0;) /* in any order */
+        g_string_prepend_c(said, said_of(looker, pattern, matcher, &all, i, texts[i]));
     matcher_free(matcher);
     return g_string_free(said, FALSE);
 }
@@ -127,7 +144,7 @@ test_known(void **state)
     assert_non_null(looker.repeats);
     for (guint again = 0; again < 2; again++) {
         g_autofree char *said = look_at(&looker, compiled, texts);
-        assert_string_equal(said, "ynnnyny");
+        assert_string_equal(said, "ynnnynm");
     }
     looker_clear(&looker);
     pattern_free(compiled);
@@ -138,7 +155,7 @@ static void
 test_others(void **state)
 {
     static const char *const texts[] = {"x", NULL};
-    static const char *const parts[] = {"(?:ab)*", "ab\\z", "(?<!a)(?:b)?"};
+    static const char *const parts[] = {"(?:ab)*", "ab\\z", "(?<!a)(?:b)?", "(a)\\1"};
     struct looker looker;
 
     (void)state;
@@ -151,7 +168,7 @@ test_others(void **state)
 
         looker_init(&looker, pattern);
         g_autofree char *said = look_at(&looker, compiled, texts);
-        assert_string_equal(said, "y");
+        assert_string_equal(said, "a");
         looker_clear(&looker);
         pattern_free(compiled);
     }
@@ -176,7 +193,7 @@ test_random(void **state)
     } cases[] = {{"(?i)", "(?:ab?c?){1,2}:+\\s?", "{2}"}, {"", "a(?:b|\\xe4)*(?::|$)", "{2,4}"}, {"(?i)", "\\bab|\\Bb:|^a:{1,3}", "{3}"},
                  {"", "(?>a+b?|b)[: ]?", "{4,}"}, {"(?i)", "a(?=b)|b(?!a):?", "{3}"}};
     GRand *random = g_rand_new_with_seed(7);
-    guint no = 0, all = 0;
+    guint no = 0, yes = 0, all = 0;
 
     (void)state;
     for (guint c = 0; c < G_N_ELEMENTS(cases); c++) {
@@ -192,20 +209,66 @@ test_random(void **state)
             g_ptr_array_add(texts, NULL);
             g_autofree char *said = look_at(&looker, compiled, (const char *const *)texts->pdata);
             assert_null(strchr(said, 'o'));
-            for (const char *p = said; *p != '\0'; p++, all++)
+            assert_null(strchr(said, 'a'));
+            for (const char *p = said; *p != '\0'; p++, all++) {
                 no += *p == 'n';
+                yes += *p == 'y';
+            }
         }
         looker_clear(&looker);
         pattern_free(compiled);
     }
     g_rand_free(random);
-    assert_true(no > all / 3);
+    assert_true(no > all / 3 && yes > all / 50);
+}
+
+/* More places than are kept: anywhere. */
+static void
+test_many(void **state)
+{
+    g_autofree char *pattern = large("", "ab", "{2}"), *text = g_strnfill(30000, 'b');
+    const char *texts[] = {text, NULL};
+    struct pattern *compiled = pattern_new(pattern, strlen(pattern), NULL, NULL);
+    struct looker looker;
+
+    (void)state;
+    for (gsize i = 0; i < 30000; i += 2)
+        text[i] = 'a';
+    looker_init(&looker, pattern);
+    g_autofree char *said = look_at(&looker, compiled, texts);
+    assert_string_equal(said, "a");
+    looker_clear(&looker);
+    pattern_free(compiled);
+}
+
+static void
+test_reversed(void **state)
+{
+    static const struct {
+        const char *expression, *reversed; /* NULL: it can't be */
+    } cases[] = {
+        {"abc", "cba"}, {"", ""}, {"(?i)a+b{2,}?c", "(?i)cb{2,}?a+"}, {"a|bc|", "a|cb|"}, {"(?:a(b[)\\]]|c)d)*e", "e(?:d([)\\]]b|c)a)*"},
+        {"\\xe4\\d+\\.\\bx", "x\\b\\.\\d+\\xe4"}, {"^a$|b", "a|b"}, {"(?>a++b)c", "c(?:ba+)"}, {"a(?=b)(?!c)(?<=d)(?<!e)f", "fa"},
+        {"(?i-s:ab)c", "c(?i-s:ba)"}, {"[^[:alpha:]a]{2}b", "b[^[:alpha:]a]{2}"}, {"a{b", "b{a"}, {"(a)\\1", NULL}, {"a\\Ab", NULL},
+        {"a(?i)b", NULL}, {"[]a]", NULL}, {"[^]a]", NULL}, {"[a", NULL}, {"(a", NULL}, {"a)", NULL}, {"(?", NULL}, {"(?<n>a)", NULL},
+        {"(*F)", NULL}, {"*a", NULL}, {"a\\", NULL}, {"\\x4", NULL}, {"a(?#b)", NULL},
+    };
+
+    (void)state;
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *reversed = prefilter_reverse(cases[i].expression);
+        if (g_strcmp0(reversed, cases[i].reversed) != 0)
+            fail_msg("%s becomes %s", cases[i].expression, reversed);
+    }
+    g_autofree char *opening = g_strnfill(1000, '(');
+    assert_null(prefilter_reverse(opening));
 }
 
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_split), cmocka_unit_test(test_known), cmocka_unit_test(test_others),
-                                       cmocka_unit_test(test_random)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_split),  cmocka_unit_test(test_known),
+                                       cmocka_unit_test(test_others), cmocka_unit_test(test_random),
+                                       cmocka_unit_test(test_many),   cmocka_unit_test(test_reversed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
