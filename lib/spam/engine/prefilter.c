@@ -17,7 +17,7 @@
 #define COUNT_KEPT 3u               /* as prefilter_rough keeps them */
 #define POSITIONS_MAX 1500u         /* states of a rough expression: the library can't take many more */
 #define EXPRESSION_MAX 15000u       /* bytes; the library's own limit is 16,000 */
-#define READING 4u                  /* goes up when patterns are read into other expressions than before: older caches are not for us */
+#define READING 7u                  /* goes up when patterns are read into other expressions than before: older caches are not for us */
 
 G_DEFINE_QUARK(postern-prefilter-error, prefilter_error)
 

@@ -1,5 +1,6 @@
 /* rough_piece.c: sets of bytes, and pieces of an expression that grow together. */
 #include "lib/spam/engine/rough_piece.h"
+#include <string.h>
 
 #define ROW_MAX 16u /* bytes of alternatives that become classes */
 
@@ -92,7 +93,7 @@ rough_nothing(void)
 struct rough_piece
 rough_assertion(const char *text)
 {
-    return (struct rough_piece){.text = g_string_new(text), .bare = *text == '\0', .positions = *text != '\0'};
+    return (struct rough_piece){.text = g_string_new(text), .bare = *text == '\0', .positions = *text != '\0', .ends = strchr(text, '$') != NULL};
 }
 
 static guint32
@@ -107,9 +108,21 @@ rough_product(guint32 a, guint32 b)
     return a != 0 && b > ROUGH_ENDLESS / a ? ROUGH_ENDLESS : a * b;
 }
 
+/* Takes "$" away, which the library knows only at an expression's end; no byte of a class or a row is written so. */
+static void
+forget_ends(GString *text)
+{
+    g_string_replace(text, "(?m:$)", "", 0);
+    g_string_replace(text, "$", "", 0);
+}
+
 void
 rough_append(struct rough_piece *piece, struct rough_piece next)
 {
+    if (piece->ends && next.text->len > 0) {
+        forget_ends(piece->text);
+        piece->ends = FALSE;
+    }
     g_string_append_len(piece->text, next.text->str, (gssize)next.text->len);
     if (piece->least == 0)
         byte_set_join(&piece->first, &next.first);
@@ -121,6 +134,7 @@ rough_append(struct rough_piece *piece, struct rough_piece next)
     piece->positions = sum(piece->positions, next.positions);
     piece->cut |= next.cut;
     piece->never |= next.never;
+    piece->ends |= next.ends;
     piece->bare &= next.bare;
     g_string_free(next.text, TRUE);
 }
@@ -141,6 +155,7 @@ rough_alternate(struct rough_piece *piece, struct rough_piece other)
     piece->most = MAX(piece->most, other.most);
     piece->positions = sum(piece->positions, other.positions);
     piece->cut |= other.cut;
+    piece->ends |= other.ends;
     piece->bare &= other.bare;
     g_string_free(other.text, TRUE);
 }

@@ -18,6 +18,7 @@ struct rough_piece {
     guint32 positions;      /* about how many states the expression needs */
     gboolean cut;           /* the end was left out: nothing may follow */
     gboolean never;         /* stands for no string at all */
+    gboolean ends;          /* there is a "$" in it */
     gboolean bare;          /* only bytes: nothing that looks at where it is */
 };
 

@@ -278,6 +278,7 @@ test_rough(void **state)
         {"x\\xc3+", FALSE, TRUE, 64, ""},
         {"\\Aa$", TRUE, FALSE, 64, "(?m:^)a(?m:$)"},
         {"^a\\z", FALSE, FALSE, 64, "^a$"},
+        {"(?:$|\\W)(?:a(?:$|b)|c$)\\n(?:$|d)", FALSE, TRUE, 64, "(?:|[\\x00-\\x2f\\x3a-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f])(?:a(?:|b)|c)\\x0a(?:$|d)"},
         {"(a)x\\1[\\101\\x42-D[:digit:]]", FALSE, FALSE, 64, "(?:a)x[\\x00-\\xff]*[0-9A-D]"},
         {"(?x)a b # c\n {2}", FALSE, FALSE, 64, "ab{2,2}"},
         {"a*", FALSE, FALSE, 64, "-"},
