@@ -242,6 +242,29 @@ rules_type_name(enum spam_rule_type type)
     return names[type];
 }
 
+/* When rules of a type run, among those of the same priority. */
+static guint
+phase(const struct spam_rule *rule)
+{
+    static const guint8 phases[] = {
+        [SPAM_RULE_HEADER] = 1, [SPAM_RULE_HEADER_EVAL] = 2, [SPAM_RULE_BODY] = 3, [SPAM_RULE_URI] = 4, [SPAM_RULE_BODY_EVAL] = 5,
+        [SPAM_RULE_RAWBODY] = 6, [SPAM_RULE_RAWBODY_EVAL] = 7, [SPAM_RULE_FULL] = 8, [SPAM_RULE_FULL_EVAL] = 9,
+        [SPAM_RULE_META] = 10, [SPAM_RULE_RBL_EVAL] = 11, [SPAM_RULE_EMPTY] = 11, [SPAM_RULE_NONE] = 11,
+    };
+
+    return phases[rule->type];
+}
+
+int
+rules_compare_turns(const struct spam_rule *one, const struct spam_rule *other)
+{
+    if (one->priority != other->priority)
+        return one->priority < other->priority ? -1 : 1;
+    if (phase(one) != phase(other))
+        return phase(one) < phase(other) ? -1 : 1;
+    return one->index < other->index ? -1 : one->index > other->index;
+}
+
 const struct spam_setting *
 rules_setting(const struct spam_ruleset *ruleset, const char *name)
 {

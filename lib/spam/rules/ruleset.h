@@ -259,6 +259,10 @@ const struct spam_rule *rules_find(const struct spam_ruleset *ruleset, const cha
 /* "header", "body", .. as in the files; "empty". */
 const char *rules_type_name(enum spam_rule_type type);
 
+/* Which rule SpamAssassin runs first: < 0 for one, > 0 for other. By priority, then by type; those alike in both, whose order is that of
+ * Perl's hashes there, by index. */
+int rules_compare_turns(const struct spam_rule *one, const struct spam_rule *other);
+
 /* Settings by their name in the files (that of 4.0: welcomelist_from, not whitelist_from). NULL or 0 when not set or of another
  * type; a default is a value. */
 const struct spam_setting *rules_setting(const struct spam_ruleset *ruleset, const char *name);
