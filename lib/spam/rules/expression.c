@@ -152,10 +152,41 @@ add_choice(struct reader *reader, guint a, guint b, guint c)
     return node;
 }
 
+/* Where an operand should be, a "/" begins a pattern, which Perl matches with $_, where nothing is. A blank stands before and behind each token,
+ * and what could make the last one needless would have to come behind it: only the empty alternative within a "||" matches nothing. */
+static gboolean
+read_pattern(struct reader *reader, guint *node)
+{
+    struct rules_leaf leaf;
+    guint open = 0;
+    gboolean matches = FALSE;
+
+    while (!take(reader, "/")) {
+        const char *here = token(reader);
+        if (*here == '\0' || (*here == ')' && open == 0))
+            return FALSE;
+        if (g_ascii_isalpha(*here) || *here == '_') {
+            if (!reader->leaf(reader->data, reader->tokens, &reader->at, &leaf))
+                return FALSE;
+            continue;
+        }
+        open += *here == '(';
+        open -= *here == ')';
+        matches |= *here == '|' && open == 0;
+        reader->at++;
+    }
+    *node = add_node(reader, SPAM_META_NUMBER, 0, 0);
+    g_array_index(reader->nodes, struct spam_meta_node, *node).number = matches;
+    return open == 0;
+}
+
 static gboolean
 read_primary(struct reader *reader, guint *node)
 {
     struct rules_leaf leaf = {0};
+
+    if (take(reader, "/"))
+        return read_pattern(reader, node);
 
     if (take(reader, "(")) {
         if (take(reader, ")")) { /* an empty list is undef: 0 */

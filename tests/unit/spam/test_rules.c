@@ -119,6 +119,15 @@ test_metas(void **state)
     assert_true(value("rules_matching(?)", 1, 2, 3) == 6);
     assert_true(value("NOSUCH || A", 2, 0, 0) == 2);
     assert_true(value("A / B", 1, 1, 1) == -999);
+    /* A pattern, matched with nothing. */
+    assert_true(value("A && /B/", 1, 1, 1) == 0);
+    assert_true(value("A + /B || C/", 1, 0, 0) == 2);
+    assert_true(value("A + /(B || C) * 08/", 1, 0, 0) == 1);
+    assert_true(value("A / !/B/", 3, 1, 1) == 3);
+    assert_true(value("A / /B/", 1, 1, 1) == -999);
+    assert_true(value("A + /(B/", 1, 1, 1) == -999);
+    assert_true(value("A + /B)/", 1, 1, 1) == -999);
+    assert_true(value("/ B", 1, 1, 1) == -999);
     assert_true(value("A +1", 1, 1, 1) == -999);
     assert_true(value("(A", 1, 1, 1) == -999);
     assert_true(value("A & B", 1, 1, 1) == -999);
