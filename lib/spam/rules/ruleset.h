@@ -97,7 +97,7 @@ struct spam_rule {
     char *unexpanded;               /* pattern.text before replace_rules changed it, or NULL */
     GArray *tag_uses;               /* struct spam_tag_use of unexpanded; NULL without */
     gboolean has_captures;          /* (?<NAME>..): its captures become tags */
-    GPtrArray *templates;           /* char *: names X of %\{X\} in the pattern, for the tags' values; NULL without */
+    GPtrArray *templates;           /* char *: names X of %\{X\} in the pattern that tags' values stand for; NULL without */
 
     char *function;                 /* eval rules; NULL when the call can't be read: such a rule never runs */
     GPtrArray *arguments;           /* char * */

@@ -199,6 +199,9 @@ test_captures(void **state)
     assert_hits(rules, texts, "__TO=1 A=1 score 1.0");
     assert_hits(rules, other, "__TO=1 score 0.0");
     assert_hits(rules, none, "score 0.0");
+    /* Of two in one pattern SpamAssassin fills the last. */
+    assert_hits("body __B /to (?<X>me) (?<Y>you)/\nbody A /by %{X} %{Y}/\n", (struct texts){.body = {"to me you by %{X} you\n"}},
+                "__B=1 A=1 score 1.0");
 }
 
 /* Rules that capture come before all others, whatever they look at; a tag holds what the last of them before the rule took. */
