@@ -424,7 +424,7 @@ next_node(const struct spam_meta_node *node, guint i, gboolean is_true)
 #define STACK_NODES 256u /* most metas need no allocation */
 
 struct rules_value
-rules_evaluate_nodes(const struct spam_meta_node *nodes, guint count, const double *hits, gboolean local_tests_only, gboolean *divided)
+rules_evaluate(const struct spam_meta_node *nodes, guint count, const double *hits, gboolean local_tests_only, gboolean *divided)
 {
     struct rules_value values[STACK_NODES]; /* each is set before it is read */
     gboolean fits = count <= STACK_NODES;
@@ -440,23 +440,12 @@ rules_evaluate_nodes(const struct spam_meta_node *nodes, guint count, const doub
     return e.values[count - 1];
 }
 
-struct rules_value
-rules_evaluate(const GArray *nodes, const double *hits, gboolean local_tests_only, gboolean *divided)
-{
-    return rules_evaluate_nodes((const struct spam_meta_node *)(gpointer)nodes->data, nodes->len, hits, local_tests_only, divided);
-}
-
 void
-rules_evaluate_all(const GArray *nodes, const double *hits, gboolean local_tests_only, struct rules_value *values_r)
+rules_evaluate_all(const struct spam_meta_node *nodes, guint count, const double *hits, gboolean local_tests_only,
+                   struct rules_value *values_r)
 {
     struct evaluation e = {.hits = hits, .local = local_tests_only, .values = values_r};
 
-    for (guint i = 0; i < nodes->len; i++)
-        values_r[i] = evaluate_node(&e, &g_array_index(nodes, struct spam_meta_node, i));
-}
-
-double
-spam_meta_value(const struct spam_meta *meta, const double *hits, gboolean local_tests_only)
-{
-    return rules_evaluate(meta->nodes, hits, local_tests_only, NULL).number;
+    for (guint i = 0; i < count; i++)
+        values_r[i] = evaluate_node(&e, &nodes[i]);
 }

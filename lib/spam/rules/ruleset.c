@@ -7,7 +7,6 @@ rules_meta_free(struct spam_meta *meta)
 {
     if (meta == NULL)
         return;
-    g_clear_pointer(&meta->nodes, g_array_unref);
     g_clear_pointer(&meta->dependencies, g_array_unref);
     g_free(meta);
 }
@@ -97,6 +96,7 @@ rules_new(void)
     set->rules = g_ptr_array_new_with_free_func(rules_rule_free);
     set->by_name = g_hash_table_new(g_str_hash, g_str_equal);
     set->settings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, rules_setting_free);
+    set->meta_nodes = g_array_sized_new(FALSE, FALSE, sizeof(struct spam_meta_node), 1); /* so that there is an address */
     set->plugins = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     set->mimeheaders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, rules_mimeheader_free);
     set->uri_details = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, rules_uri_detail_free);
@@ -115,6 +115,7 @@ rules_free(struct spam_ruleset **ruleset)
     if (set == NULL)
         return;
     g_hash_table_unref(set->by_name);
+    g_array_unref(set->meta_nodes);
     g_ptr_array_unref(set->rules);
     g_hash_table_unref(set->settings);
     g_hash_table_unref(set->plugins);

@@ -141,14 +141,12 @@ struct spam_meta_node {
 };
 
 struct spam_meta {
-    GArray *nodes;        /* struct spam_meta_node; the last one is the whole */
+    const struct spam_meta_node *nodes; /* of the set's meta_nodes; the last one is the whole */
+    guint n_nodes;
     GArray *dependencies; /* guint: indices of rules, in the order of the text, doubles too; empty for circular metas */
     gboolean circular;    /* SpamAssassin runs such a meta at once, with whatever has hit by then */
     gboolean declared;    /* "()": hit by others, else 0 when all is done */
 };
-
-/* A meta's value with hits[] (by index of rules) of each rule; as in Perl (&& and || give an operand). A division by zero gives 0. */
-double spam_meta_value(const struct spam_meta *meta, const double *hits, gboolean local_tests_only);
 
 /* ---- rules of plugins ---- */
 
@@ -227,6 +225,7 @@ struct spam_diagnostic {
 struct spam_ruleset {
     GPtrArray *rules;       /* struct spam_rule *, in order of first mention; names without definition too */
     GHashTable *by_name;    /* char * -> struct spam_rule * */
+    GArray *meta_nodes;     /* struct spam_meta_node: those of all metas, close together for who evaluates many */
     GHashTable *settings;   /* char * -> struct spam_setting * */
     GHashTable *plugins;    /* char * ("Mail::SpamAssassin::Plugin::Check"): a set of those that are loaded */
     GHashTable *mimeheaders, *uri_details; /* char * -> their structs; also of rules that were defined otherwise later */

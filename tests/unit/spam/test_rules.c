@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include "lib/spam/rules/expression.h"
 #include "lib/spam/rules/pattern.h"
 #include "lib/spam/rules/ruleset.h"
 
@@ -99,7 +100,7 @@ value(const char *expression, double a, double b, double c)
     hits[rule(set, "B")->index] = b;
     hits[rule(set, "C")->index] = c;
     if (m != NULL && m->type == SPAM_RULE_META)
-        result = spam_meta_value(m->meta, hits, FALSE);
+        result = rules_evaluate(m->meta->nodes, m->meta->n_nodes, hits, FALSE, NULL).number;
     rules_free(&set);
     return result;
 }
