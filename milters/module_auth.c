@@ -95,7 +95,7 @@ auth_begin(gpointer data, struct transaction *tx)
     tx->auth->dmarc_asked = state->dmarc;
     tx->auth->arc_asked = state->arc;
     if (state->spf != NULL)
-        tx->auth->spf_task = spf_pool_start(state->spf, *capture->mail_from != '\0' ? SPF_MAIL_FROM : SPF_HELO,
+        tx->auth->spf_task = spf_pool_start(state->spf, NULL, *capture->mail_from != '\0' ? SPF_MAIL_FROM : SPF_HELO,
                                             capture->client_address, capture->helo, capture->mail_from);
 }
 

@@ -268,6 +268,12 @@ dns_start_with_bell(struct dns *dns, const char *name, enum dns_type type, struc
     return lookup;
 }
 
+void
+dns_pass_on(struct dns *dns, struct dns_lookup *lookup)
+{
+    dns->source->ask(dns->data, lookup->name, lookup->type, lookup);
+}
+
 const struct dns_answer *
 dns_wait(struct dns_lookup *lookup, gint64 deadline_us)
 {

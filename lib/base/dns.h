@@ -93,6 +93,8 @@ void dns_lookup_free(struct dns_lookup **lookup);
 const char *dns_lookup_name(const struct dns_lookup *lookup);
 enum dns_type dns_lookup_type(const struct dns_lookup *lookup);
 
+/* For sources that stand before another: dns's own is asked, and answers this lookup. */
+void dns_pass_on(struct dns *dns, struct dns_lookup *lookup);
 /* For sources: the answer (taken over) to a question. Thread-safe; once per lookup. */
 void dns_complete(struct dns_lookup *lookup, struct dns_answer *answer);
 

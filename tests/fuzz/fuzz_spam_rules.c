@@ -2,7 +2,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include "lib/spam/rules/ruleset.h"
+#include "lib/spam/rules/expression.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,7 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const struct spam_rule *rule = g_ptr_array_index(set->rules, i);
         check_rule(set, rule);
         if (rule->meta != NULL)
-            spam_meta_value(rule->meta, hits, FALSE);
+            rules_evaluate(rule->meta->nodes, rule->meta->n_nodes, hits, FALSE, NULL);
     }
     rules_networks_hold(rules_setting(set, "trusted_networks"), "192.0.2.1");
     rules_free(&set);

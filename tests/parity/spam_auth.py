@@ -35,6 +35,11 @@ DMARC = {"example.com": "v=DMARC1; p=reject", "example.net": "v=DMARC1; p=none; 
          "example.org": "nothing"}
 RULES = "".join(f"header DMARC_{name.upper()} eval:check_dmarc_{name}()\n" for name in ("pass", "reject", "quarantine", "none", "missing"))
 
+# ADSP and DMARC are not compared there: a key that may not be asked for is like one that the DNS can't tell.
+RESTRICTED = """dns_query_restriction deny example.net other.example host.example.com gone._domainkey.example.com list.test
+dns_query_restriction allow news.example.net _domainkey.other.example
+"""
+
 
 def perl_has(module):
     return subprocess.run(["perl", f"-M{module}", "-e", "1"], stderr=subprocess.DEVNULL).returncode == 0
@@ -127,22 +132,12 @@ def dmarc_is_alike(theirs):
     return re.search(rb"\nFrom: [^,\n]*\.(com|net|org)>\n", message) and not (b"ARC-Seal" in message or by_helo or untold)
 
 
-def run(build, corpus, every=1):
-    """[(stage, same, total, differing files)]; [] where there is no SpamAssassin or no dkimpy."""
-    if not os.path.isdir(spam_net.RULES) or dkim is None:
-        return []
-    os.makedirs(CACHE, mode=0o700, exist_ok=True)
-    pairs = keys()
-    left_out = tuple(prefix for prefix, module in (("SPF_", "Mail::SPF"), ("DMARC_", "Mail::DMARC::PurePerl")) if not perl_has(module))
-    real, dkim.time.time = dkim.time.time, lambda: NOW
-    try:
-        files = messages(pairs, MESSAGES // min(every, 6))
-    finally:
-        dkim.time.time = real
+def compared(build, name, files, pairs, left_out, more):
+    """The stage of the messages under more lines of configuration."""
     records = zone(pairs)
     key = hashlib.sha256(repr((sorted(records.items()), left_out)).encode()).hexdigest()
     # The records' hash, so that answers by others are not taken from the cache.
-    folder = spam_net.settings("found", f"# {key}\n" + spam_net.AUTH + RULES, ["SPF", "DKIM", "DMARC"])
+    folder = spam_net.settings("found", f"# {key}\n" + spam_net.AUTH + RULES + more, ["SPF", "DKIM", "DMARC"])
     server = spam_net_server.Server(records)
     try:
         asked = spam_net.oracle(folder, files, server.port, "find")
@@ -155,8 +150,24 @@ def run(build, corpus, every=1):
         one, other = ({name for name in side["hits"] if not name.startswith(unlike)} for side in (theirs, ours))
         if one != other:
             failures.append(f"{theirs['path']}: theirs {sorted(one - other)} ours {sorted(other - one)}")
-    compared = "".join(f"-{name}" for name, prefix in (("spf", "SPF_"), ("dmarc", "DMARC_")) if prefix not in left_out)
-    return [(f"spam-auth-dkim{compared}", len(files) - len(failures), len(files), failures)]
+    return name, len(files) - len(failures), len(files), failures
+
+
+def run(build, corpus, every=1):
+    """[(stage, same, total, differing files)]; [] where there is no SpamAssassin or no dkimpy."""
+    if not os.path.isdir(spam_net.RULES) or dkim is None:
+        return []
+    os.makedirs(CACHE, mode=0o700, exist_ok=True)
+    pairs = keys()
+    left_out = tuple(prefix for prefix, module in (("SPF_", "Mail::SPF"), ("DMARC_", "Mail::DMARC::PurePerl")) if not perl_has(module))
+    real, dkim.time.time = dkim.time.time, lambda: NOW
+    try:
+        files = messages(pairs, MESSAGES // min(every, 6))
+    finally:
+        dkim.time.time = real
+    names = "".join(f"-{name}" for name, prefix in (("spf", "SPF_"), ("dmarc", "DMARC_")) if prefix not in left_out)
+    return [compared(build, f"spam-auth-dkim{names}", files, pairs, left_out, ""),
+            compared(build, "spam-auth-restricted", files, pairs, (*left_out, "ADSP_", "DMARC_"), RESTRICTED)]
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ sub rule {
         my $sub = $conf->{meta_tests}{$name};
         for my $seed (0 .. 7) {
             tie my %h, 'Hits', $seed;
-            push @{ $rule{values} }, number(eval { $sub->({ main => $sa }, \%h) });
+            push @{ $rule{values} }, number(scalar eval { $sub->({ main => $sa }, \%h) });
         }
     }
     $rule{captures} = 1 if $conf->{capture_rules}{$name};

@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include "lib/spam/rules/expression.h"
 #include "lib/spam/rules/parser.h"
 #include "lib/spam/rules/ruleset.h"
 
@@ -112,7 +113,7 @@ add_meta(json_t *out, const struct spam_ruleset *set_, const struct spam_rule *r
             const struct spam_rule *other = g_ptr_array_index(set_->rules, i);
             all[i] = hits(other->name, seed);
         }
-        json_array_append_new(values, number(spam_meta_value(rule->meta, all, local)));
+        json_array_append_new(values, number(rules_evaluate(rule->meta->nodes, rule->meta->n_nodes, all, local, NULL).number));
     }
     json_object_set_new(out, "dependencies", on);
     json_object_set_new(out, "values", values);

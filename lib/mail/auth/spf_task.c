@@ -18,6 +18,7 @@ struct spf_pool {
 struct spf_task {
     gatomicrefcount refs; /* the transaction and the thread */
     struct context *context;
+    struct dns *dns;
     enum spf_identity identity;
     guint8 client[16];
     gsize client_length;
@@ -46,6 +47,7 @@ task_unref(struct spf_task *task)
     g_mutex_clear(&task->lock);
     g_cond_clear(&task->ended);
     spf_result_clear(&task->result);
+    dns_unref(task->dns);
     context_unref(task->context);
     g_free(task->helo);
     g_free(task->mail_from);
@@ -58,7 +60,7 @@ check(gpointer data, gpointer user_data)
     struct spf_task *task = data;
     const struct context *context = task->context;
     const struct spf_query query = {
-        .dns = context->dns,
+        .dns = task->dns,
         .client = task->client,
         .client_length = task->client_length,
         .helo = task->helo,
@@ -107,7 +109,8 @@ spf_pool_free(struct spf_pool **pool)
 }
 
 struct spf_task *
-spf_pool_start(struct spf_pool *pool, enum spf_identity identity, const char *address, const char *helo, const char *mail_from)
+spf_pool_start(struct spf_pool *pool, struct dns *dns, enum spf_identity identity, const char *address, const char *helo,
+               const char *mail_from)
 {
     struct spf_task *task = g_new0(struct spf_task, 1);
 
@@ -120,6 +123,7 @@ spf_pool_start(struct spf_pool *pool, enum spf_identity identity, const char *ad
     g_atomic_ref_count_inc(&task->refs);
     task->context = pool->context;
     g_atomic_ref_count_inc(&task->context->refs);
+    task->dns = dns_ref(dns != NULL ? dns : pool->context->dns);
     g_mutex_init(&task->lock);
     g_cond_init(&task->ended);
     task->identity = identity;

@@ -13,8 +13,9 @@ struct spf_task;
 struct spf_pool *spf_pool_new(struct dns *dns, guint threads, const char *receiver, gint64 budget_ms);
 /* Doesn't wait: checks that run end by themselves, those in the queue never run. NULL-safe. */
 void spf_pool_free(struct spf_pool **pool);
-/* Starts the check of a client (address as text). The strings are copied. NULL when the address is none. Thread-safe. */
-struct spf_task *spf_pool_start(struct spf_pool *pool, enum spf_identity identity, const char *address, const char *helo,
+/* Starts the check of a client (address as text). dns: asked instead of the pool's, gets a reference; or NULL. The strings are copied. NULL
+ * when the address is none. Thread-safe. */
+struct spf_task *spf_pool_start(struct spf_pool *pool, struct dns *dns, enum spf_identity identity, const char *address, const char *helo,
                                 const char *mail_from);
 /* The result, when it is there by deadline_us (monotonic); NULL otherwise. Belongs to the task. */
 const struct spf_result *spf_task_wait(struct spf_task *task, gint64 deadline_us);

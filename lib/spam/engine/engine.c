@@ -187,6 +187,8 @@ sort_rule(struct spam_engine *engine, GHashTable *headers, GPtrArray *metas, con
     }
     if (!can_score(rule))
         return;
+    if (rule->has_captures || rule->templates != NULL)
+        g_ptr_array_add(engine->turns, (gpointer)rule);
     if (rule->type == SPAM_RULE_HEADER && compile_rule(engine, rule))
         g_ptr_array_add(header_group(engine, headers, rule)->rules, (gpointer)rule);
     for (guint kind = 0; kind < ENGINE_KINDS; kind++)
@@ -194,6 +196,12 @@ sort_rule(struct spam_engine *engine, GHashTable *headers, GPtrArray *metas, con
             g_ptr_array_add(engine->groups[kind].rules, (gpointer)rule);
     if (rule->function != NULL && rule->function_known)
         g_ptr_array_add(engine->evals, (gpointer)rule);
+}
+
+static gint
+by_turn(gconstpointer a, gconstpointer b)
+{
+    return rules_compare_turns(*(const struct spam_rule *const *)a, *(const struct spam_rule *const *)b);
 }
 
 struct spam_engine *
@@ -209,10 +217,12 @@ engine_new(const struct spam_ruleset *ruleset, enum engine_start start, const ch
     engine->patterns = g_new0(struct pattern *, ruleset->rules->len + 1);
     engine->headers = g_ptr_array_new_with_free_func(group_free);
     engine->evals = g_ptr_array_new();
+    engine->turns = g_ptr_array_new();
     for (guint kind = 0; kind < ENGINE_KINDS; kind++)
         engine->groups[kind].rules = g_ptr_array_new();
     for (guint i = 0; i < ruleset->rules->len; i++)
         sort_rule(engine, headers, metas, g_ptr_array_index(ruleset->rules, i));
+    g_ptr_array_sort(engine->turns, by_turn);
     engine->metas = meta_order_new(ruleset, metas);
     if (make_prefilters(engine, start, cache, error))
         return engine;
@@ -245,6 +255,7 @@ engine_unref(struct spam_engine *engine)
     g_free(engine->patterns);
     g_ptr_array_unref(engine->headers);
     g_ptr_array_unref(engine->evals);
+    g_ptr_array_unref(engine->turns);
     meta_order_free(engine->metas);
     g_free(engine);
 }

@@ -1,8 +1,8 @@
 /* engine.h: a ruleset made ready to run, and one run of it over a message.
  *
  * What rules look at is asked of a source, when the first rule needs it: the engine knows nothing of mail. An engine is immutable
- * and shared by threads; each thread has a worker. Which rules hit does not hang on the order in which they run, but for rules that
- * use what another one captured. */
+ * and shared by threads; each thread has a worker. Which rules hit does not hang on the order in which they run, but for rules with
+ * templates, which use what others captured: they run last, each with what SpamAssassin's order of rules gives it. */
 #pragma once
 #include "lib/spam/rules/ruleset.h"
 

@@ -30,6 +30,7 @@ struct spam_engine {
     struct engine_group groups[ENGINE_KINDS];
     GPtrArray *headers;        /* struct engine_group * */
     GPtrArray *evals;          /* const struct spam_rule * */
+    GPtrArray *turns;          /* the same: those that capture, or have templates, in the order in which they take turns in SpamAssassin */
     struct meta_order *metas;
     guint left_out;
 };

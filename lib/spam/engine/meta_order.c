@@ -16,7 +16,7 @@ struct fan {
 struct place {
     double base; /* its value when nothing has hit */
     guint rule;
-    guint nodes, n_nodes; /* of its expression: among all metas' */
+    guint nodes, n_nodes; /* of its expression: among the ruleset's */
     guint8 has_score, has_blockers;
     guint8 is_early; /* all that it names gets ready before the end */
 };
@@ -24,7 +24,6 @@ struct place {
 struct meta_order {
     const struct spam_ruleset *ruleset;
     GPtrArray *metas;                /* const struct spam_rule *, in order */
-    GArray *nodes;                   /* struct spam_meta_node: those of all metas, in order */
     struct fan named_by;             /* who names a rule */
     struct fan watched_by[SPAM_SCORE_SETS]; /* those of them whose value may be another when the rule's is */
     struct place *at[SPAM_SCORE_SETS];  /* by place */
@@ -141,14 +140,14 @@ static double
 value_of(const struct meta_order *order, guint place, guint set, const double *values, guint8 *blocked)
 {
     const struct place *at = &order->at[set][place];
-    const struct spam_meta_node *nodes = &g_array_index(order->nodes, struct spam_meta_node, at->nodes);
+    const struct spam_meta_node *nodes = &g_array_index(order->ruleset->meta_nodes, struct spam_meta_node, at->nodes);
     double value;
 
     blocked[place] = (guint8)((!at->has_score && !at->is_early) ||
                               (at->has_blockers && is_blocked(&order->blockers[set], place, blocked)));
     if (blocked[place])
         return 0;
-    value = rules_evaluate_nodes(nodes, at->n_nodes, values, (set & 1) == 0, NULL).number;
+    value = rules_evaluate(nodes, at->n_nodes, values, (set & 1) == 0, NULL).number;
     if (at->has_score)
         return value == 0 || value > 0 ? value : 1;
     blocked[place] = value != 0;
@@ -208,28 +207,16 @@ find_blockers(struct meta_order *order, guint set)
     }
 }
 
-/* The nodes of all metas, one behind the other. */
-static void
-gather_nodes(struct meta_order *order)
-{
-    order->nodes = g_array_new(FALSE, TRUE, sizeof(struct spam_meta_node));
-    for (guint place = 0; place < order->metas->len; place++) {
-        const GArray *nodes = meta_at(order, place)->meta->nodes;
-        g_array_append_vals(order->nodes, nodes->data, nodes->len);
-    }
-}
-
 static void
 make_places(struct meta_order *order, guint set)
 {
-    guint nodes = 0;
+    const struct spam_meta_node *nodes = (const struct spam_meta_node *)(gpointer)order->ruleset->meta_nodes->data;
 
     order->at[set] = g_new0(struct place, order->metas->len + 1);
     for (guint place = 0; place < order->metas->len; place++) {
         const struct spam_rule *rule = meta_at(order, place);
-        order->at[set][place] = (struct place){.rule = rule->index, .nodes = nodes, .n_nodes = rule->meta->nodes->len,
-                                               .has_score = (guint8)(rule->scores[set] != 0)};
-        nodes += rule->meta->nodes->len;
+        order->at[set][place] = (struct place){.rule = rule->index, .nodes = (guint)(rule->meta->nodes - nodes),
+                                               .n_nodes = rule->meta->n_nodes, .has_score = (guint8)(rule->scores[set] != 0)};
     }
 }
 
@@ -262,7 +249,6 @@ meta_order_new(const struct spam_ruleset *ruleset, const GPtrArray *metas)
     order->metas = g_ptr_array_new();
     sort(order, metas);
     find_named(order);
-    gather_nodes(order);
     order->places = g_new0(guint, ruleset->rules->len + 1);
     for (guint place = 0; place < order->metas->len; place++)
         order->places[meta_at(order, place)->index] = place + 1;
@@ -286,7 +272,6 @@ meta_order_free(struct meta_order *order)
     }
     g_free(order->places);
     fan_clear(&order->named_by);
-    g_array_unref(order->nodes);
     g_ptr_array_unref(order->metas);
     g_free(order);
 }

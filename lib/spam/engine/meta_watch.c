@@ -51,12 +51,12 @@ of_logical(const struct spam_meta_node *node, const struct rules_value *values, 
 /* A chained comparison's middle operand is the operand of two: its set was taken by the first, so what hangs on the second must hang on
  * all of the meta's. */
 static gboolean
-has_shared_operands(const GArray *nodes)
+has_shared_operands(const struct spam_meta *meta)
 {
-    g_autofree guint8 *is_operand = g_new0(guint8, nodes->len + 1);
+    g_autofree guint8 *is_operand = g_new0(guint8, meta->n_nodes + 1);
 
-    for (guint i = 0; i < nodes->len; i++) {
-        const struct spam_meta_node *node = &g_array_index(nodes, struct spam_meta_node, i);
+    for (guint i = 0; i < meta->n_nodes; i++) {
+        const struct spam_meta_node *node = &meta->nodes[i];
         gboolean leaf = node->op <= SPAM_META_TEXT, unary = node->op == SPAM_META_NOT || node->op == SPAM_META_NEGATE;
 
         if (leaf)
@@ -109,17 +109,17 @@ add_new(GArray *rules, const GArray *more)
 void
 meta_watch(const struct spam_meta *meta, const double *hits, gboolean local, GArray *rules_r)
 {
-    guint n = meta->nodes->len;
+    guint n = meta->n_nodes;
     g_autofree struct rules_value *values = g_new0(struct rules_value, n + 1);
     g_autofree GArray **sets = g_new0(GArray *, n + 1);
 
-    if (has_shared_operands(meta->nodes)) {
+    if (has_shared_operands(meta)) {
         add_new(rules_r, meta->dependencies);
         return;
     }
-    rules_evaluate_all(meta->nodes, hits, local, values);
+    rules_evaluate_all(meta->nodes, n, hits, local, values);
     for (guint i = 0; i < n; i++)
-        sets[i] = of_node(&g_array_index(meta->nodes, struct spam_meta_node, i), values, sets);
+        sets[i] = of_node(&meta->nodes[i], values, sets);
     if (n > 0 && sets[n - 1] != NULL) {
         add_new(rules_r, sets[n - 1]);
         g_array_unref(sets[n - 1]);

@@ -1,4 +1,5 @@
 /* run.c: one run: texts are filtered, candidates matched, eval functions asked, metas worked out. */
+#include "lib/spam/engine/captures.h"
 #include "lib/spam/engine/engine_private.h"
 #include <string.h>
 
@@ -15,8 +16,8 @@ struct run {
     const char *whole;      /* of the list that is run: all its texts, with line ends between them */
     gsize whole_length;
     guint checks;           /* of the time */
-    guint captures;         /* that were taken */
-    GHashTable *captured_by; /* name of a tag -> the rule that has set it; NULL: none yet */
+    struct captures captures;
+    GHashTable *waiting;    /* set of const struct spam_rule *: with templates, and may hit; NULL: none */
 };
 
 /* ---- hits ---- */
@@ -53,55 +54,6 @@ is_over_time(struct run *run)
     if (run->checks++ % TIME_EVERY == 0)
         run->result->over_time |= g_get_monotonic_time() > run->deadline_us;
     return run->result->over_time;
-}
-
-/* ---- captures ---- */
-
-static gboolean
-same_bytes(gconstpointer a, gconstpointer b)
-{
-    return g_bytes_equal(a, b);
-}
-
-/* Puts what the named groups took into tags, each once. What another rule has put there goes. */
-static void
-take_captures(struct run *run, const struct spam_rule *rule, const struct pattern *pattern, const char *text)
-{
-    const char *const *names = pattern_names(pattern);
-
-    for (guint i = 0; names != NULL && names[i] != NULL; i++) {
-        g_autoptr(GBytes) value = pattern_capture(pattern, run->worker->matcher, text, names[i]);
-        const char *name = g_intern_string(names[i]); /* outlives the engine */
-        GPtrArray *values;
-
-        if (value == NULL || g_bytes_get_size(value) == 0 || run->captures >= ENGINE_CAPTURES_MAX)
-            continue;
-        run->captures++;
-        if (run->captured_by == NULL)
-            run->captured_by = g_hash_table_new(NULL, NULL);
-        if (g_hash_table_lookup(run->captured_by, name) != rule)
-            g_hash_table_insert(run->result->tags, (gpointer)name, g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref));
-        g_hash_table_insert(run->captured_by, (gpointer)name, (gpointer)rule);
-        values = g_hash_table_lookup(run->result->tags, name);
-        if (values->len < ENGINE_TAG_VALUES_MAX && !g_ptr_array_find_with_equal_func(values, value, same_bytes, NULL))
-            g_ptr_array_add(values, g_bytes_ref(value));
-    }
-}
-
-/* The captures of all matches of a rule that counts several. */
-static void
-take_all_captures(struct run *run, const struct spam_rule *rule, const struct pattern *pattern, const char *text, gsize length, guint most)
-{
-    gsize begin = 0, end = 0;
-
-    for (guint n = 0; (most == 0 || n < most) && run->captures < ENGINE_CAPTURES_MAX; n++) {
-        if (pattern_match(pattern, run->worker->matcher, text, length, end, &begin, &end) != MATCH_YES)
-            break;
-        take_captures(run, rule, pattern, text);
-        end += end == begin; /* nothing: on behind it */
-        if (end > length)
-            break;
-    }
 }
 
 /* ---- one text ---- */
@@ -143,12 +95,12 @@ look(struct run *run, const struct spam_rule *rule, const struct pattern *patter
         if (outcome != MATCH_YES)
             return FALSE;
         if (rule->has_captures)
-            take_captures(run, rule, pattern, text);
+            captures_take(&run->captures, rule, pattern, run->worker->matcher, text);
         hit(run, rule, 1);
         return TRUE;
     }
     if (rule->has_captures)
-        take_all_captures(run, rule, pattern, text, length, most);
+        captures_take_all(&run->captures, rule, pattern, run->worker->matcher, text, length, most);
     found = pattern_count(pattern, run->worker->matcher, text, length, most, &gave_up);
     run->result->gave_up += gave_up;
     if (found > 0)
@@ -186,20 +138,31 @@ filter(struct run *run, const struct engine_group *group, const char *text, gsiz
         prefilter_scan(group->prefilter, run->worker->scratch, text, length, run->worker->candidates, ends);
 }
 
+/* TRUE: the rule, a candidate, has to wait for tags. */
+static gboolean
+waits(struct run *run, const struct spam_rule *rule)
+{
+    if (rule->templates == NULL || rule->exists)
+        return FALSE;
+    if (run->waiting == NULL)
+        run->waiting = g_hash_table_new(NULL, NULL);
+    g_hash_table_add(run->waiting, (gpointer)rule);
+    return TRUE;
+}
+
 /* ---- lists of texts ---- */
 
 static void
 run_rule_on_list(struct run *run, const struct engine_group *group, guint r, const GPtrArray *texts, guint n_texts, guint first)
 {
     const struct spam_rule *rule = g_ptr_array_index(group->rules, r);
-    struct pattern *filled = rule->templates != NULL ? engine_fill_templates(run->result->tags, rule) : NULL;
-    const struct pattern *pattern = rule->templates != NULL ? filled : run->engine->patterns[rule->index];
+    const struct pattern *pattern = run->engine->patterns[rule->index];
     const struct repeats_texts joined = {run->whole, run->whole_length, run->worker->begins};
     gboolean several = (rule->flags & SPAM_TFLAG_MULTIPLE) != 0;
 
     if ((rule->flags & SPAM_TFLAG_NOSUBJECT) != 0)
         first = MAX(first, 1);
-    for (guint i = first; i < n_texts && pattern != NULL; i++) {
+    for (guint i = first; i < n_texts; i++) {
         gsize length;
         const char *text = g_bytes_get_data(g_ptr_array_index(texts, i), &length);
         length = MIN(length, ENGINE_TEXT_MAX);
@@ -211,7 +174,6 @@ run_rule_on_list(struct run *run, const struct engine_group *group, guint r, con
         if (look(run, rule, pattern, text, length, known ? &places : NULL) && !several)
             break;
     }
-    pattern_free(filled);
 }
 
 /* All texts with a line end after each, in addition to its own: so $ holds, with /m, wherever it would hold in the text alone. begins[i]:
@@ -290,7 +252,7 @@ run_list(struct run *run, enum engine_kind kind, const GPtrArray *texts)
     repeats_begin(group->repeats, &run->worker->seen);
     for (guint r = next_set(group, bits, 0); r < group->rules->len && !is_over_time(run); r = next_set(group, bits, r + 1)) {
         const struct spam_rule *rule = g_ptr_array_index(group->rules, r);
-        if (is_on(run, rule) && may_find(run, group, r, &first))
+        if (is_on(run, rule) && !waits(run, rule) && may_find(run, group, r, &first))
             run_rule_on_list(run, group, r, texts, n_texts, first);
     }
 }
@@ -298,10 +260,8 @@ run_list(struct run *run, enum engine_kind kind, const GPtrArray *texts)
 /* ---- headers ---- */
 
 static void
-run_header_rule(struct run *run, const struct spam_rule *rule, GBytes *value)
+run_header_rule(struct run *run, const struct spam_rule *rule, const struct pattern *pattern, GBytes *value)
 {
-    struct pattern *filled = rule->templates != NULL ? engine_fill_templates(run->result->tags, rule) : NULL;
-    const struct pattern *pattern = rule->templates != NULL ? filled : run->engine->patterns[rule->index];
     gsize length = 0;
     const char *text = value != NULL ? g_bytes_get_data(value, &length) : rule->if_unset;
 
@@ -310,15 +270,14 @@ run_header_rule(struct run *run, const struct spam_rule *rule, GBytes *value)
     if (rule->exists) {
         if ((text != NULL) != rule->negated)
             hit(run, rule, 1);
-    } else if (pattern != NULL && rule->negated) {
+    } else if (rule->negated) {
         enum match outcome = pattern_match(pattern, run->worker->matcher, text, MIN(length, ENGINE_TEXT_MAX), 0, NULL, NULL);
         run->result->gave_up += outcome == MATCH_GAVE_UP;
         if (outcome == MATCH_NO)
             hit(run, rule, 1);
-    } else if (pattern != NULL) {
+    } else {
         look(run, rule, pattern, text != NULL ? text : "", MIN(length, ENGINE_TEXT_MAX), NULL);
     }
-    pattern_free(filled);
 }
 
 /* The rules that may hit: without the header, those that may then; else candidates, or all where there is no prefilter. */
@@ -348,13 +307,11 @@ run_headers(struct run *run)
 
         for (guint r = next_set(group, bits, 0); r < group->rules->len; r = next_set(group, bits, r + 1)) {
             const struct spam_rule *rule = g_ptr_array_index(group->rules, r);
-            if (is_on(run, rule))
-                run_header_rule(run, rule, value);
+            if (is_on(run, rule) && !waits(run, rule))
+                run_header_rule(run, rule, run->engine->patterns[rule->index], value);
         }
     }
 }
-
-/* ---- the rest ---- */
 
 static void
 run_full(struct run *run)
@@ -366,6 +323,69 @@ run_full(struct run *run)
         g_ptr_array_add(one, full);
     run_list(run, ENGINE_FULL, one);
 }
+
+/* ---- templates ---- */
+
+static void
+run_filled_on_list(struct run *run, const struct spam_rule *rule, const struct pattern *pattern, const GPtrArray *texts)
+{
+    guint n_texts = texts != NULL ? MIN(texts->len, ENGINE_TEXTS_MAX) : 0;
+
+    for (guint i = (rule->flags & SPAM_TFLAG_NOSUBJECT) != 0 ? 1 : 0; i < n_texts; i++) {
+        gsize length;
+        const char *text = g_bytes_get_data(g_ptr_array_index(texts, i), &length);
+        if (look(run, rule, pattern, text, MIN(length, ENGINE_TEXT_MAX)) && (rule->flags & SPAM_TFLAG_MULTIPLE) == 0)
+            break;
+    }
+}
+
+static void
+run_filled(struct run *run, const struct spam_rule *rule, const struct pattern *pattern)
+{
+    const struct engine_source *source = run->source;
+    g_autoptr(GPtrArray) full = g_ptr_array_new();
+    g_autoptr(GBytes) header = NULL;
+
+    switch (rule->type) {
+    case SPAM_RULE_HEADER:
+        header = source->header(run->data, rule->header);
+        run_header_rule(run, rule, pattern, header);
+        break;
+    case SPAM_RULE_BODY:
+        run_filled_on_list(run, rule, pattern, source->body(run->data));
+        break;
+    case SPAM_RULE_RAWBODY:
+        run_filled_on_list(run, rule, pattern, source->rawbody(run->data));
+        break;
+    case SPAM_RULE_URI:
+        run_filled_on_list(run, rule, pattern, source->uris(run->data));
+        break;
+    default: /* full: there is one, else the rule would not wait */
+        g_ptr_array_add(full, source->full(run->data));
+        run_filled_on_list(run, rule, pattern, full);
+    }
+}
+
+/* Rules with templates see the tags that have been set when it is their turn in SpamAssassin, where those that capture come first. All
+ * others have run here: what they took is set turn by turn. A rule with a template that nothing fills is not run. */
+static void
+run_templates(struct run *run)
+{
+    for (guint i = 0; i < run->engine->turns->len && (run->captures.by_rule != NULL || run->waiting != NULL); i++) {
+        const struct spam_rule *rule = g_ptr_array_index(run->engine->turns, i);
+        gboolean runs = run->waiting != NULL && g_hash_table_contains(run->waiting, rule) && !is_over_time(run);
+        struct pattern *filled = runs ? engine_fill_templates(run->result->tags, rule) : NULL;
+
+        if (filled != NULL)
+            run_filled(run, rule, filled);
+        pattern_free(filled);
+        captures_set_tags(&run->captures, rule, run->result->tags);
+    }
+    g_clear_pointer(&run->waiting, g_hash_table_unref);
+    captures_clear(&run->captures);
+}
+
+/* ---- the rest ---- */
 
 static void
 run_evals(struct run *run)
@@ -430,12 +450,12 @@ engine_run(struct engine_worker *worker, const struct engine_source *source, gpo
     run_list(&run, ENGINE_URI, source->uris(data));
     run_list(&run, ENGINE_RAWBODY, source->rawbody(data));
     run_full(&run);
+    run_templates(&run);
     run_evals(&run);
     if (source->outside != NULL)
         source->outside(data, result_r->values, result_r->times, worker->hits);
     run_metas(&run);
     sum_up(&run);
-    g_clear_pointer(&run.captured_by, g_hash_table_unref);
 }
 
 void

@@ -1,6 +1,7 @@
 /* auth_eval.c: functions by name, DMARC's, and what all need: lists of addresses, values of headers. */
 #include <string.h>
 #include "lib/spam/net/auth_eval_private.h"
+#include "lib/spam/net/policy.h"
 
 GPtrArray *
 auth_values(const struct auth_eval *e, const char *name)
@@ -244,6 +245,8 @@ auth_eval_new(const struct auth_eval_options *options)
     struct auth_eval *e = g_new0(struct auth_eval, 1);
 
     e->options = options;
+    if (options->dns != NULL)
+        e->dns = policy_restricted_dns(options->ruleset, options->dns);
     e->began_us = g_get_monotonic_time();
     if (options->known != NULL)
         e->known = *options->known;
@@ -268,6 +271,7 @@ auth_eval_free(struct auth_eval **eval)
     auth_verify_clear(*eval);
     for (guint i = 0; i < G_N_ELEMENTS((*eval)->spf_task); i++)
         spf_task_free(&(*eval)->spf_task[i]);
+    dns_unref((*eval)->dns);
     g_free((*eval)->spf_sender);
     g_clear_pointer(eval, g_free);
 }

@@ -236,8 +236,8 @@ start_adsp(struct auth_eval *e)
         struct auth_adsp adsp = {.domain = domain, .practice = override_of(e, domain)};
         if (adsp.practice == '\0' && (e->options->parts & AUTH_PART_ADSP) != 0 && dns_name_is_valid(domain)) {
             g_autofree char *name = g_strconcat("_adsp._domainkey.", domain, NULL);
-            adsp.record = dns_start(e->options->dns, name, DNS_TXT);
-            adsp.exists = dns_start(e->options->dns, domain, DNS_MX);
+            adsp.record = dns_start(e->dns, name, DNS_TXT);
+            adsp.exists = dns_start(e->dns, domain, DNS_MX);
         }
         g_array_append_val(e->adsp, adsp);
     }

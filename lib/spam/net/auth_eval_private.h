@@ -11,6 +11,7 @@ struct auth_adsp {
 
 struct auth_eval {
     const struct auth_eval_options *options;
+    struct dns *dns;         /* the options', with what the rules forbid; NULL without. DMARC's is the options' */
     struct auth_known known; /* what the options say, and what was found since */
     gint64 began_us;
     struct auth_verify *verify; /* auth_verify.c; NULL: there is nothing to find */

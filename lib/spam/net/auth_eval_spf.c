@@ -207,7 +207,7 @@ start(struct auth_eval *e, gboolean helo)
         return;
     read_fields(e);
     if (!e->spf_checked[helo])
-        e->spf_task[helo] = spf_pool_start(e->options->spf, helo ? SPF_HELO : SPF_MAIL_FROM, hop->ip,
+        e->spf_task[helo] = spf_pool_start(e->options->spf, e->dns, helo ? SPF_HELO : SPF_MAIL_FROM, hop->ip,
                                            *hop->helo != '\0' ? hop->helo : "unknown", e->spf_sender);
 }
 

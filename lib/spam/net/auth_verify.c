@@ -31,9 +31,9 @@ auth_verify_start(struct auth_eval *e)
     v->signatures = g_array_new(FALSE, FALSE, sizeof(struct auth_signature));
     if (v->view == NULL)
         return;
-    v->dkim = dkim_verify_start(options->dns, v->view, NULL);
+    v->dkim = dkim_verify_start(e->dns, v->view, NULL);
     if ((options->parts & AUTH_PART_DKIM) != 0)
-        v->arc = arc_verify_start(options->dns, v->view, NULL);
+        v->arc = arc_verify_start(e->dns, v->view, NULL);
     if ((options->parts & AUTH_PART_DMARC) == 0)
         return;
     dmarc_author(v->message, &v->author);

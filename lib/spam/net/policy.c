@@ -95,30 +95,99 @@ is_blocked(struct net_policy *policy, const char *domain)
     return blocked;
 }
 
+/* The name that a name is below; NULL at the end. */
+static const char *
+parent(const char *name)
+{
+    const char *dot = strchr(name, '.');
+
+    return dot != NULL ? dot + 1 : NULL;
+}
+
+/* The first of the name and its parents that is looked at. */
+static const char *
+first_parent(const char *name)
+{
+    guint labels = 1;
+
+    for (const char *c = name; *c != '\0'; c++)
+        labels += *c == '.';
+    for (; labels > NET_PARENTS_MAX; labels--)
+        name = parent(name);
+    return name;
+}
+
 gboolean
 net_policy_allows(struct net_policy *policy, const char *name)
 {
     const char *blocking = NULL; /* the highest of dns_block_rule's domains */
     const char *verdict = NULL;
-    guint labels = 1;
 
     if (policy->restricted == NULL && g_hash_table_size(policy->domains) == 0)
         return TRUE;
-    for (const char *c = name; *c != '\0'; c++)
-        labels += *c == '.';
-    for (const char *at = name; at != NULL && verdict == NULL; labels--) {
-        if (labels <= NET_PARENTS_MAX && policy->restricted != NULL)
+    for (const char *at = first_parent(name); at != NULL && verdict == NULL; at = parent(at)) {
+        if (policy->restricted != NULL)
             verdict = g_hash_table_lookup(policy->restricted, at);
-        if (labels <= NET_PARENTS_MAX && verdict == NULL && g_hash_table_contains(policy->domains, at))
+        if (verdict == NULL && g_hash_table_contains(policy->domains, at))
             blocking = at;
-        at = strchr(at, '.');
-        at = at != NULL ? at + 1 : NULL;
     }
     if (verdict == NULL && policy->restricted != NULL)
         verdict = g_hash_table_lookup(policy->restricted, "*");
     if (verdict != NULL && *verdict == '1')
         return FALSE;
     return blocking == NULL || !is_blocked(policy, blocking);
+}
+
+/* ---- the DNS, restricted ---- */
+
+struct restricted {
+    GHashTable *verdicts; /* as of a policy */
+    struct dns *dns;
+};
+
+static void
+restricted_ask(gpointer data, const char *name, enum dns_type type, struct dns_lookup *lookup)
+{
+    const struct restricted *restricted = data;
+    const char *verdict = NULL;
+    struct dns_answer *answer;
+
+    (void)type;
+    for (const char *at = first_parent(name); at != NULL && verdict == NULL; at = parent(at))
+        verdict = g_hash_table_lookup(restricted->verdicts, at);
+    if (verdict == NULL)
+        verdict = g_hash_table_lookup(restricted->verdicts, "*");
+    if (verdict == NULL || *verdict != '1') {
+        dns_pass_on(restricted->dns, lookup);
+        return;
+    }
+    answer = dns_answer_new(DNS_FAILED);
+    answer->why = g_strdup("denied by dns_query_restriction");
+    dns_complete(lookup, answer);
+}
+
+static void
+restricted_close(gpointer data)
+{
+    struct restricted *restricted = data;
+
+    g_hash_table_unref(restricted->verdicts);
+    dns_unref(restricted->dns);
+    g_free(restricted);
+}
+
+struct dns *
+policy_restricted_dns(const struct spam_ruleset *ruleset, struct dns *dns)
+{
+    static const struct dns_source source = {restricted_ask, restricted_close};
+    GHashTable *verdicts = rules_map(ruleset, "dns_query_blocked");
+    struct restricted *restricted;
+
+    if (verdicts == NULL || g_hash_table_size(verdicts) == 0)
+        return dns_ref(dns);
+    restricted = g_new(struct restricted, 1);
+    *restricted = (struct restricted){g_hash_table_ref(verdicts), dns_ref(dns)};
+    return dns_new(&source, restricted);
 }
 
 /* The zone's own, "timeout least", or NULL. */

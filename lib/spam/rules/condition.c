@@ -173,7 +173,8 @@ answer(struct rules_parser *parser, const char *value)
         return -1;
     split_signs(tokens);
     g_autoptr(GArray) nodes = rules_expression(tokens, read_leaf, parser);
-    gboolean yes = nodes != NULL && rules_evaluate(nodes, NULL, parser->options->local_tests_only, &divided).is_true;
+    gboolean yes = nodes != NULL && rules_evaluate(&g_array_index(nodes, struct spam_meta_node, 0), nodes->len, NULL,
+                                                    parser->options->local_tests_only, &divided).is_true;
     if (nodes == NULL || divided) {
         rules_warn(parser, "error parsing conditional: %s", value);
         return 0;

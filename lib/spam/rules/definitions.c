@@ -7,7 +7,19 @@
 
 /* ---- definitions ---- */
 
-/* (?<NAME>..) makes a rule run before all others; %{NAME} stands for a tag's value later and must not look like a quantifier. */
+static void
+note_template(struct spam_rule *rule, char *name)
+{
+    if (rule->templates == NULL)
+        rule->templates = g_ptr_array_new_with_free_func(g_free);
+    if (g_ptr_array_find_with_equal_func(rule->templates, name, g_str_equal, NULL))
+        g_free(name);
+    else
+        g_ptr_array_add(rule->templates, name);
+}
+
+/* (?<NAME>..) makes a rule run before all others; %{NAME} stands for a tag's value later and must not look like a quantifier. Of several in
+ * a pattern SpamAssassin 4.0.1 notes the last one only; the others stand for themselves. */
 void
 rules_note_captures(struct spam_rule *rule, char **text)
 {
@@ -20,15 +32,13 @@ rules_note_captures(struct spam_rule *rule, char **text)
     }
     if (strstr(*text, "%{") != NULL) {
         g_autoptr(GMatchInfo) match = NULL;
+        char *last = NULL;
         for (g_regex_match(template, *text, 0, &match); g_match_info_matches(match); g_match_info_next(match, NULL)) {
-            char *name = g_match_info_fetch(match, 1);
-            if (rule->templates == NULL)
-                rule->templates = g_ptr_array_new_with_free_func(g_free);
-            if (g_ptr_array_find_with_equal_func(rule->templates, name, g_str_equal, NULL))
-                g_free(name);
-            else
-                g_ptr_array_add(rule->templates, name);
+            g_free(last);
+            last = g_match_info_fetch(match, 1);
         }
+        if (last != NULL)
+            note_template(rule, last);
         char *escaped = g_regex_replace(template, *text, -1, 0, "%\\\\{\\1\\\\}", 0, NULL);
         if (escaped != NULL) {
             g_free(*text);

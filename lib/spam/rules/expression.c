@@ -152,10 +152,41 @@ add_choice(struct reader *reader, guint a, guint b, guint c)
     return node;
 }
 
+/* Where an operand should be, a "/" begins a pattern, which Perl matches with $_, where nothing is. A blank stands before and behind each token,
+ * and what could make the last one needless would have to come behind it: only the empty alternative within a "||" matches nothing. */
+static gboolean
+read_pattern(struct reader *reader, guint *node)
+{
+    struct rules_leaf leaf;
+    guint open = 0;
+    gboolean matches = FALSE;
+
+    while (!take(reader, "/")) {
+        const char *here = token(reader);
+        if (*here == '\0' || (*here == ')' && open == 0))
+            return FALSE;
+        if (g_ascii_isalpha(*here) || *here == '_') {
+            if (!reader->leaf(reader->data, reader->tokens, &reader->at, &leaf))
+                return FALSE;
+            continue;
+        }
+        open += *here == '(';
+        open -= *here == ')';
+        matches |= *here == '|' && open == 0;
+        reader->at++;
+    }
+    *node = add_node(reader, SPAM_META_NUMBER, 0, 0);
+    g_array_index(reader->nodes, struct spam_meta_node, *node).number = matches;
+    return open == 0;
+}
+
 static gboolean
 read_primary(struct reader *reader, guint *node)
 {
     struct rules_leaf leaf = {0};
+
+    if (take(reader, "/"))
+        return read_pattern(reader, node);
 
     if (take(reader, "(")) {
         if (take(reader, ")")) { /* an empty list is undef: 0 */
@@ -393,7 +424,7 @@ next_node(const struct spam_meta_node *node, guint i, gboolean is_true)
 #define STACK_NODES 256u /* most metas need no allocation */
 
 struct rules_value
-rules_evaluate_nodes(const struct spam_meta_node *nodes, guint count, const double *hits, gboolean local_tests_only, gboolean *divided)
+rules_evaluate(const struct spam_meta_node *nodes, guint count, const double *hits, gboolean local_tests_only, gboolean *divided)
 {
     struct rules_value values[STACK_NODES]; /* each is set before it is read */
     gboolean fits = count <= STACK_NODES;
@@ -409,23 +440,12 @@ rules_evaluate_nodes(const struct spam_meta_node *nodes, guint count, const doub
     return e.values[count - 1];
 }
 
-struct rules_value
-rules_evaluate(const GArray *nodes, const double *hits, gboolean local_tests_only, gboolean *divided)
-{
-    return rules_evaluate_nodes((const struct spam_meta_node *)(gpointer)nodes->data, nodes->len, hits, local_tests_only, divided);
-}
-
 void
-rules_evaluate_all(const GArray *nodes, const double *hits, gboolean local_tests_only, struct rules_value *values_r)
+rules_evaluate_all(const struct spam_meta_node *nodes, guint count, const double *hits, gboolean local_tests_only,
+                   struct rules_value *values_r)
 {
     struct evaluation e = {.hits = hits, .local = local_tests_only, .values = values_r};
 
-    for (guint i = 0; i < nodes->len; i++)
-        values_r[i] = evaluate_node(&e, &g_array_index(nodes, struct spam_meta_node, i));
-}
-
-double
-spam_meta_value(const struct spam_meta *meta, const double *hits, gboolean local_tests_only)
-{
-    return rules_evaluate(meta->nodes, hits, local_tests_only, NULL).number;
+    for (guint i = 0; i < count; i++)
+        values_r[i] = evaluate_node(&e, &nodes[i]);
 }

@@ -33,10 +33,10 @@ struct rules_value {
     double number;
     gboolean is_true;
 };
-/* hits: by index of rules; NULL: none. divided (may be NULL): set when something was divided by zero, which Perl dies of. */
-struct rules_value rules_evaluate(const GArray *nodes, const double *hits, gboolean local_tests_only, gboolean *divided);
-/* The same of count nodes that stand in no array of their own. */
-struct rules_value rules_evaluate_nodes(const struct spam_meta_node *nodes, guint count, const double *hits, gboolean local_tests_only,
-                                        gboolean *divided);
+/* The value of an expression of count nodes; 0 of none. hits: by index of rules; NULL: none. divided (may be NULL): set when something was
+ * divided by zero, which Perl dies of; that gives 0. */
+struct rules_value rules_evaluate(const struct spam_meta_node *nodes, guint count, const double *hits, gboolean local_tests_only,
+                                  gboolean *divided);
 /* The same for every node, also for those that Perl would not come by. values_r: as many as there are nodes. */
-void rules_evaluate_all(const GArray *nodes, const double *hits, gboolean local_tests_only, struct rules_value *values_r);
+void rules_evaluate_all(const struct spam_meta_node *nodes, guint count, const double *hits, gboolean local_tests_only,
+                        struct rules_value *values_r);

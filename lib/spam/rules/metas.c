@@ -62,7 +62,7 @@ rules_meta_valid(struct rules_parser *parser, const char *name, const char *text
     g_autoptr(GArray) nodes = tokens != NULL ? rules_expression(tokens, zero_leaf, NULL) : NULL;
     gboolean divided = FALSE;
     if (nodes != NULL)
-        rules_evaluate(nodes, NULL, FALSE, &divided);
+        rules_evaluate(&g_array_index(nodes, struct spam_meta_node, 0), nodes->len, NULL, FALSE, &divided);
     if (nodes == NULL || divided) {
         rules_error(parser, "invalid expression for rule %s: \"%.200s\": %s", name, text,
                     divided ? "division by zero possible" : "syntax error");
@@ -143,14 +143,29 @@ build_meta(struct rules_parser *parser, struct spam_rule *rule)
                                 ? g_strdup(rule->text)
                                 : g_regex_replace_eval(matching_regex(), rule->text, -1, 0, 0, expand_one, &builder, NULL);
     g_autoptr(GPtrArray) tokens = text != NULL ? rules_tokens(text, strlen(text)) : NULL;
-    if (tokens != NULL) {
-        rule->meta->declared = tokens->len == 2 && strcmp(g_ptr_array_index(tokens, 0), "(") == 0;
-        rule->meta->nodes = rules_expression(tokens, rule_leaf, &builder);
-    }
-    if (rule->meta->nodes == NULL) {
+    g_autoptr(GArray) nodes = tokens != NULL ? rules_expression(tokens, rule_leaf, &builder) : NULL;
+    if (nodes == NULL) {
         rules_error(parser, "meta %s is too big: it never hits", rule->name);
-        rule->meta->nodes = g_array_new(FALSE, FALSE, sizeof(struct spam_meta_node));
         g_array_set_size(rule->meta->dependencies, 0);
+        return;
+    }
+    rule->meta->declared = tokens->len == 2 && strcmp(g_ptr_array_index(tokens, 0), "(") == 0;
+    rule->meta->n_nodes = nodes->len;
+    g_array_append_vals(parser->set->meta_nodes, nodes->data, nodes->len);
+}
+
+/* When their array doesn't move any more. */
+static void
+find_nodes(struct rules_parser *parser)
+{
+    const struct spam_meta_node *nodes = (const struct spam_meta_node *)(gpointer)parser->set->meta_nodes->data;
+
+    for (guint i = 0; i < parser->set->rules->len; i++) {
+        struct spam_meta *meta = ((struct spam_rule *)g_ptr_array_index(parser->set->rules, i))->meta;
+        if (meta == NULL)
+            continue;
+        meta->nodes = nodes;
+        nodes += meta->n_nodes;
     }
 }
 
@@ -220,5 +235,6 @@ rules_finish_metas(struct rules_parser *parser)
         if (rule->type == SPAM_RULE_META)
             build_meta(parser, rule);
     }
+    find_nodes(parser);
     find_circles(parser);
 }

@@ -227,7 +227,7 @@ rules_replace_tags(struct rules_parser *parser)
     GHashTable *names = rules_map(parser->set, "replace_rules");
 
     if (!replacer_init(&replacer, parser))
-        rules_error(parser, "replace_start and replace_end make no good pattern");
+        rules_warn(parser, "replace_start and replace_end make no good pattern"); /* no error in SpamAssassin, either */
     for (guint i = 0; replacer.first_tag != NULL && names != NULL && i < parser->set->rules->len; i++) {
         struct spam_rule *rule = g_ptr_array_index(parser->set->rules, i);
         if (rule->pattern.text != NULL && g_hash_table_contains(names, rule->name))

@@ -7,7 +7,6 @@ rules_meta_free(struct spam_meta *meta)
 {
     if (meta == NULL)
         return;
-    g_clear_pointer(&meta->nodes, g_array_unref);
     g_clear_pointer(&meta->dependencies, g_array_unref);
     g_free(meta);
 }
@@ -97,6 +96,7 @@ rules_new(void)
     set->rules = g_ptr_array_new_with_free_func(rules_rule_free);
     set->by_name = g_hash_table_new(g_str_hash, g_str_equal);
     set->settings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, rules_setting_free);
+    set->meta_nodes = g_array_sized_new(FALSE, FALSE, sizeof(struct spam_meta_node), 1); /* so that there is an address */
     set->plugins = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     set->mimeheaders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, rules_mimeheader_free);
     set->uri_details = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, rules_uri_detail_free);
@@ -115,6 +115,7 @@ rules_free(struct spam_ruleset **ruleset)
     if (set == NULL)
         return;
     g_hash_table_unref(set->by_name);
+    g_array_unref(set->meta_nodes);
     g_ptr_array_unref(set->rules);
     g_hash_table_unref(set->settings);
     g_hash_table_unref(set->plugins);
@@ -240,6 +241,29 @@ rules_type_name(enum spam_rule_type type)
         [SPAM_RULE_EMPTY] = "empty"};
 
     return names[type];
+}
+
+/* When rules of a type run, among those of the same priority. */
+static guint
+phase(const struct spam_rule *rule)
+{
+    static const guint8 phases[] = {
+        [SPAM_RULE_HEADER] = 1, [SPAM_RULE_HEADER_EVAL] = 2, [SPAM_RULE_BODY] = 3, [SPAM_RULE_URI] = 4, [SPAM_RULE_BODY_EVAL] = 5,
+        [SPAM_RULE_RAWBODY] = 6, [SPAM_RULE_RAWBODY_EVAL] = 7, [SPAM_RULE_FULL] = 8, [SPAM_RULE_FULL_EVAL] = 9,
+        [SPAM_RULE_META] = 10, [SPAM_RULE_RBL_EVAL] = 11, [SPAM_RULE_EMPTY] = 11, [SPAM_RULE_NONE] = 11,
+    };
+
+    return phases[rule->type];
+}
+
+int
+rules_compare_turns(const struct spam_rule *one, const struct spam_rule *other)
+{
+    if (one->priority != other->priority)
+        return one->priority < other->priority ? -1 : 1;
+    if (phase(one) != phase(other))
+        return phase(one) < phase(other) ? -1 : 1;
+    return one->index < other->index ? -1 : one->index > other->index;
 }
 
 const struct spam_setting *

@@ -97,7 +97,7 @@ struct spam_rule {
     char *unexpanded;               /* pattern.text before replace_rules changed it, or NULL */
     GArray *tag_uses;               /* struct spam_tag_use of unexpanded; NULL without */
     gboolean has_captures;          /* (?<NAME>..): its captures become tags */
-    GPtrArray *templates;           /* char *: names X of %\{X\} in the pattern, for the tags' values; NULL without */
+    GPtrArray *templates;           /* char *: names X of %\{X\} in the pattern that tags' values stand for; NULL without */
 
     char *function;                 /* eval rules; NULL when the call can't be read: such a rule never runs */
     GPtrArray *arguments;           /* char * */
@@ -141,14 +141,12 @@ struct spam_meta_node {
 };
 
 struct spam_meta {
-    GArray *nodes;        /* struct spam_meta_node; the last one is the whole */
+    const struct spam_meta_node *nodes; /* of the set's meta_nodes; the last one is the whole */
+    guint n_nodes;
     GArray *dependencies; /* guint: indices of rules, in the order of the text, doubles too; empty for circular metas */
     gboolean circular;    /* SpamAssassin runs such a meta at once, with whatever has hit by then */
     gboolean declared;    /* "()": hit by others, else 0 when all is done */
 };
-
-/* A meta's value with hits[] (by index of rules) of each rule; as in Perl (&& and || give an operand). A division by zero gives 0. */
-double spam_meta_value(const struct spam_meta *meta, const double *hits, gboolean local_tests_only);
 
 /* ---- rules of plugins ---- */
 
@@ -227,6 +225,7 @@ struct spam_diagnostic {
 struct spam_ruleset {
     GPtrArray *rules;       /* struct spam_rule *, in order of first mention; names without definition too */
     GHashTable *by_name;    /* char * -> struct spam_rule * */
+    GArray *meta_nodes;     /* struct spam_meta_node: those of all metas, close together for who evaluates many */
     GHashTable *settings;   /* char * -> struct spam_setting * */
     GHashTable *plugins;    /* char * ("Mail::SpamAssassin::Plugin::Check"): a set of those that are loaded */
     GHashTable *mimeheaders, *uri_details; /* char * -> their structs; also of rules that were defined otherwise later */
@@ -258,6 +257,10 @@ void rules_free(struct spam_ruleset **ruleset); /* NULL-safe */
 const struct spam_rule *rules_find(const struct spam_ruleset *ruleset, const char *name);
 /* "header", "body", .. as in the files; "empty". */
 const char *rules_type_name(enum spam_rule_type type);
+
+/* Which rule SpamAssassin runs first: < 0 for one, > 0 for other. By priority, then by type; those alike in both, whose order is that of
+ * Perl's hashes there, by index. */
+int rules_compare_turns(const struct spam_rule *one, const struct spam_rule *other);
 
 /* Settings by their name in the files (that of 4.0: welcomelist_from, not whitelist_from). NULL or 0 when not set or of another
  * type; a default is a value. */

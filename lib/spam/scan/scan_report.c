@@ -156,29 +156,10 @@ body(gpointer data)
 
 /* ---- hits ---- */
 
-/* When rules of a type run in SpamAssassin, among those of the same priority. */
-static guint
-phase(const struct spam_rule *rule)
-{
-    static const guint8 phases[] = {
-        [SPAM_RULE_HEADER] = 1, [SPAM_RULE_HEADER_EVAL] = 2, [SPAM_RULE_BODY] = 3, [SPAM_RULE_URI] = 4, [SPAM_RULE_BODY_EVAL] = 5,
-        [SPAM_RULE_RAWBODY] = 6, [SPAM_RULE_RAWBODY_EVAL] = 7, [SPAM_RULE_FULL] = 8, [SPAM_RULE_FULL_EVAL] = 9,
-        [SPAM_RULE_META] = 10, [SPAM_RULE_RBL_EVAL] = 11, [SPAM_RULE_EMPTY] = 11, [SPAM_RULE_NONE] = 11,
-    };
-
-    return phases[rule->type];
-}
-
 static int
 compare_hits(gconstpointer a, gconstpointer b)
 {
-    const struct spam_rule *one = ((const struct report_hit *)a)->rule, *other = ((const struct report_hit *)b)->rule;
-
-    if (one->priority != other->priority)
-        return one->priority < other->priority ? -1 : 1;
-    if (phase(one) != phase(other))
-        return phase(one) < phase(other) ? -1 : 1;
-    return one->index < other->index ? -1 : one->index > other->index;
+    return rules_compare_turns(((const struct report_hit *)a)->rule, ((const struct report_hit *)b)->rule);
 }
 
 static void

@@ -189,6 +189,30 @@ asks(const char *rules, guint least, guint most)
     world_clear(&w);
 }
 
+static void
+expect_restricted(const char *restriction, const char *names)
+{
+    g_autofree char *rules = g_strconcat(RULES "header SPF_TEMP eval:check_for_spf_temperror()\ndns_query_restriction ", restriction, "\n", NULL);
+    struct world w = world_new(rules);
+
+    expect(&w, names);
+    world_clear(&w);
+}
+
+/* What dns_query_restriction denies fails, without a question, as SpamAssassin has it for the libraries that ask for it. */
+static void
+test_restrictions(void **state)
+{
+    (void)state;
+    expect_restricted("deny nobody.com", "SPF HELO_SOFT DKIM SIGNED DMARC BY_DKIM");
+    expect_restricted("deny Sender.com", "DKIM SIGNED DMARC BY_DKIM SPF_TEMP");
+    expect_restricted("deny sender.com\ndns_query_restriction allow helo.sender.com", "HELO_SOFT DKIM SIGNED DMARC BY_DKIM SPF_TEMP");
+    expect_restricted("deny author.com", "SPF HELO_SOFT SIGNED"); /* DMARC is asked for, but has no answer without the key */
+    expect_restricted("deny _dmarc.author.com", "SPF HELO_SOFT DKIM SIGNED DMARC BY_DKIM");
+    expect_restricted("deny *\ndns_query_restriction allow sender.com wl.test", "SPF HELO_SOFT SIGNED");
+    expect_restricted("deny *\ndns_query_restriction allow com", "SPF HELO_SOFT DKIM SIGNED DMARC");
+}
+
 /* Rules that can't score, or that are not there, ask nothing. */
 static void
 test_only_what_rules_ask_for(void **state)
@@ -289,9 +313,9 @@ test_a_check_that_nobody_waits_for(void **state)
 
     (void)state;
     dns_table_silence(table, "slow.com");
-    tasks[0] = spf_pool_start(pool, SPF_HELO, "192.0.2.1", "slow.com", "");
-    tasks[1] = spf_pool_start(pool, SPF_HELO, "192.0.2.1", "left.com", "");
-    tasks[2] = spf_pool_start(pool, SPF_HELO, "192.0.2.1", "wanted.com", "");
+    tasks[0] = spf_pool_start(pool, NULL, SPF_HELO, "192.0.2.1", "slow.com", "");
+    tasks[1] = spf_pool_start(pool, NULL, SPF_HELO, "192.0.2.1", "left.com", "");
+    tasks[2] = spf_pool_start(pool, NULL, SPF_HELO, "192.0.2.1", "wanted.com", "");
     spf_task_free(&tasks[1]);
     assert_non_null(spf_task_wait(tasks[2], G_MAXINT64));
     assert_int_equal(dns_table_asked(table), 2);
@@ -306,7 +330,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_is_found), cmocka_unit_test(test_size_of_ed25519), cmocka_unit_test(test_signers_of_names),
-        cmocka_unit_test(test_of_known_only_helo_is_found),
+        cmocka_unit_test(test_of_known_only_helo_is_found), cmocka_unit_test(test_restrictions),
         cmocka_unit_test(test_only_what_rules_ask_for), cmocka_unit_test(test_fields_of_internal_hosts),
         cmocka_unit_test(test_null_sender), cmocka_unit_test(test_results_are_no_signature), cmocka_unit_test(test_silence),
         cmocka_unit_test(test_a_check_that_nobody_waits_for),

@@ -199,6 +199,33 @@ test_captures(void **state)
     assert_hits(rules, texts, "__TO=1 A=1 score 1.0");
     assert_hits(rules, other, "__TO=1 score 0.0");
     assert_hits(rules, none, "score 0.0");
+    /* Of two in one pattern SpamAssassin fills the last. */
+    assert_hits("body __B /to (?<X>me) (?<Y>you)/\nbody A /by %{X} %{Y}/\n", (struct texts){.body = {"to me you by %{X} you\n"}},
+                "__B=1 A=1 score 1.0");
+}
+
+/* Rules that capture come before all others, whatever they look at; a tag holds what the last of them before the rule took. */
+static void
+test_capture_order(void **state)
+{
+    const struct texts texts = {.body = {"to me\n", "from you\n"}, .rawbody = {"raw one\n", "raw two\n"}, .uris = {"http://me.test/you"},
+                                .full = "Subject: me and you\n\nfull me", .headers = {"Subject", "me and you\n", NULL}};
+
+    (void)state;
+    assert_hits("header A Subject =~ /%{FULL} and/\nheader B Subject !~ /%{URI}x/\nheader C Subject !~ /%{URI}/\nbody D /to %{URI}$/\n"
+                "rawbody E /raw %{RAW}/\ntflags E multiple\nuri F /%{BODY}$/\nfull G /and %{BODY}/\n"
+                "full __F /full (?<FULL>\\w+)/\nuri __U m{//(?<URI>\\w+)}\nrawbody __R /raw (?<RAW>\\w+)/\ntflags __R multiple\n"
+                "body __B /from (?<BODY>\\w+)/\n",
+                texts, "A=1 B=1 D=1 E=2 F=1 G=1 __F=1 __U=1 __R=2 __B=1 score 7.0");
+    /* Of the same turn. */
+    assert_hits("body A /from %{X}/\nuri __U m{/(?<X>you)}\nheader __H Subject =~ /(?<X>me)/\n", texts, "A=1 __U=1 __H=1 score 1.0");
+    assert_hits("body A /to %{X}/\nuri __U m{/(?<X>you)}\nheader __H Subject =~ /(?<X>me)/\npriority __H -1\n", texts,
+                "A=1 __U=1 __H=1 score 1.0");
+    /* Too late; never filled; filled by what was filled itself, a line of rules behind each other. */
+    assert_hits("body A /to %{X}/\npriority A -10001\nuri __U m{//(?<X>me)}\nmeta M !A\n", texts, "__U=1 M=1 score 1.0");
+    assert_hits("body A /to %{X}/\nuri __U m{//(?<X>nobody)}\nheader B Subject !~ /%{X}/\nmeta M !A && !B\n", texts, "M=1 score 1.0");
+    assert_hits("header A Subject =~ /and %{Y}/\nuri __U m{%{X}.test/(?<Y>\\w+)}\nbody __B /to (?<X>\\w+)/\n", texts,
+                "A=1 __U=1 __B=1 score 1.0");
 }
 
 /* Without time, nothing hangs: rules are left out, and that is said. */
@@ -229,7 +256,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_body),     cmocka_unit_test(test_headers),
                                        cmocka_unit_test(test_other_texts), cmocka_unit_test(test_metas),
-                                       cmocka_unit_test(test_captures), cmocka_unit_test(test_over_time)};
+                                       cmocka_unit_test(test_captures), cmocka_unit_test(test_capture_order),
+                                       cmocka_unit_test(test_over_time)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include "lib/spam/rules/expression.h"
 #include "lib/spam/rules/pattern.h"
 #include "lib/spam/rules/ruleset.h"
 
@@ -99,7 +100,7 @@ value(const char *expression, double a, double b, double c)
     hits[rule(set, "B")->index] = b;
     hits[rule(set, "C")->index] = c;
     if (m != NULL && m->type == SPAM_RULE_META)
-        result = spam_meta_value(m->meta, hits, FALSE);
+        result = rules_evaluate(m->meta->nodes, m->meta->n_nodes, hits, FALSE, NULL).number;
     rules_free(&set);
     return result;
 }
@@ -119,6 +120,15 @@ test_metas(void **state)
     assert_true(value("rules_matching(?)", 1, 2, 3) == 6);
     assert_true(value("NOSUCH || A", 2, 0, 0) == 2);
     assert_true(value("A / B", 1, 1, 1) == -999);
+    /* A pattern, matched with nothing. */
+    assert_true(value("A && /B/", 1, 1, 1) == 0);
+    assert_true(value("A + /B || C/", 1, 0, 0) == 2);
+    assert_true(value("A + /(B || C) * 08/", 1, 0, 0) == 1);
+    assert_true(value("A / !/B/", 3, 1, 1) == 3);
+    assert_true(value("A / /B/", 1, 1, 1) == -999);
+    assert_true(value("A + /(B/", 1, 1, 1) == -999);
+    assert_true(value("A + /B)/", 1, 1, 1) == -999);
+    assert_true(value("/ B", 1, 1, 1) == -999);
     assert_true(value("A +1", 1, 1, 1) == -999);
     assert_true(value("(A", 1, 1, 1) == -999);
     assert_true(value("A & B", 1, 1, 1) == -999);
