@@ -447,7 +447,10 @@ header_get(struct header_view *view, const char *text)
     if (r == NULL)
         return get_own(view, text);
     if (view->answers[r->index] == NULL) {
-        GPtrArray *values = answer(view, r);
+        GPtrArray *values;
+        if (r->source == HEADER_FIELD && part_field_by_hash(view->tree->root, r->field, r->field_length, r->field_hash) == NULL)
+            return view->none;
+        values = answer(view, r); /* may ask for others */
         view->answers[r->index] = values;
     }
     return view->answers[r->index];
