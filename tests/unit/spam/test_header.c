@@ -192,6 +192,31 @@ foreseen_requests(void **state)
     tree_free(&tree);
 }
 
+/* More than there is room for at first: all are found, by their text and by an address of it. */
+static void
+many_requests(void **state)
+{
+    enum { REQUESTS = 500 };
+    struct header_requests *set = header_requests_new();
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+
+    (void)state;
+    for (guint i = 0; i < REQUESTS; i++) {
+        g_ptr_array_add(texts, g_strdup_printf("X-%u:addr", i));
+        header_requests_add_lasting(set, texts->pdata[i]);
+    }
+    assert_int_equal(header_requests_count(set), REQUESTS);
+    for (guint i = 0; i < REQUESTS; i++) {
+        g_autofree char *other = g_strdup(texts->pdata[i]);
+        const struct header_request *found = header_requests_find(set, texts->pdata[i]);
+        assert_int_equal(found->index, i);
+        assert_string_equal(found->text, other);
+        assert_ptr_equal(header_requests_find(set, other), found);
+    }
+    assert_null(header_requests_find(set, "X-500:addr"));
+    header_requests_free(&set);
+}
+
 static void
 host_names(void **state)
 {
@@ -212,6 +237,6 @@ main(void)
     const struct CMUnitTest tests[] = { cmocka_unit_test(fields),         cmocka_unit_test(addresses_and_names),
                                         cmocka_unit_test(ip_addresses),   cmocka_unit_test(all),
                                         cmocka_unit_test(all_is_limited), cmocka_unit_test(envelope_sender),
-                                        cmocka_unit_test(host_names),     cmocka_unit_test(foreseen_requests) };
+                                        cmocka_unit_test(host_names),     cmocka_unit_test(foreseen_requests), cmocka_unit_test(many_requests) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
