@@ -266,8 +266,8 @@ many_names(void **state)
         g_autofree char *name = g_strdup_printf("name-%u", i), *first = g_strdup_printf("%u", i), *last = g_strdup_printf("%u", i + NAMES);
         const struct spam_field *field = part_field(tree->root, name, -1);
         assert_non_null(field);
-        assert_bytes(&field->decoded, first);
-        assert_bytes(&field->last->decoded, last);
+        assert_string_equal(field->decoded.str, first);
+        assert_string_equal(field->last->decoded.str, last);
         assert_null(field->last->next);
     }
     assert_null(part_field(tree->root, "name-1500", -1));
