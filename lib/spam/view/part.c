@@ -66,7 +66,7 @@ part_field_hash(const char *name, gsize length)
     guint hash = 5381;
 
     for (gsize i = 0; i < length; i++)
-        hash = hash * 33 + (guchar)g_ascii_tolower(name[i]);
+        hash = hash * 33 + (guchar)byte_lower(name[i]);
     return hash;
 }
 
@@ -76,7 +76,7 @@ has_name(const struct spam_field *field, const char *name, gsize length, guint h
     if (field->hash != hash || field->name.len != length)
         return FALSE;
     for (gsize i = 0; i < length; i++)
-        if (g_ascii_tolower(field->name.str[i]) != g_ascii_tolower(name[i]))
+        if (byte_lower(field->name.str[i]) != byte_lower(name[i]))
             return FALSE;
     return TRUE;
 }
