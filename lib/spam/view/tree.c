@@ -166,12 +166,33 @@ is_blank(const char *line, const char *end)
     return line == end;
 }
 
+/* Whether so many blank lines may follow one another that some go: then so many bytes are white space, of which one is met by looking
+ * at every so manieth. */
+static gboolean
+may_have_long_run(const char *body, gsize length)
+{
+    for (gsize at = 0, behind = 0; at < length; at += BLANK_LINES_MAX) {
+        gsize from = at, lines = 0;
+
+        if (!byte_is_space(body[at]))
+            continue;
+        while (from > behind && byte_is_space(body[from - 1]))
+            from--;
+        for (; from < length && byte_is_space(body[from]); from++)
+            lines += body[from] == '\n';
+        if (lines >= BLANK_LINES_MAX)
+            return TRUE;
+        at = behind = from;
+    }
+    return FALSE;
+}
+
 /* The body for MIME parsing: LF line ends, runs of blank lines cut down behind their first line. A run that starts the body
  * keeps one line more on both accounts. */
 static GString *
 squeezed(const char *body, gsize length, gboolean crlf)
 {
-    const char *end = body + length, *kept = body, *line = body;
+    const char *end = body + length, *kept = body, *line = may_have_long_run(body, length) ? body : end;
     GString *out = g_string_sized_new(length + 1);
 
     while (line < end) {
