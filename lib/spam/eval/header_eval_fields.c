@@ -474,10 +474,11 @@ HEADER_EVAL(eval_unresolved_template)
     const char *end = all->str + all->len;
 
     (void)args, (void)n_args;
-    for (const char *line = all->str, *next; line < end; line = next + 1) {
-        next = memchr(line, '\n', (gsize)(end - line));
+    for (const char *mark = all->str, *next; mark < end && (mark = memchr(mark, '%', (gsize)(end - mark))) != NULL; mark = next) {
+        const char *before = memrchr(all->str, '\n', (gsize)(mark - all->str)), *line = before != NULL ? before + 1 : all->str;
+        next = memchr(mark, '\n', (gsize)(end - mark));
         next = next != NULL ? next : end;
-        if (memchr(line, '%', (gsize)(next - line)) != NULL && has_template(line, (gsize)(next - line)) && !may_hold_percent(line))
+        if (has_template(line, (gsize)(next - line)) && !may_hold_percent(line))
             return TRUE;
     }
     return FALSE;
