@@ -75,10 +75,29 @@ find_address(const struct header_requests *set, const char *text)
     return NULL;
 }
 
+/* Texts are short: by words, of which the last two may overlap. */
+static guint
+hash_of_text(const char *text)
+{
+    gsize n = strlen(text), at = 0;
+    guint64 hash = n, word = 0;
+
+    for (; at + sizeof word < n; at += sizeof word) {
+        memcpy(&word, text + at, sizeof word);
+        hash = (hash ^ word) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+    }
+    word = 0;
+    if (n >= sizeof word)
+        memcpy(&word, text + n - sizeof word, sizeof word);
+    else
+        memcpy(&word, text, n);
+    return (guint)(((hash ^ word) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15)) >> 32);
+}
+
 static const struct header_request *
 find_text(const struct header_requests *set, const char *text)
 {
-    guint hash = g_str_hash(text);
+    guint hash = hash_of_text(text);
     const struct slot *slot;
 
     for (guint i = hash; (slot = &set->slots[i & (set->n_slots - 1)])->request != NULL; i++)
@@ -206,6 +225,6 @@ header_requests_add(struct header_requests *set, const char *text)
     r->field_hash = part_field_hash(r->field, r->field_length);
     r->index = set->all->len;
     g_ptr_array_add(set->all, r);
-    add_slot(set, (struct slot){r, NULL, g_str_hash(text)});
+    add_slot(set, (struct slot){r, NULL, hash_of_text(text)});
     return r;
 }
