@@ -61,7 +61,7 @@ run(const char *name, const char *const *args, const char *const *fields)
 {
     static const char *const locales[] = {"ja", NULL};
     g_autoptr(GHashTable) message = message_of(fields);
-    struct spam_headers headers = {get, message};
+    struct spam_headers headers = {.get = get, .message = message};
     struct spam_domains domains = {trim, is_valid, NULL};
     struct relays_options settings = {0};
     struct spam_relays *relays = relays_parse(get(message, "Received"), NULL, &settings);
