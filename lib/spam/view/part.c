@@ -88,9 +88,15 @@ kept(struct spam_tree *tree, const char *text, gsize length)
     return (GString){ .str = arena_strndup(tree->arena, text, length), .len = length };
 }
 
-/* Folds become a blank, the ends are trimmed. */
-static void
-append_unfolded(GString *out, const char *s, gsize length)
+static char *
+put(char *to, const char *s, gsize length)
+{
+    return (char *)memcpy(to, s, length) + length;
+}
+
+/* Folds become a blank, the ends are trimmed. Writes length bytes at most; returns the end. */
+static char *
+put_unfolded(char *to, const char *s, gsize length)
 {
     const char *end = s + length, *lf;
 
@@ -100,12 +106,12 @@ append_unfolded(GString *out, const char *s, gsize length)
         s++;
     for (; (lf = memchr(s, '\n', (gsize)(end - s))) != NULL; s = lf) {
         gboolean is_fold = lf[1] == ' ' || lf[1] == '\t'; /* what is trimmed ends in no LF: there is a next byte */
-        g_string_append_len(out, s, lf - s);
-        g_string_append_c(out, is_fold ? ' ' : '\n');
+        to = put(to, s, (gsize)(lf - s));
+        *to++ = is_fold ? ' ' : '\n';
         for (lf++; is_fold && (*lf == ' ' || *lf == '\t'); lf++)
             ;
     }
-    g_string_append_len(out, s, end - s);
+    return put(to, s, (gsize)(end - s));
 }
 
 /* line, value and decoded. */
@@ -113,13 +119,13 @@ static void
 decode_field(struct spam_tree *tree, struct spam_field *field)
 {
     GString *line = tree->scratch;
-    gsize start;
+    gsize start = field->name.len + 2;
+    char *to;
 
-    g_string_truncate(line, 0);
-    g_string_append_len(line, field->name.str, (gssize)field->name.len);
-    g_string_append_len(line, ": ", 2);
-    start = line->len;
-    append_unfolded(line, field->raw.str, field->raw.len);
+    g_string_set_size(line, start + field->raw.len);
+    to = put(put(line->str, field->name.str, field->name.len), ": ", 2);
+    to = put_unfolded(to, field->raw.str, field->raw.len);
+    g_string_truncate(line, (gsize)(to - line->str));
     if (!header_words_are_plain(line->str + start, line->len - start)) {
         g_autoptr(GString) decoded = header_words_decode(line->str + start, line->len - start, field->name.str, field->name.len);
         g_string_truncate(line, start);
