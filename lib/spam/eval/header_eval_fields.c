@@ -199,6 +199,8 @@ HEADER_EVAL(eval_illegal_chars)
         return FALSE;
     if (illegal > 0 && g_ascii_strcasecmp(name, "subject:raw") == 0)
         illegal -= exempt_signs(&text);
+    if (illegal == 0 && n_args > 2 && args[2][0] >= '1' && args[2][0] <= '9') /* most often: fewer than are asked for, whatever the number */
+        return FALSE;
     return (double)illegal / (double)text.len >= (n_args > 1 ? g_ascii_strtod(args[1], NULL) : 0) &&
            (double)illegal >= (n_args > 2 ? g_ascii_strtod(args[2], NULL) : 0);
 }
