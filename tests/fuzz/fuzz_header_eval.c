@@ -94,7 +94,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
 {
     static const char *const args[] = {"user", "0", "1", NULL}, *const locales[] = {"ja", NULL};
     g_autoptr(GHashTable) fields = fields_of(data, size);
-    struct spam_headers headers = {get, fields};
+    struct spam_headers headers = {.get = get, .message = fields};
     struct spam_domains domains = {trim, is_valid, NULL};
     struct relays_options settings = {0};
     struct spam_relays *relays = relays_parse(g_hash_table_lookup(fields, "Received"), NULL, &settings);

@@ -31,7 +31,7 @@ LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
     g_autoptr(GPtrArray) originating = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
     struct relays_options options = {.originating_known = size % 2 == 0, .originating = TRUE};
     struct relay_networks *trusted = relay_networks_new();
-    struct spam_headers headers = {nothing, NULL};
+    struct spam_headers headers = {.get = nothing};
     const guint8 *end = data + size;
     struct spam_relays *relays;
 

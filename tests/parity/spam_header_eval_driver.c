@@ -64,7 +64,7 @@ run(const json_t *item, const json_t *evals)
     struct table table = {json_object_get(item, "trim"), json_object_get(item, "valid")};
     struct spam_domains domains = {trim, is_valid, &table};
     g_autoptr(GHashTable) values = headers_of(json_object_get(item, "headers"));
-    struct spam_headers headers = {headers_get, values};
+    struct spam_headers headers = {.get = headers_get, .message = values};
     struct relays_options settings = {0};
     struct spam_relays *relays = relays_parse(headers_get(values, "Received"), NULL, &settings);
     struct header_eval_options options = {&headers, relays, &domains, locales, NOW};

@@ -97,7 +97,7 @@ run(const json_t *item, const json_t *settings)
     g_autoptr(GPtrArray) originating = list_of(json_object_get(item, "originating"));
     g_autoptr(GPtrArray) lines = list_of(json_object_get(item, "lines"));
     g_autoptr(GHashTable) values = headers_of(json_object_get(item, "headers"));
-    struct spam_headers headers = {headers_get, values};
+    struct spam_headers headers = {.get = headers_get, .message = values};
     struct spam_relays *relays = relays_parse(received, originating, &options);
     json_t *result = describe(relays, &headers, settings, lines);
 

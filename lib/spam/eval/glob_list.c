@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define LENGTHS_MAX 4096u /* of literal ends that are told apart */
+#define HASHES 4096u
 
 struct entry {
     char *glob;
@@ -14,11 +15,14 @@ struct entry {
 struct piece {
     const char *text;
     gsize length;
+    guint hash; /* of its bytes from the text's end inwards: that of a longer piece is made of that of a shorter one */
 };
 
 /* Globs by a piece of text of theirs. */
 struct side {
     GHashTable *by_text;     /* struct piece * -> GPtrArray * of struct entry * */
+    gboolean from_end;       /* pieces are tails */
+    guint64 hashes[HASHES / 64]; /* bits of those that there are: most texts end as no glob does */
     guint8 lengths[LENGTHS_MAX];
     gsize longest;
 };
@@ -43,12 +47,7 @@ entry_free(gpointer data)
 static guint
 piece_hash(gconstpointer piece)
 {
-    const struct piece *p = piece;
-    guint hash = 5381;
-
-    for (gsize i = 0; i < p->length; i++)
-        hash = hash * 33 + (guint8)p->text[i];
-    return hash;
+    return ((const struct piece *)piece)->hash;
 }
 
 static gboolean
@@ -59,9 +58,20 @@ piece_equal(gconstpointer a, gconstpointer b)
     return one->length == other->length && memcmp(one->text, other->text, one->length) == 0;
 }
 
+/* One byte more, further inwards. */
 static void
-side_init(struct side *side)
+piece_grow(struct piece *piece, gboolean from_end)
 {
+    const char *next = from_end ? --piece->text : piece->text + piece->length;
+
+    piece->hash = piece->hash * 33 + (guint8)*next;
+    piece->length++;
+}
+
+static void
+side_init(struct side *side, gboolean from_end)
+{
+    side->from_end = from_end;
     side->by_text = g_hash_table_new_full(piece_hash, piece_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
 }
 
@@ -74,8 +84,8 @@ glob_list_new(enum glob_kind kind)
     list->entries = g_ptr_array_new_with_free_func(entry_free);
     list->exact = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     list->others = g_ptr_array_new();
-    side_init(&list->tail);
-    side_init(&list->head);
+    side_init(&list->tail, TRUE);
+    side_init(&list->head, FALSE);
     return list;
 }
 
@@ -95,15 +105,19 @@ glob_list_free(struct glob_list *list)
 static void
 side_add(struct side *side, const char *text, gsize length, struct entry *entry)
 {
-    const struct piece key = {text, length}; /* the entry's text */
-    GPtrArray *bucket = g_hash_table_lookup(side->by_text, &key);
+    struct piece key = {side->from_end ? text + length : text, 0, 0}; /* the entry's text */
+    GPtrArray *bucket;
 
+    while (key.length < length)
+        piece_grow(&key, side->from_end);
+    bucket = g_hash_table_lookup(side->by_text, &key);
     if (bucket == NULL) {
         bucket = g_ptr_array_new();
         g_hash_table_insert(side->by_text, g_memdup2(&key, sizeof key), bucket);
     }
     g_ptr_array_add(bucket, entry);
     side->lengths[length] = 1;
+    side->hashes[key.hash % HASHES / 64] |= G_GUINT64_CONSTANT(1) << key.hash % 64;
     side->longest = MAX(side->longest, length);
 }
 
@@ -246,12 +260,14 @@ try_bucket(const struct search *search, const GPtrArray *bucket)
 }
 
 static gboolean
-try_side(const struct search *search, const struct side *side, gboolean tail)
+try_side(const struct search *search, const struct side *side)
 {
-    for (gsize n = 1; n <= MIN(side->longest, search->length); n++) {
-        if (!side->lengths[n])
+    struct piece key = {search->text + (side->from_end ? search->length : 0), 0, 0};
+
+    while (key.length < MIN(side->longest, search->length)) {
+        piece_grow(&key, side->from_end);
+        if (!side->lengths[key.length] || (side->hashes[key.hash % HASHES / 64] >> key.hash % 64 & 1) == 0)
             continue;
-        const struct piece key = {search->text + (tail ? search->length - n : 0), n};
         if (try_bucket(search, g_hash_table_lookup(side->by_text, &key)))
             return TRUE;
     }
@@ -279,7 +295,7 @@ glob_list_find(const struct glob_list *list, const char *text, gsize length, glo
         return TRUE;
     if (length > 0 && text[length - 1] == '\n') /* "$" matches before it */
         search.length--;
-    return try_side(&search, &list->tail, TRUE) || try_side(&search, &list->head, FALSE) || try_bucket(&search, list->others);
+    return try_side(&search, &list->tail) || try_side(&search, &list->head) || try_bucket(&search, list->others);
 }
 
 gboolean

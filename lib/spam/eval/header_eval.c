@@ -117,6 +117,17 @@ header_eval_text(const struct header_eval *eval, const char *name)
     return header_text(eval->options->headers, name);
 }
 
+GBytes *
+header_eval_all(const struct header_eval *eval, gboolean raw)
+{
+    const struct spam_headers *headers = eval->options->headers;
+    GBytes *all = headers->all != NULL ? headers->all(headers->message, raw) : NULL;
+
+    if (headers->all == NULL)
+        return g_string_free_to_bytes(header_eval_text(eval, raw ? "ALL:raw" : "ALL"));
+    return all != NULL ? g_bytes_ref(all) : g_bytes_new_static("", 0);
+}
+
 const GString *
 header_eval_received(struct header_eval *eval)
 {

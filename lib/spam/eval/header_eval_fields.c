@@ -186,17 +186,22 @@ HEADER_EVAL(eval_illegal_chars)
     const char *header = n_args > 0 ? args[0] : "";
     g_autofree char *name =
         g_str_has_suffix(header, ":raw") ? g_strdup(header) : g_strconcat(header, ":raw", NULL);
-    g_autoptr(GString) text = header_eval_text(e, name);
+    g_autoptr(GBytes) whole =
+        strcmp(name, "ALL:raw") == 0 ? header_eval_all(e, TRUE) : g_string_free_to_bytes(header_eval_text(e, name));
+    GString text = {0};
     gsize illegal, controls, eight_bit;
 
-    if (is_blank(text))
+    text.str = (char *)(guintptr)g_bytes_get_data(whole, &text.len);
+    if (is_blank(&text))
         return FALSE;
-    count_illegal(text, &illegal, &controls, &eight_bit);
-    if (eight_bit > 0 && controls == 0 && is_utf8(text))
+    count_illegal(&text, &illegal, &controls, &eight_bit);
+    if (eight_bit > 0 && controls == 0 && is_utf8(&text))
         return FALSE;
     if (illegal > 0 && g_ascii_strcasecmp(name, "subject:raw") == 0)
-        illegal -= exempt_signs(text);
-    return (double)illegal / (double)text->len >= (n_args > 1 ? g_ascii_strtod(args[1], NULL) : 0) &&
+        illegal -= exempt_signs(&text);
+    if (illegal == 0 && n_args > 2 && args[2][0] >= '1' && args[2][0] <= '9') /* most often: fewer than are asked for, whatever the number */
+        return FALSE;
+    return (double)illegal / (double)text.len >= (n_args > 1 ? g_ascii_strtod(args[1], NULL) : 0) &&
            (double)illegal >= (n_args > 2 ? g_ascii_strtod(args[2], NULL) : 0);
 }
 
@@ -470,14 +475,16 @@ has_template(const char *text, gsize len)
 /* "%NAME" that a mass mailer has not filled in */
 HEADER_EVAL(eval_unresolved_template)
 {
-    g_autoptr(GString) all = header_eval_text(e, "ALL");
-    const char *end = all->str + all->len;
+    g_autoptr(GBytes) all = header_eval_all(e, FALSE);
+    gsize length;
+    const char *text = g_bytes_get_data(all, &length), *end = text + length;
 
     (void)args, (void)n_args;
-    for (const char *line = all->str, *next; line < end; line = next + 1) {
-        next = memchr(line, '\n', (gsize)(end - line));
+    for (const char *mark = text, *next; mark < end && (mark = memchr(mark, '%', (gsize)(end - mark))) != NULL; mark = next) {
+        const char *before = memrchr(text, '\n', (gsize)(mark - text)), *line = before != NULL ? before + 1 : text;
+        next = memchr(mark, '\n', (gsize)(end - mark));
         next = next != NULL ? next : end;
-        if (memchr(line, '%', (gsize)(next - line)) != NULL && has_template(line, (gsize)(next - line)) && !may_hold_percent(line))
+        if (has_template(line, (gsize)(next - line)) && !may_hold_percent(line))
             return TRUE;
     }
     return FALSE;

@@ -36,14 +36,29 @@ is_from(const struct header_eval *e, const char *domain)
 
 /* ---- AOL ---- */
 
+/* "rly-", in any case: seldom, and without it the lines need not be made one. */
+static gboolean
+has_relay_mark(const GString *received)
+{
+    const char *end = received->str + received->len;
+
+    for (const char *dash = received->str; (dash = memchr(dash, '-', (gsize)(end - dash))) != NULL; dash++)
+        if (dash - received->str >= 3 && g_ascii_strncasecmp(dash - 3, "rly", 3) == 0)
+            return TRUE;
+    return FALSE;
+}
+
 HEADER_EVAL(eval_fake_aol_relay)
 {
     static struct line_form_once relay = {"{find} rly-{A:2-2}{d:2-2}.", TRUE, NULL};
     static struct line_form_once real[] = {FORM("{find}/AOL-{d:1-}.{d:1-}.{d:1-})"),
                                            FORM("{find}ESMTP id {RELAY|MAILRELAY|MAILIN}")};
-    const GString *line = header_eval_received_line(e);
+    const GString *line;
 
     (void)args, (void)n_args;
+    if (!has_relay_mark(header_eval_received(e)))
+        return FALSE;
+    line = header_eval_received_line(e);
     return header_eval_matches(line, &relay) && !matches_any(line, real, G_N_ELEMENTS(real));
 }
 

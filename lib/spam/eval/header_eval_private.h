@@ -28,6 +28,8 @@ struct header_eval {
 /* All values of a header in one, or the first one without its newline for "..:addr" and the like; "" when
  * there is none. For the caller to free. */
 GString *header_eval_text(const struct header_eval *eval, const char *name);
+/* ALL, or ALL:raw. For the caller to unref; never NULL. */
+GBytes *header_eval_all(const struct header_eval *eval, gboolean raw);
 gboolean header_eval_has(const struct header_eval *eval, const char *name);
 const GPtrArray *header_eval_values(const struct header_eval *eval, const char *name); /* never NULL */
 const GString *header_eval_received(struct header_eval *eval);                         /* joined */

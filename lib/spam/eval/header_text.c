@@ -6,11 +6,14 @@ static gboolean
 is_single(const char *name)
 {
     static const char *const parts[] = {":addr", ":name", ":host", ":domain", ":ip", ":revip"};
-    gboolean single = strcmp(name, "EnvelopeFrom") == 0;
+    const char *colon = strchr(name, ':');
 
+    if (colon == NULL)
+        return strcmp(name, "EnvelopeFrom") == 0;
     for (guint i = 0; i < G_N_ELEMENTS(parts); i++)
-        single = single || strstr(name, parts[i]) != NULL;
-    return single;
+        if (strstr(colon, parts[i]) != NULL)
+            return TRUE;
+    return FALSE;
 }
 
 GString *

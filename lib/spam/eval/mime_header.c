@@ -8,7 +8,10 @@
 #define CAPTURES_MAX 1000u /* matches that are looked at for what groups took */
 
 struct mime_header_rule {
-    const char *header; /* interned */
+    char *header;
+    gsize header_length;
+    guint header_hash; /* part_field_hash */
+    gboolean is_all;   /* ALL: not one field, but all of them */
     struct pattern *pattern;
     guint range_min, range_max;
     gboolean negated, raw, has_captures;
@@ -18,17 +21,10 @@ struct mime_header_rule {
     guint missing_hits;  /* and how often the rule hits that */
 };
 
-/* The values of one field: of each part that counts, in order. */
-struct values {
-    const GString **raw, **decoded; /* NULL: the part has none; of ALL: not asked for yet */
-    gboolean are_all;
-};
-
 struct mime_headers {
     struct spam_tree *tree;
     GPtrArray *parts;    /* const struct spam_part *: those with a type */
-    GHashTable *by_name; /* const char *, interned -> struct values * */
-    GPtrArray *kept;     /* GString *: values of ALL */
+    GPtrArray *all[2];   /* GString *, by part: what ALL is, decoded and raw; NULL: not asked yet */
 };
 
 /* ---- rules ---- */
@@ -54,7 +50,10 @@ mime_header_rule_new(const struct spam_rule *rule, GError **error)
     if (pattern == NULL)
         return NULL;
     ready = g_new0(struct mime_header_rule, 1);
-    ready->header = g_intern_string(definition->header);
+    ready->header = g_strdup(definition->header);
+    ready->header_length = strlen(ready->header);
+    ready->header_hash = part_field_hash(ready->header, ready->header_length);
+    ready->is_all = strcmp(ready->header, "ALL") == 0;
     ready->pattern = pattern;
     ready->range_min = definition->range_min;
     ready->range_max = definition->range_max;
@@ -78,25 +77,17 @@ mime_header_rule_free(gpointer data)
     if (rule == NULL)
         return;
     pattern_free(rule->pattern);
+    g_free(rule->header);
     g_free(rule);
 }
 
 /* ---- a message's fields ---- */
 
 static void
-values_free(gpointer data)
-{
-    struct values *values = data;
-
-    g_free(values->raw);
-    g_free(values->decoded);
-    g_free(values);
-}
-
-static void
 string_free(gpointer string)
 {
-    bytes_free(string);
+    if (string != NULL)
+        bytes_free(string);
 }
 
 struct mime_headers *
@@ -107,8 +98,6 @@ mime_headers_new(struct spam_tree *tree)
 
     headers->tree = tree;
     headers->parts = g_ptr_array_new();
-    headers->by_name = g_hash_table_new_full(NULL, NULL, NULL, values_free);
-    headers->kept = g_ptr_array_new_with_free_func(string_free);
     for (guint i = 0; i < all->len; i++)
         if (*((const struct spam_part *)all->pdata[i])->type != '\0')
             g_ptr_array_add(headers->parts, all->pdata[i]);
@@ -120,31 +109,10 @@ mime_headers_free(struct mime_headers *headers)
 {
     if (headers == NULL)
         return;
-    g_hash_table_unref(headers->by_name);
-    g_ptr_array_unref(headers->kept);
+    for (guint raw = 0; raw < G_N_ELEMENTS(headers->all); raw++)
+        g_clear_pointer(&headers->all[raw], g_ptr_array_unref);
     g_ptr_array_unref(headers->parts);
     g_free(headers);
-}
-
-/* name is interned. */
-static const struct values *
-values_of(struct mime_headers *headers, const char *name)
-{
-    struct values *values = g_hash_table_lookup(headers->by_name, name);
-
-    if (values != NULL)
-        return values;
-    values = g_new(struct values, 1);
-    values->raw = g_new0(const GString *, headers->parts->len + 1);
-    values->decoded = g_new0(const GString *, headers->parts->len + 1);
-    values->are_all = strcmp(name, "ALL") == 0;
-    for (guint i = 0; i < headers->parts->len && !values->are_all; i++) {
-        const struct spam_field *first = part_field(headers->parts->pdata[i], name, -1);
-        values->raw[i] = first != NULL ? &first->last->raw : NULL;
-        values->decoded[i] = first != NULL ? &first->last->value : NULL;
-    }
-    g_hash_table_insert(headers->by_name, (gpointer)name, values);
-    return values;
 }
 
 /* All fields of the part in one. */
@@ -165,18 +133,32 @@ all_of(struct spam_tree *tree, const struct spam_part *part, gboolean raw)
 
 /* ---- a rule on them ---- */
 
+static const GString *
+all_at(struct mime_headers *headers, guint i, gboolean raw)
+{
+    GPtrArray **all = &headers->all[raw != FALSE];
+
+    if (*all == NULL) {
+        *all = g_ptr_array_new_with_free_func(string_free);
+        g_ptr_array_set_size(*all, (gint)headers->parts->len);
+    }
+    if ((*all)->pdata[i] == NULL)
+        (*all)->pdata[i] = all_of(headers->tree, headers->parts->pdata[i], raw);
+    return (*all)->pdata[i];
+}
+
 /* What the rule looks at in the i-th part; NULL: what it takes a missing field for. */
 static const GString *
-value_of(const struct mime_header_rule *rule, struct mime_headers *headers, const struct values *values, guint i)
+value_of(const struct mime_header_rule *rule, struct mime_headers *headers, guint i)
 {
-    const GString **value = rule->raw ? &values->raw[i] : &values->decoded[i];
+    const struct spam_field *first;
 
-    if (values->are_all && *value == NULL) {
-        GString *all = all_of(headers->tree, headers->parts->pdata[i], rule->raw);
-        g_ptr_array_add(headers->kept, all);
-        *value = all;
-    }
-    return *value;
+    if (rule->is_all)
+        return all_at(headers, i, rule->raw);
+    first = part_field_by_hash(headers->parts->pdata[i], rule->header, rule->header_length, rule->header_hash);
+    if (first == NULL)
+        return NULL;
+    return rule->raw ? &first->last->raw : &first->last->value;
 }
 
 static gboolean
@@ -229,13 +211,13 @@ capture(const struct mime_header_rule *rule, struct matcher *matcher, const char
 
 /* concat: the parts' values as one text, each with a line end. */
 static guint
-count_joined(const struct mime_header_rule *rule, struct mime_headers *headers, const struct values *values, guint first, guint end,
-             struct matcher *matcher, GHashTable *tags)
+count_joined(const struct mime_header_rule *rule, struct mime_headers *headers, guint first, guint end, struct matcher *matcher,
+             GHashTable *tags)
 {
     g_autoptr(GString) joined = g_string_new(NULL);
 
     for (guint i = first; i < end; i++) {
-        const GString *value = value_of(rule, headers, values, i);
+        const GString *value = value_of(rule, headers, i);
         if (value != NULL)
             g_string_append_len(joined, value->str, (gssize)value->len);
         else
@@ -252,18 +234,16 @@ count_joined(const struct mime_header_rule *rule, struct mime_headers *headers, 
 guint
 mime_header_hits(const struct mime_header_rule *rule, struct mime_headers *headers, struct matcher *matcher, GHashTable *tags)
 {
-    const struct values *values;
     guint first = MAX(rule->range_min, 1) - 1, end = MIN(rule->range_max, headers->parts->len), hits = 0;
 
     if (rule->negated)
         return 1;
-    values = values_of(headers, rule->header);
     if (!rule->has_captures)
         tags = NULL;
     if (rule->joined)
-        return count_joined(rule, headers, values, first, end, matcher, tags);
+        return count_joined(rule, headers, first, end, matcher, tags);
     for (guint i = first; i < end && hits == 0; i++) {
-        const GString *value = value_of(rule, headers, values, i);
+        const GString *value = value_of(rule, headers, i);
         hits = value != NULL ? count(rule, matcher, value->str, value->len) : rule->missing_hits;
         if (hits > 0 && tags != NULL)
             capture(rule, matcher, value != NULL ? value->str : rule->missing, value != NULL ? value->len : strlen(rule->missing), tags);

@@ -108,6 +108,12 @@ get_header(gpointer data, const char *name)
     return message_view_header(data, name);
 }
 
+static GBytes *
+get_all(gpointer data, gboolean raw)
+{
+    return header_all(((struct message_view *)data)->header, raw);
+}
+
 const GPtrArray *
 message_view_header(struct message_view *view, const char *name)
 {
@@ -120,35 +126,10 @@ message_view_headers(struct message_view *view)
     return &view->headers;
 }
 
-/* Values with LFs between them, if the first has none of its own. */
-static GBytes *
-joined(const GPtrArray *values)
-{
-    gsize size = values->len, length;
-    const char *first = g_bytes_get_data(values->pdata[0], &length);
-    gboolean has_end = length > 0 && first[length - 1] == '\n';
-    GString *text;
-
-    for (guint i = 0; i < values->len; i++)
-        size += g_bytes_get_size(values->pdata[i]);
-    text = g_string_sized_new(size);
-    for (guint i = 0; i < values->len; i++) {
-        const char *value = g_bytes_get_data(values->pdata[i], &length);
-        if (i > 0 && !has_end)
-            g_string_append_c(text, '\n');
-        g_string_append_len(text, value, (gssize)length);
-    }
-    return g_string_free_to_bytes(text);
-}
-
 GBytes *
 message_view_header_text(struct message_view *view, const char *name)
 {
-    const GPtrArray *values = message_view_header(view, name);
-
-    if (values->len == 0)
-        return NULL;
-    return values->len == 1 ? g_bytes_ref(values->pdata[0]) : joined(values);
+    return header_get_text(view->header, name);
 }
 
 /* ---- hops ---- */
@@ -332,7 +313,7 @@ message_view_new(const struct view_settings *settings, const char *message, gsiz
     part_drop_fields(view->tree->root, "X-Spam-"); /* what another said of it is no part of the message: SpamAssassin does so, too */
     view->help = (struct header_help){view, is_tld, domain_of, header_more};
     view->header = header_view_new(view->tree, &view->help, settings->headers);
-    view->headers = (struct spam_headers){get_header, view};
+    view->headers = (struct spam_headers){get_header, view, get_all};
     view->html = g_ptr_array_new();
     view->html_of = g_hash_table_new_full(NULL, NULL, NULL, message_view_free_html);
     return view;

@@ -99,7 +99,7 @@ message_view_uris(struct message_view *view)
         uris_add_html(view->uris, &view->settings->uris, &links[i]);
     add_dkim(view, "DomainKey-Signature");
     add_dkim(view, "DKIM-Signature");
-    if (rules_plugin_loaded(view->settings->ruleset, "PDFInfo"))
+    if (view->settings->reads_pdf)
         add_pdf(view);
     return view->uris;
 }

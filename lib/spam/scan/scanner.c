@@ -23,7 +23,7 @@ struct scanner {
     GMutex lock;
     GCond freed;
     GPtrArray *idle;   /* struct worker * */
-    guint n_workers;
+    guint n_workers, n_waiting;
 };
 
 /* ---- workers ---- */
@@ -45,8 +45,11 @@ worker_take(struct scanner *scanner)
     struct spam_engine *engine;
 
     g_mutex_lock(&scanner->lock);
-    while (scanner->idle->len == 0 && scanner->n_workers >= SCANNER_WORKERS_MAX)
+    while (scanner->idle->len == 0 && scanner->n_workers >= SCANNER_WORKERS_MAX) {
+        scanner->n_waiting++;
         g_cond_wait(&scanner->freed, &scanner->lock);
+        scanner->n_waiting--;
+    }
     if (scanner->idle->len > 0)
         worker = g_ptr_array_steal_index(scanner->idle, scanner->idle->len - 1);
     else
@@ -70,7 +73,8 @@ worker_give(struct scanner *scanner, struct worker *worker)
 {
     g_mutex_lock(&scanner->lock);
     g_ptr_array_add(scanner->idle, worker);
-    g_cond_signal(&scanner->freed);
+    if (scanner->n_waiting > 0) /* a signal is a system call, also when nobody waits */
+        g_cond_signal(&scanner->freed);
     g_mutex_unlock(&scanner->lock);
 }
 

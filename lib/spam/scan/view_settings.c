@@ -137,6 +137,7 @@ view_settings_new(const struct spam_ruleset *ruleset)
     self->texts = (struct texts_options){(gsize)MAX(0, rules_number(ruleset, "body_part_scan_size")),
                                          (gsize)MAX(0, rules_number(ruleset, "rawbody_part_scan_size"))};
     self->as_it_is = rules_number(ruleset, "normalize_charset") == 0;
+    self->reads_pdf = rules_plugin_loaded(ruleset, "PDFInfo");
     self->headers = headers_of(ruleset);
     self->locales = locales_of(ruleset);
     return self;

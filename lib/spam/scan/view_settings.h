@@ -19,6 +19,7 @@ struct view_settings {
     const char *sender_header;            /* envelope_sender_header, or NULL */
     struct texts_options texts;
     gboolean as_it_is;                    /* normalize_charset 0 */
+    gboolean reads_pdf;                   /* PDFInfo is loaded */
     struct header_requests *headers;      /* that are asked of most messages */
     char **locales;                       /* of ok_locales and the process' own; NULL: all are ok */
 };

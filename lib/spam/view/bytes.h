@@ -63,5 +63,9 @@ byte_lower(char c)
 static inline GString *
 bytes_lower(const char *text, gsize length)
 {
-    return g_string_ascii_down(g_string_new_len(text, (gssize)length));
+    GString *lower = g_string_new_len(text, (gssize)length);
+
+    for (gsize i = 0; i < length; i++)
+        lower->str[i] = byte_lower(lower->str[i]);
+    return lower;
 }

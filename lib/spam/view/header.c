@@ -15,6 +15,7 @@ struct header_view {
     GPtrArray *own_answers;
     GPtrArray *none;             /* what is answered when there is nothing, which is most often */
     GPtrArray *spare;            /* an empty list that was not needed; or NULL */
+    GBytes *all[2];              /* header_all, decoded and raw; NULL: not asked yet, or nothing */
     GHashTable *addresses;       /* the bytes of a field's raw value -> GPtrArray *: addresses_parse */
 };
 
@@ -85,6 +86,8 @@ header_view_free(struct header_view **view)
     g_clear_pointer(&self->own_answers, g_ptr_array_unref);
     header_requests_free(&self->own);
     g_clear_pointer(&self->spare, g_ptr_array_unref);
+    for (guint raw = 0; raw < G_N_ELEMENTS(self->all); raw++)
+        g_clear_pointer(&self->all[raw], g_bytes_unref);
     g_hash_table_unref(self->addresses);
     g_ptr_array_unref(self->none);
     g_free(self);
@@ -439,16 +442,92 @@ get_own(struct header_view *view, const char *text)
     return view->own_answers->pdata[r->index];
 }
 
+static const GPtrArray *
+get_known(struct header_view *view, const struct header_request *r)
+{
+    GPtrArray *values = view->answers[r->index];
+
+    if (values != NULL)
+        return values;
+    if (r->source == HEADER_FIELD && part_field_by_hash(view->tree->root, r->field, r->field_length, r->field_hash) == NULL)
+        return view->none;
+    values = answer(view, r); /* may ask for others */
+    view->answers[r->index] = values;
+    return values;
+}
+
 const GPtrArray *
 header_get(struct header_view *view, const char *text)
 {
     const struct header_request *r = view->known != NULL ? header_requests_find(view->known, text) : NULL;
 
-    if (r == NULL)
-        return get_own(view, text);
-    if (view->answers[r->index] == NULL) {
-        GPtrArray *values = answer(view, r);
-        view->answers[r->index] = values;
+    return r != NULL ? get_known(view, r) : get_own(view, text);
+}
+
+/* ---- in one ---- */
+
+/* Values with LFs between them, if the first has none of its own. */
+static GBytes *
+joined(const GPtrArray *values)
+{
+    gsize size = values->len, length;
+    const char *first = g_bytes_get_data(values->pdata[0], &length);
+    gboolean has_end = length > 0 && first[length - 1] == '\n';
+    GString *text;
+
+    for (guint i = 0; i < values->len; i++)
+        size += g_bytes_get_size(values->pdata[i]);
+    text = g_string_sized_new(size);
+    for (guint i = 0; i < values->len; i++) {
+        const char *value = g_bytes_get_data(values->pdata[i], &length);
+        if (i > 0 && !has_end)
+            g_string_append_c(text, '\n');
+        g_string_append_len(text, value, (gssize)length);
     }
-    return view->answers[r->index];
+    return g_string_free_to_bytes(text);
+}
+
+/* ALL:raw as it was received, where its fields lie side by side: they do unless there are too many, or the last one has no end. Lines
+ * that continue nothing stand in front of them all. */
+static GBytes *
+raw_section(const struct spam_tree *tree)
+{
+    const char *s = tree->pristine->str, *end = s + tree->header_length;
+
+    if (s == end || end - s > TREE_FIELDS_MAX || end[-1] != '\n')
+        return NULL;
+    if (end - s == 1 || end[-2] == '\n') /* the empty line is none of them */
+        end--;
+    while (s < end && (*s == ' ' || *s == '\t'))
+        s = (const char *)memchr(s, '\n', (gsize)(end - s)) + 1;
+    return s < end ? g_bytes_new_static(s, (gsize)(end - s)) : NULL;
+}
+
+GBytes *
+header_all(struct header_view *view, gboolean raw)
+{
+    GBytes **all = &view->all[raw != FALSE];
+    const GPtrArray *values;
+
+    if (*all == NULL && raw)
+        *all = raw_section(view->tree);
+    if (*all == NULL && (values = header_get(view, raw ? "ALL:raw" : "ALL"))->len > 0)
+        *all = joined(values);
+    return *all;
+}
+
+GBytes *
+header_get_text(struct header_view *view, const char *text)
+{
+    const struct header_request *r = view->known != NULL ? header_requests_find(view->known, text) : NULL;
+    const GPtrArray *values;
+
+    if (r != NULL && r->source == HEADER_ALL) {
+        GBytes *all = header_all(view, r->raw);
+        return all != NULL ? g_bytes_ref(all) : NULL;
+    }
+    values = r != NULL ? get_known(view, r) : get_own(view, text);
+    if (values->len == 0)
+        return NULL;
+    return values->len == 1 ? g_bytes_ref(values->pdata[0]) : joined(values);
 }

@@ -28,3 +28,7 @@ void header_view_free(struct header_view **view); /* NULL-safe */
 
 /* The values (GBytes *, some of the tree's memory), perhaps none; the array belongs to the view. Decoded values end in LF, as rules expect. */
 const GPtrArray *header_get(struct header_view *view, const char *request);
+/* The same as one text, with LFs between values unless the first has one of its own. NULL: there is none. Caller unrefs. */
+GBytes *header_get_text(struct header_view *view, const char *request);
+/* What "ALL" or "ALL:raw" is as one text: the view's own, kept as long as it. NULL: there is none. */
+GBytes *header_all(struct header_view *view, gboolean raw);

@@ -3,9 +3,19 @@
 #include <string.h>
 #include "lib/spam/view/tree.h"
 
+#define SLOTS 64u /* to begin with */
+
+/* Where a request is found: by its text, or by a text's address. */
+struct slot {
+    const struct header_request *request; /* NULL: free */
+    const char *address;                  /* NULL: by the request's own text */
+    guint hash;
+};
+
 struct header_requests {
-    GHashTable *by_text; /* char * -> struct header_request *, which owns it */
-    GHashTable *by_address; /* the same by texts that stay where they are */
+    GPtrArray *all;      /* struct header_request *, by their index */
+    struct slot *slots;  /* a power of two, at most half of them taken; what a search meets lies side by side */
+    guint n_slots, n_taken;
 };
 
 static void
@@ -24,8 +34,9 @@ header_requests_new(void)
 {
     struct header_requests *set = g_new0(struct header_requests, 1);
 
-    set->by_text = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, request_free);
-    set->by_address = g_hash_table_new(NULL, NULL);
+    set->all = g_ptr_array_new_with_free_func(request_free);
+    set->n_slots = SLOTS;
+    set->slots = g_new0(struct slot, SLOTS);
     return set;
 }
 
@@ -34,30 +45,111 @@ header_requests_free(struct header_requests **set)
 {
     if (*set == NULL)
         return;
-    g_hash_table_unref((*set)->by_address);
-    g_hash_table_unref((*set)->by_text);
+    g_ptr_array_unref((*set)->all);
+    g_free((*set)->slots);
     g_clear_pointer(set, g_free);
 }
 
 guint
 header_requests_count(const struct header_requests *set)
 {
-    return g_hash_table_size(set->by_text);
+    return set->all->len;
+}
+
+/* ---- finding ---- */
+
+static guint
+hash_of_address(const char *text)
+{
+    return (guint)(((guint64)(guintptr)text * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15)) >> 32);
+}
+
+static const struct header_request *
+find_address(const struct header_requests *set, const char *text)
+{
+    const struct slot *slot;
+
+    for (guint i = hash_of_address(text); (slot = &set->slots[i & (set->n_slots - 1)])->request != NULL; i++)
+        if (slot->address == text)
+            return slot->request;
+    return NULL;
+}
+
+/* Texts are short: by words, of which the last two may overlap. */
+static guint
+hash_of_text(const char *text)
+{
+    gsize n = strlen(text), at = 0;
+    guint64 hash = n, word = 0;
+
+    for (; at + sizeof word < n; at += sizeof word) {
+        memcpy(&word, text + at, sizeof word);
+        hash = (hash ^ word) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+    }
+    word = 0;
+    if (n >= sizeof word)
+        memcpy(&word, text + n - sizeof word, sizeof word);
+    else
+        memcpy(&word, text, n);
+    return (guint)(((hash ^ word) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15)) >> 32);
+}
+
+static const struct header_request *
+find_text(const struct header_requests *set, const char *text)
+{
+    guint hash = hash_of_text(text);
+    const struct slot *slot;
+
+    for (guint i = hash; (slot = &set->slots[i & (set->n_slots - 1)])->request != NULL; i++)
+        if (slot->address == NULL && slot->hash == hash && strcmp(slot->request->text, text) == 0)
+            return slot->request;
+    return NULL;
 }
 
 const struct header_request *
 header_requests_find(const struct header_requests *set, const char *text)
 {
-    const struct header_request *known = g_hash_table_lookup(set->by_address, text);
+    const struct header_request *known = find_address(set, text);
 
-    return known != NULL ? known : g_hash_table_lookup(set->by_text, text);
+    return known != NULL ? known : find_text(set, text);
+}
+
+static void
+put(struct header_requests *set, struct slot slot)
+{
+    guint i = slot.hash;
+
+    while (set->slots[i & (set->n_slots - 1)].request != NULL)
+        i++;
+    set->slots[i & (set->n_slots - 1)] = slot;
+}
+
+static void
+add_slot(struct header_requests *set, struct slot slot)
+{
+    if (++set->n_taken * 2 > set->n_slots) {
+        g_autofree struct slot *before = set->slots;
+        guint n = set->n_slots;
+
+        set->n_slots *= 2;
+        set->slots = g_new0(struct slot, set->n_slots);
+        for (guint i = 0; i < n; i++)
+            if (before[i].request != NULL)
+                put(set, before[i]);
+    }
+    put(set, slot);
 }
 
 void
 header_requests_add_lasting(struct header_requests *set, const char *text)
 {
-    g_hash_table_insert(set->by_address, (gpointer)(guintptr)text, (gpointer)(guintptr)header_requests_add(set, text));
+    const struct header_request *request = header_requests_add(set, text);
+
+    if (find_address(set, text) == NULL)
+        add_slot(set, (struct slot){request, text, hash_of_address(text)});
 }
+
+/* ---- reading ---- */
 
 static gboolean
 is_modifier(const char *text, gsize length, const char *name)
@@ -115,11 +207,12 @@ source_of(const char *name)
 const struct header_request *
 header_requests_add(struct header_requests *set, const char *text)
 {
-    struct header_request *r = g_hash_table_lookup(set->by_text, text);
+    const struct header_request *known = find_text(set, text);
     gsize n = strcspn(text, ":");
+    struct header_request *r;
 
-    if (r != NULL)
-        return r;
+    if (known != NULL)
+        return known;
     r = g_new0(struct header_request, 1);
     r->text = g_strdup(text);
     r->name = g_strndup(text, n);
@@ -130,7 +223,8 @@ header_requests_add(struct header_requests *set, const char *text)
         g_strstrip(r->field);
     r->field_length = strlen(r->field);
     r->field_hash = part_field_hash(r->field, r->field_length);
-    r->index = g_hash_table_size(set->by_text);
-    g_hash_table_insert(set->by_text, r->text, r);
+    r->index = set->all->len;
+    g_ptr_array_add(set->all, r);
+    add_slot(set, (struct slot){r, NULL, hash_of_text(text)});
     return r;
 }

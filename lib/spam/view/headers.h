@@ -10,4 +10,6 @@ struct spam_headers {
      * as long as it; NULL or empty: there is none. */
     const GPtrArray *(*get)(gpointer message, const char *name);
     gpointer message;
+    /* The values of "ALL" or "ALL:raw" as one text, owned by the message, too; NULL: there is none. No function: get's are put together. */
+    GBytes *(*all)(gpointer message, gboolean raw);
 };

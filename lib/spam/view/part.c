@@ -6,6 +6,10 @@
 #include "lib/spam/view/header_words.h"
 #include "lib/spam/view/tree_private.h"
 
+/* Chains of fields to begin with: a message has more of them than its parts, and most that is asked of it is not there. */
+#define ROOT_CHAINS 64u
+#define PART_CHAINS 4u
+
 static void
 child_free(gpointer part)
 {
@@ -28,7 +32,6 @@ part_free(struct spam_part *part)
 {
     g_ptr_array_unref(part->fields);
     g_clear_pointer(&part->dropped, g_ptr_array_unref);
-    g_clear_pointer(&part->by_name, g_hash_table_unref);
     g_free(part->type);
     g_clear_pointer(&part->charset, bytes_free);
     g_clear_pointer(&part->name, bytes_free);
@@ -63,25 +66,17 @@ part_field_hash(const char *name, gsize length)
     guint hash = 5381;
 
     for (gsize i = 0; i < length; i++)
-        hash = hash * 33 + (guchar)g_ascii_tolower(name[i]);
+        hash = hash * 33 + (guchar)byte_lower(name[i]);
     return hash;
 }
 
-static guint
-field_hash(gconstpointer field)
-{
-    return ((const struct spam_field *)field)->hash;
-}
-
 static gboolean
-is_same_name(gconstpointer a, gconstpointer b)
+has_name(const struct spam_field *field, const char *name, gsize length, guint hash)
 {
-    const struct spam_field *one = a, *other = b;
-
-    if (one->hash != other->hash || one->name.len != other->name.len)
+    if (field->hash != hash || field->name.len != length)
         return FALSE;
-    for (gsize i = 0; i < one->name.len; i++)
-        if (g_ascii_tolower(one->name.str[i]) != g_ascii_tolower(other->name.str[i]))
+    for (gsize i = 0; i < length; i++)
+        if (byte_lower(field->name.str[i]) != byte_lower(name[i]))
             return FALSE;
     return TRUE;
 }
@@ -93,9 +88,15 @@ kept(struct spam_tree *tree, const char *text, gsize length)
     return (GString){ .str = arena_strndup(tree->arena, text, length), .len = length };
 }
 
-/* Folds become a blank, the ends are trimmed. */
-static void
-append_unfolded(GString *out, const char *s, gsize length)
+static char *
+put(char *to, const char *s, gsize length)
+{
+    return (char *)memcpy(to, s, length) + length;
+}
+
+/* Folds become a blank, the ends are trimmed. Writes length bytes at most; returns the end. */
+static char *
+put_unfolded(char *to, const char *s, gsize length)
 {
     const char *end = s + length, *lf;
 
@@ -105,12 +106,12 @@ append_unfolded(GString *out, const char *s, gsize length)
         s++;
     for (; (lf = memchr(s, '\n', (gsize)(end - s))) != NULL; s = lf) {
         gboolean is_fold = lf[1] == ' ' || lf[1] == '\t'; /* what is trimmed ends in no LF: there is a next byte */
-        g_string_append_len(out, s, lf - s);
-        g_string_append_c(out, is_fold ? ' ' : '\n');
+        to = put(to, s, (gsize)(lf - s));
+        *to++ = is_fold ? ' ' : '\n';
         for (lf++; is_fold && (*lf == ' ' || *lf == '\t'); lf++)
             ;
     }
-    g_string_append_len(out, s, end - s);
+    return put(to, s, (gsize)(end - s));
 }
 
 /* line, value and decoded. */
@@ -118,13 +119,13 @@ static void
 decode_field(struct spam_tree *tree, struct spam_field *field)
 {
     GString *line = tree->scratch;
-    gsize start;
+    gsize start = field->name.len + 2;
+    char *to;
 
-    g_string_truncate(line, 0);
-    g_string_append_len(line, field->name.str, (gssize)field->name.len);
-    g_string_append_len(line, ": ", 2);
-    start = line->len;
-    append_unfolded(line, field->raw.str, field->raw.len);
+    g_string_set_size(line, start + field->raw.len);
+    to = put(put(line->str, field->name.str, field->name.len), ": ", 2);
+    to = put_unfolded(to, field->raw.str, field->raw.len);
+    g_string_truncate(line, (gsize)(to - line->str));
     if (!header_words_are_plain(line->str + start, line->len - start)) {
         g_autoptr(GString) decoded = header_words_decode(line->str + start, line->len - start, field->name.str, field->name.len);
         g_string_truncate(line, start);
@@ -136,18 +137,46 @@ decode_field(struct spam_tree *tree, struct spam_field *field)
     field->value = (GString){ .str = field->line.str + start, .len = line->len - start };
 }
 
+static struct spam_field **
+chain_of(const struct spam_part *part, guint hash)
+{
+    return &part->by_name[hash & (part->n_chains - 1)];
+}
+
+/* More chains, and all in them again. */
+static void
+make_chains(struct spam_tree *tree, struct spam_part *part, guint count)
+{
+    struct spam_field **before = part->by_name;
+    guint n_before = part->n_chains;
+
+    part->by_name = arena_alloc(tree->arena, count * sizeof *part->by_name);
+    part->n_chains = count;
+    for (guint i = 0; i < n_before; i++)
+        for (struct spam_field *field = before[i], *next; field != NULL; field = next) {
+            struct spam_field **chain = chain_of(part, field->hash);
+            next = field->chain;
+            field->chain = *chain;
+            *chain = field;
+        }
+}
+
 /* Where others of its name find it. */
 static void
-file_field(struct spam_part *part, struct spam_field *field)
+file_field(struct spam_tree *tree, struct spam_part *part, struct spam_field *field)
 {
-    struct spam_field *first;
+    struct spam_field *first, **chain;
 
-    if (part->by_name == NULL)
-        part->by_name = g_hash_table_new(field_hash, is_same_name);
-    first = g_hash_table_lookup(part->by_name, field);
+    if (part->n_names >= part->n_chains)
+        make_chains(tree, part, part->n_chains > 0 ? part->n_chains * 4 : part == tree->root ? ROOT_CHAINS : PART_CHAINS);
+    chain = chain_of(part, field->hash);
+    for (first = *chain; first != NULL && !has_name(first, field->name.str, field->name.len, field->hash); first = first->chain)
+        ;
     if (first == NULL) {
         field->last = field;
-        g_hash_table_add(part->by_name, field);
+        field->chain = *chain;
+        *chain = field;
+        part->n_names++;
     } else {
         first->last->next = field;
         first->last = field;
@@ -170,15 +199,17 @@ part_add_field(struct spam_tree *tree, struct spam_part *part, const char *name,
     field->index = part->fields->len;
     decode_field(tree, field);
     g_ptr_array_add(part->fields, field);
-    file_field(part, field);
+    file_field(tree, part, field);
 }
 
 const struct spam_field *
 part_field_by_hash(const struct spam_part *part, const char *name, gsize length, guint hash)
 {
-    const struct spam_field wanted = { .name = { .str = (char *)(guintptr)name, .len = length }, .hash = hash };
+    const struct spam_field *field = part->by_name != NULL ? *chain_of(part, hash) : NULL;
 
-    return part->by_name != NULL ? g_hash_table_lookup(part->by_name, &wanted) : NULL;
+    while (field != NULL && !has_name(field, name, length, hash))
+        field = field->chain;
+    return field;
 }
 
 const struct spam_field *
@@ -195,6 +226,17 @@ has_prefix(const struct spam_field *field, const char *prefix)
     return g_ascii_strncasecmp(field->name.str, prefix, strlen(prefix)) == 0;
 }
 
+static void
+unchain(struct spam_part *part, struct spam_field *field)
+{
+    struct spam_field **at = chain_of(part, field->hash);
+
+    while (*at != field)
+        at = &(*at)->chain;
+    *at = field->chain;
+    part->n_names--;
+}
+
 void
 part_drop_fields(struct spam_part *part, const char *prefix)
 {
@@ -206,7 +248,7 @@ part_drop_fields(struct spam_part *part, const char *prefix)
         struct spam_field *field = part->fields->pdata[i];
         if (has_prefix(field, prefix)) {
             if (field->last != NULL) /* the first of its name, which all have the prefix */
-                g_hash_table_remove(part->by_name, field);
+                unchain(part, field);
             g_ptr_array_add(part->dropped, field);
             continue;
         }

@@ -2,6 +2,7 @@
  * them, and what they have found is made a hop. */
 #include "lib/spam/view/received_line.h"
 #include <string.h>
+#include "lib/spam/view/bytes.h"
 #include "lib/spam/view/ip_text.h"
 #include "lib/spam/view/received_compiled.h"
 #include "lib/spam/view/received_ready.h"
@@ -512,7 +513,7 @@ static char *
 put_lower(char *out, const char *text)
 {
     while (*text != '\0')
-        *out++ = g_ascii_tolower(*text++);
+        *out++ = byte_lower(*text++);
     *out++ = '\0';
     return out;
 }

@@ -268,10 +268,12 @@ keep_host(struct perl_text *uri)
 static gboolean
 has_encoded_printable(struct perl_text uri)
 {
-    for (gsize i = 0; i + 2 < uri.length; i++) {
-        int high = g_ascii_xdigit_value(uri.at[i + 1]), low = g_ascii_xdigit_value(uri.at[i + 2]);
+    const char *end = uri.at + uri.length;
 
-        if (uri.at[i] == '%' && low >= 0 && high >= 2 && high <= 7 && high * 16 + low > 0x20 && high * 16 + low < 0x7f)
+    for (const char *mark = uri.at; (mark = memchr(mark, '%', (gsize)(end - mark))) != NULL && end - mark > 2; mark++) {
+        int high = g_ascii_xdigit_value(mark[1]), low = g_ascii_xdigit_value(mark[2]);
+
+        if (low >= 0 && high >= 2 && high <= 7 && high * 16 + low > 0x20 && high * 16 + low < 0x7f)
             return TRUE;
     }
     return FALSE;

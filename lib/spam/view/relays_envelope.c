@@ -1,5 +1,6 @@
 /* relays_envelope.c: the envelope sender as a message tells it. */
 #include <string.h>
+#include "lib/spam/view/bytes.h"
 #include "lib/spam/view/relays.h"
 
 /* The first value of a header as text, NULL when there is none. */
@@ -52,7 +53,7 @@ line_with(const char *text, const char *end, const char *field)
     gsize len = strlen(field);
 
     while (text != NULL && (gsize)(end - text) >= len) {
-        if (g_ascii_strncasecmp(text, field, len) == 0)
+        if (byte_lower(*text) == byte_lower(*field) && g_ascii_strncasecmp(text, field, len) == 0)
             return text;
         text = memchr(text, '\n', (gsize)(end - text));
         text = text != NULL ? text + 1 : NULL;
@@ -66,16 +67,19 @@ static gboolean
 is_below_received(const struct spam_headers *headers, const char *field)
 {
     const GPtrArray *values = headers->get(headers->message, "ALL");
-    g_autoptr(GString) all = g_string_new(NULL);
-    const char *received;
+    gboolean received = FALSE;
 
-    for (guint i = 0; values != NULL && i < values->len; i++) {
+    for (guint i = 0; values != NULL && i < values->len; i++) { /* each ends its last line */
         gsize len;
-        const char *text = g_bytes_get_data(g_ptr_array_index(values, i), &len);
-        g_string_append_len(all, text, (gssize)len);
+        const char *text = g_bytes_get_data(g_ptr_array_index(values, i), &len), *end = text + len;
+        if (!received) {
+            text = line_with(text, end, "Received:");
+            received = text != NULL;
+        }
+        if (received && line_with(text, end, field) != NULL)
+            return TRUE;
     }
-    received = line_with(all->str, all->str + all->len, "Received:");
-    return received != NULL && line_with(received, all->str + all->len, field) != NULL;
+    return FALSE;
 }
 
 static char *

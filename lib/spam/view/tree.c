@@ -67,7 +67,8 @@ append_lines(GString *out, const char *s, const char *end, gboolean crlf)
 struct head {
     struct spam_tree *tree;
     struct spam_part *part;
-    GString *whole; /* the message as received, as far as it was read */
+    GString *whole; /* the message as received: all of it, but where lines end in CRLF only what was read */
+    gsize read;     /* so far, of whole */
     gsize field;    /* where the one being read starts in it */
     GString *value; /* of a field whose lines end in CRLF */
     gboolean has_field, crlf;
@@ -78,7 +79,7 @@ struct head {
 static void
 end_field(struct head *h)
 {
-    const char *field = h->whole->str + h->field, *end = h->whole->str + h->whole->len, *text;
+    const char *field = h->whole->str + h->field, *end = h->whole->str + h->read, *text;
     const char *colon = h->has_field ? memchr(field, ':', (gsize)(end - field)) : NULL;
     gsize name, length, value;
 
@@ -101,15 +102,18 @@ end_field(struct head *h)
     part_add_field(h->tree, h->part, field, MIN(name, TREE_KEY_MAX), text, value);
 }
 
-/* A line with the CR that a careless program took from it. */
+/* One line more, with the CR that a careless program took from it. */
 static void
-append_repaired(GString *out, const char *line, gsize length, gboolean crlf)
+take_line(struct head *h, const char *line, gsize length)
 {
-    gboolean repair = crlf && line[length - 1] == '\n' && (length < 2 || line[length - 2] != '\r');
+    gboolean repair = h->crlf && line[length - 1] == '\n' && (length < 2 || line[length - 2] != '\r');
 
-    g_string_append_len(out, line, (gssize)length - (repair ? 1 : 0));
+    h->read += length + (repair ? 1 : 0);
+    if (!h->crlf)
+        return;
+    g_string_append_len(h->whole, line, (gssize)length - (repair ? 1 : 0));
     if (repair)
-        g_string_append_len(out, "\r\n", 2);
+        g_string_append_len(h->whole, "\r\n", 2);
 }
 
 enum line { LINE_FIELD, LINE_END, LINE_BODY };
@@ -140,21 +144,21 @@ read_head(struct head *h, const char *s, const char *end, gsize *header_r)
             end_field(h);
             enum line kind = judge(s, (gsize)(next - s), h->crlf, &bad);
             h->missing_separator = kind == LINE_BODY;
-            *header_r = h->whole->len;
+            *header_r = h->read;
             if (kind != LINE_FIELD)
-                append_repaired(h->whole, s, (gsize)(next - s), h->crlf);
+                take_line(h, s, (gsize)(next - s));
             if (kind == LINE_END)
-                *header_r = h->whole->len;
+                *header_r = h->read;
             if (kind != LINE_FIELD)
                 return next;
-            h->field = h->whole->len;
+            h->field = h->read;
         }
         h->has_field = TRUE;
-        append_repaired(h->whole, s, (gsize)(next - s), h->crlf);
+        take_line(h, s, (gsize)(next - s));
     }
     end_field(h);
     h->missing_separator = TRUE;
-    *header_r = h->whole->len;
+    *header_r = h->read;
     return end;
 }
 
@@ -166,12 +170,33 @@ is_blank(const char *line, const char *end)
     return line == end;
 }
 
+/* Whether so many blank lines may follow one another that some go: then so many bytes are white space, of which one is met by looking
+ * at every so manieth. */
+static gboolean
+may_have_long_run(const char *body, gsize length)
+{
+    for (gsize at = 0, behind = 0; at < length; at += BLANK_LINES_MAX) {
+        gsize from = at, lines = 0;
+
+        if (!byte_is_space(body[at]))
+            continue;
+        while (from > behind && byte_is_space(body[from - 1]))
+            from--;
+        for (; from < length && byte_is_space(body[from]); from++)
+            lines += body[from] == '\n';
+        if (lines >= BLANK_LINES_MAX)
+            return TRUE;
+        at = behind = from;
+    }
+    return FALSE;
+}
+
 /* The body for MIME parsing: LF line ends, runs of blank lines cut down behind their first line. A run that starts the body
  * keeps one line more on both accounts. */
 static GString *
 squeezed(const char *body, gsize length, gboolean crlf)
 {
-    const char *end = body + length, *kept = body, *line = body;
+    const char *end = body + length, *kept = body, *line = may_have_long_run(body, length) ? body : end;
     GString *out = g_string_sized_new(length + 1);
 
     while (line < end) {
@@ -283,8 +308,11 @@ read_message(struct spam_tree *tree, struct spam_part *part, GQueue *queue, cons
         s = next;
     }
     head.crlf = has_crlf(s, tree_line_end(s, end)) || has_crlf(last_line(s, end), end);
+    if (!head.crlf)
+        g_string_append_len(head.whole, s, end - s);
     s = read_head(&head, s, end, &header);
-    g_string_append_len(head.whole, s, end - s);
+    if (head.crlf)
+        g_string_append_len(head.whole, s, end - s);
     queue_body(part, queue, head.whole->str + header, head.whole->len - header, head.crlf, depth);
     if (part == tree->root)
         keep_pristine(tree, &head, header);

@@ -28,6 +28,7 @@ struct spam_field {
     GString line;    /* "name: decoded\n" */
     const struct spam_field *next; /* the next one of that name, or NULL */
     struct spam_field *last;       /* of the first one of a name: the last */
+    struct spam_field *chain;      /* of the first one of a name: the next of its chain in the part's by_name */
     guint hash;      /* of the name, as part_field_hash */
     guint index;     /* its place in the part's fields */
 };
@@ -35,7 +36,8 @@ struct spam_field {
 struct spam_part {
     GPtrArray *fields;    /* struct spam_field * (of the tree's memory), in order */
     GPtrArray *dropped;   /* likewise, those that part_drop_fields took out; or NULL */
-    GHashTable *by_name;  /* set of struct spam_field *: the first one of each name; NULL = no field yet */
+    struct spam_field **by_name; /* the first field of each name, in chains by hash (of the tree's memory); NULL = no field yet */
+    guint n_chains, n_names;     /* n_chains: a power of two */
     char *type;           /* "text/plain": lower case, never NULL, may be "" */
     GString *charset;     /* as declared, or NULL */
     GString *name;        /* file name, or NULL */

@@ -192,6 +192,66 @@ foreseen_requests(void **state)
     tree_free(&tree);
 }
 
+/* More than there is room for at first: all are found, by their text and by an address of it. */
+static void
+many_requests(void **state)
+{
+    enum { REQUESTS = 500 };
+    struct header_requests *set = header_requests_new();
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+
+    (void)state;
+    for (guint i = 0; i < REQUESTS; i++) {
+        g_ptr_array_add(texts, g_strdup_printf("X-%u:addr", i));
+        header_requests_add_lasting(set, texts->pdata[i]);
+    }
+    assert_int_equal(header_requests_count(set), REQUESTS);
+    for (guint i = 0; i < REQUESTS; i++) {
+        g_autofree char *other = g_strdup(texts->pdata[i]);
+        const struct header_request *found = header_requests_find(set, texts->pdata[i]);
+        assert_int_equal(found->index, i);
+        assert_string_equal(found->text, other);
+        assert_ptr_equal(header_requests_find(set, other), found);
+    }
+    assert_null(header_requests_find(set, "X-500:addr"));
+    header_requests_free(&set);
+}
+
+/* ALL as one text is what its values are, one behind the other. */
+static void
+all_in_one(void **state)
+{
+    static const char *const messages[] = {"A: 1\nB: 2\n 3\n\nbody\n", "A: 1\r\nB: 2\r\n\r\nbody\r\n", " x\n\ty\nA: 1\n z\n\n", " x\n y\n",
+                                           "A: 1\nB: 2", "A: 1\nB: 2\n", "A: 1\n b", "\nbody", "", "X-Spam-A: 1\n\n", "-- \nA: 1\n\n"};
+
+    (void)state;
+    for (guint i = 0; i < G_N_ELEMENTS(messages); i++)
+        for (guint raw = 0; raw < 2; raw++) {
+            const char *name = raw ? "ALL:raw" : "ALL";
+            struct header_requests *known = header_requests_new();
+            struct spam_tree *tree = tree_new(messages[i], strlen(messages[i]));
+            struct header_view *view;
+            g_autoptr(GString) expected = g_string_new(NULL);
+            const GPtrArray *values;
+
+            header_requests_add(known, name);
+            view = header_view_new(tree, &help, known);
+            g_autoptr(GBytes) text = header_get_text(view, name);
+            values = header_get(view, name);
+            for (guint n = 0; n < values->len; n++)
+                g_string_append_len(expected, g_bytes_get_data(values->pdata[n], NULL), (gssize)g_bytes_get_size(values->pdata[n]));
+            assert_ptr_equal(text, header_all(view, raw));
+            assert_int_equal(text != NULL, values->len > 0);
+            if (text != NULL) {
+                assert_int_equal(g_bytes_get_size(text), expected->len);
+                assert_memory_equal(g_bytes_get_data(text, NULL), expected->str, expected->len);
+            }
+            header_view_free(&view);
+            header_requests_free(&known);
+            tree_free(&tree);
+        }
+}
+
 static void
 host_names(void **state)
 {
@@ -212,6 +272,7 @@ main(void)
     const struct CMUnitTest tests[] = { cmocka_unit_test(fields),         cmocka_unit_test(addresses_and_names),
                                         cmocka_unit_test(ip_addresses),   cmocka_unit_test(all),
                                         cmocka_unit_test(all_is_limited), cmocka_unit_test(envelope_sender),
-                                        cmocka_unit_test(host_names),     cmocka_unit_test(foreseen_requests) };
+                                        cmocka_unit_test(host_names),     cmocka_unit_test(foreseen_requests), cmocka_unit_test(many_requests),
+                                        cmocka_unit_test(all_in_one) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,7 +61,7 @@ run(const char *name, const char *const *args, const char *const *fields)
 {
     static const char *const locales[] = {"ja", NULL};
     g_autoptr(GHashTable) message = message_of(fields);
-    struct spam_headers headers = {get, message};
+    struct spam_headers headers = {.get = get, .message = message};
     struct spam_domains domains = {trim, is_valid, NULL};
     struct relays_options settings = {0};
     struct spam_relays *relays = relays_parse(get(message, "Received"), NULL, &settings);
@@ -131,6 +131,8 @@ test_forged(void **state)
     HIT("check_for_forged_juno_received_headers", no_args, "Received", PUBLIC, "From:addr", "u@juno.com");
     HIT("check_for_fake_aol_relay_in_rcvd", no_args, "Received",
         "from x by rly-xw01.mx.aol.com with QMQP; x\n");
+    HIT("check_for_fake_aol_relay_in_rcvd", no_args, "Received", "from a-b by c\n\td (e\n RLY-xw01.mx.aol.com x\n");
+    MISS("check_for_fake_aol_relay_in_rcvd", no_args, "Received", "from x by rl-y-xw01.mx.aol.com with QMQP; x\n");
     HIT("check_for_from_domain_in_received_headers", ARGS("hotmail.com", "false"), "Received", PUBLIC, "From:addr", "u@x.hotmail.com");
     HIT("check_for_from_domain_in_received_headers", ARGS("hotmail.com", "false"), "Received", PUBLIC, "From:addr", "\\u@hotmail.com");
     MISS("check_for_from_domain_in_received_headers", ARGS("hotmail.com", "false"), "Received", PUBLIC, "From:addr", "u@nothotmail.com");
@@ -158,6 +160,8 @@ test_fields(void **state)
     (void)state;
     HIT("check_illegal_chars", ARGS("Subject", "0.00", "2"), "Subject:raw", " \xa3\xa3 x\n");
     MISS("check_illegal_chars", ARGS("Subject", "0.00", "1"), "Subject:raw", " \xa3 x\n");
+    HIT("check_illegal_chars", ARGS("Subject", "0.00", "0"), "Subject:raw", " x\n");
+    MISS("check_illegal_chars", ARGS("Subject", "0.00", "1e-3"), "Subject:raw", " x\n");
     MISS("check_illegal_chars", ARGS("Subject", "0.00", "2"), "Subject:raw", " \xc3\xa4\xc3\xa4\n");
     HIT("check_for_faraway_charset_in_headers", no_args, "Subject:raw", "=?big5?B?eA==?=\n");
     MISS("check_for_faraway_charset_in_headers", no_args, "Subject:raw",

@@ -220,7 +220,7 @@ put(GHashTable *message, const char *name, const char *value)
 static void
 assert_sender(const char *const *lines, GHashTable *message, const char *expected)
 {
-    struct spam_headers headers = {get, message};
+    struct spam_headers headers = {.get = get, .message = message};
     struct spam_relays *relays = parsed(lines, NULL);
     g_autofree char *sender = relays_envelope_from(relays, &headers, NULL);
 
@@ -260,7 +260,7 @@ test_configured_sender_header(void **state)
 {
     g_autoptr(GHashTable) message =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
-    struct spam_headers headers = {get, message};
+    struct spam_headers headers = {.get = get, .message = message};
     struct spam_relays *relays = parsed(trail, NULL);
 
     (void)state;

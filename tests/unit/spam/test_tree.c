@@ -248,6 +248,33 @@ fields_by_name(void **state)
     tree_free(&tree);
 }
 
+/* More names than there are chains at first, each twice: all are found, and nothing else. */
+static void
+many_names(void **state)
+{
+    enum { NAMES = 1500 };
+    g_autoptr(GString) text = g_string_new(NULL);
+    struct spam_tree *tree;
+
+    (void)state;
+    for (guint i = 0; i < 2 * NAMES; i++)
+        g_string_append_printf(text, "%s-%u: %u\n", i < NAMES ? "Name" : "NAME", i % NAMES, i);
+    g_string_append(text, "X-Spam-1: x\n\n");
+    tree = read_text(text->str);
+    part_drop_fields(tree->root, "X-Spam-");
+    for (guint i = 0; i < NAMES; i++) {
+        g_autofree char *name = g_strdup_printf("name-%u", i), *first = g_strdup_printf("%u", i), *last = g_strdup_printf("%u", i + NAMES);
+        const struct spam_field *field = part_field(tree->root, name, -1);
+        assert_non_null(field);
+        assert_string_equal(field->decoded.str, first);
+        assert_string_equal(field->last->decoded.str, last);
+        assert_null(field->last->next);
+    }
+    assert_null(part_field(tree->root, "name-1500", -1));
+    assert_null(part_field(tree->root, "x-spam-1", -1));
+    tree_free(&tree);
+}
+
 static void
 content_types(void **state)
 {
@@ -289,7 +316,7 @@ main(void)
         cmocka_unit_test(messages_inside),  cmocka_unit_test(depth_and_number),
         cmocka_unit_test(blank_and_long_lines), cmocka_unit_test(content_types),
         cmocka_unit_test(identities),       cmocka_unit_test(runs_of_blank_lines),
-        cmocka_unit_test(fields_by_name),
+        cmocka_unit_test(fields_by_name),  cmocka_unit_test(many_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
