@@ -334,7 +334,7 @@ run_filled_on_list(struct run *run, const struct spam_rule *rule, const struct p
     for (guint i = (rule->flags & SPAM_TFLAG_NOSUBJECT) != 0 ? 1 : 0; i < n_texts; i++) {
         gsize length;
         const char *text = g_bytes_get_data(g_ptr_array_index(texts, i), &length);
-        if (look(run, rule, pattern, text, MIN(length, ENGINE_TEXT_MAX)) && (rule->flags & SPAM_TFLAG_MULTIPLE) == 0)
+        if (look(run, rule, pattern, text, MIN(length, ENGINE_TEXT_MAX), NULL) && (rule->flags & SPAM_TFLAG_MULTIPLE) == 0)
             break;
     }
 }
