@@ -81,7 +81,7 @@ scan(const struct spam_state *state, struct transaction *tx, struct scan_result 
         .mail_from = capture->mail_from, .tls = g_str_has_prefix(capture->protocol, "ESMTPS"),
         .esmtp = g_str_has_prefix(capture->protocol, "ESMTP"), .time = capture->received_us / G_USEC_PER_SEC};
     struct spam_known known;
-    struct scan_request request = {.message = message, .length = MIN(length, max),
+    struct scan_request request = {.message = message, .length = MIN(length, max), .extent = ENGINE_WHAT_COUNTS,
                                    .session = capture->source != CAPTURE_LOCAL ? &session : NULL,
                                    .now = session.time, .time_ms = state->config->time_limit, .dns = state->dns,
                                    .dns_ms = state->dns_ms,

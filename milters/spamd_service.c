@@ -153,7 +153,8 @@ scan(gpointer data, const struct spamd_client *client, const struct spamd_reques
      const char **why_r)
 {
     struct runtime *runtime = runtime_current();
-    struct scan_request scan_request = {.message = request->message->str, .length = request->message->len};
+    struct scan_request scan_request = {.message = request->message->str, .length = request->message->len,
+                                        .extent = ENGINE_WHAT_COUNTS};
     struct scan_report_options options = {.client_name = client->name, .client_address = client->address};
     struct scan_result result = {0};
 

@@ -47,7 +47,9 @@ def difference(our, their):
     words += [f"{rule}={our['hits'][rule]:g}/{their['hits'][rule]:g}" for rule in sorted(set(our["hits"]) & set(their["hits"]))
               if our["hits"][rule] != their["hits"][rule]]
     same = set(scored(our["hits"])) == set(scored(their["hits"])) and abs(our["score"] - their["score"]) < 1e-6
-    return words, same
+    if not our["agree"]:
+        words.append("otherwise-without-those-that-wait")
+    return words, same and our["agree"]
 
 
 def kinds(their):

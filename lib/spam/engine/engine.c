@@ -152,21 +152,30 @@ look_at_missing(const struct spam_engine *engine, struct engine_group *group)
     matcher_free(matcher);
 }
 
+/* Of rules that look at a list of texts. */
+static gboolean
+make_list_prefilter(struct spam_engine *engine, struct engine_group *group, enum prefilter_kind kind, enum engine_start start,
+                    const char *cache, GError **error)
+{
+    if (!make_prefilter(engine, group, kind, start, cache, error))
+        return FALSE;
+    if (group->prefilter != NULL)
+        make_screens(group);
+    if (repeats_make(&group->repeats, group->rules, start, cache, start == ENGINE_CACHED ? NULL : error))
+        return TRUE;
+    engine->is_compiled = FALSE;
+    return start == ENGINE_CACHED;
+}
+
 static gboolean
 make_prefilters(struct spam_engine *engine, enum engine_start start, const char *cache, GError **error)
 {
-    for (guint kind = 0; kind < ENGINE_KINDS; kind++) {
-        struct engine_group *group = &engine->groups[kind];
-        if (!make_prefilter(engine, group, kind == ENGINE_FULL ? PREFILTER_ONE : PREFILTER_JOINED, start, cache, error))
+    for (guint kind = 0; kind < ENGINE_KINDS; kind++)
+        if (!make_list_prefilter(engine, &engine->groups[kind], kind == ENGINE_FULL ? PREFILTER_ONE : PREFILTER_JOINED, start, cache, error))
             return FALSE;
-        if (group->prefilter != NULL)
-            make_screens(group);
-        if (!repeats_make(&group->repeats, group->rules, start, cache, start == ENGINE_CACHED ? NULL : error)) {
-            engine->is_compiled = FALSE;
-            if (start != ENGINE_CACHED)
-                return FALSE;
-        }
-    }
+    for (guint i = 0; i < engine->late->len; i++)
+        if (!make_list_prefilter(engine, &g_array_index(engine->late, struct engine_late, i).group, PREFILTER_JOINED, start, cache, error))
+            return FALSE;
     for (guint i = 0; i < engine->headers->len; i++) {
         struct engine_group *group = g_ptr_array_index(engine->headers, i);
         look_at_missing(engine, group);
@@ -178,14 +187,25 @@ make_prefilters(struct spam_engine *engine, enum engine_start start, const char 
 
 /* ---- the whole ---- */
 
-static void
-sort_rule(struct spam_engine *engine, GHashTable *headers, GPtrArray *metas, const struct spam_rule *rule)
+/* The group of the rule: by itself when it waits. */
+static struct engine_group *
+list_group(struct spam_engine *engine, guint kind, const struct spam_rule *rule)
 {
-    if (rule->type == SPAM_RULE_META) {
-        g_ptr_array_add(metas, (gpointer)rule);
-        return;
+    for (guint i = 0; i < engine->waiting->len; i++) {
+        struct engine_late late = {.late = g_ptr_array_index(engine->waiting, i)};
+        if (late.late->rule != rule)
+            continue;
+        late.group.rules = g_ptr_array_new();
+        g_array_append_val(engine->late, late);
+        return &g_array_index(engine->late, struct engine_late, engine->late->len - 1).group;
     }
-    if (!can_score(rule))
+    return &engine->groups[kind];
+}
+
+static void
+sort_rule(struct spam_engine *engine, GHashTable *headers, const struct spam_rule *rule)
+{
+    if (rule->type == SPAM_RULE_META || !can_score(rule))
         return;
     if (rule->has_captures || rule->templates != NULL)
         g_ptr_array_add(engine->turns, (gpointer)rule);
@@ -193,7 +213,7 @@ sort_rule(struct spam_engine *engine, GHashTable *headers, GPtrArray *metas, con
         g_ptr_array_add(header_group(engine, headers, rule)->rules, (gpointer)rule);
     for (guint kind = 0; kind < ENGINE_KINDS; kind++)
         if (rule->type == kind_types[kind] && compile_rule(engine, rule))
-            g_ptr_array_add(engine->groups[kind].rules, (gpointer)rule);
+            g_ptr_array_add(list_group(engine, kind, rule)->rules, (gpointer)rule);
     if (rule->function != NULL && rule->function_known)
         g_ptr_array_add(engine->evals, (gpointer)rule);
 }
@@ -221,9 +241,14 @@ engine_new(const struct spam_ruleset *ruleset, enum engine_start start, const ch
     for (guint kind = 0; kind < ENGINE_KINDS; kind++)
         engine->groups[kind].rules = g_ptr_array_new();
     for (guint i = 0; i < ruleset->rules->len; i++)
-        sort_rule(engine, headers, metas, g_ptr_array_index(ruleset->rules, i));
-    g_ptr_array_sort(engine->turns, by_turn);
+        if (((const struct spam_rule *)g_ptr_array_index(ruleset->rules, i))->type == SPAM_RULE_META)
+            g_ptr_array_add(metas, g_ptr_array_index(ruleset->rules, i));
     engine->metas = meta_order_new(ruleset, metas);
+    engine->waiting = late_find(ruleset, engine->metas);
+    engine->late = g_array_new(FALSE, FALSE, sizeof(struct engine_late));
+    for (guint i = 0; i < ruleset->rules->len; i++)
+        sort_rule(engine, headers, g_ptr_array_index(ruleset->rules, i));
+    g_ptr_array_sort(engine->turns, by_turn);
     if (make_prefilters(engine, start, cache, error))
         return engine;
     engine_unref(engine);
@@ -252,6 +277,10 @@ engine_unref(struct spam_engine *engine)
         pattern_free(engine->patterns[i]);
     for (guint kind = 0; kind < ENGINE_KINDS; kind++)
         group_clear(&engine->groups[kind]);
+    for (guint i = 0; i < engine->late->len; i++)
+        group_clear(&g_array_index(engine->late, struct engine_late, i).group);
+    g_array_unref(engine->late);
+    g_ptr_array_unref(engine->waiting);
     g_free(engine->patterns);
     g_ptr_array_unref(engine->headers);
     g_ptr_array_unref(engine->evals);
@@ -272,6 +301,15 @@ engine_left_out(const struct spam_engine *engine)
     return engine->left_out;
 }
 
+static void
+fit(struct engine_worker *worker, const struct engine_group *group, guint *most)
+{
+    if (group->prefilter != NULL)
+        prefilter_scratch_fit(worker->scratch, group->prefilter);
+    repeats_fit(group->repeats, worker->scratch);
+    *most = MAX(*most, group->rules->len);
+}
+
 struct engine_worker *
 engine_worker_new(struct spam_engine *engine)
 {
@@ -283,18 +321,12 @@ engine_worker_new(struct spam_engine *engine)
     worker->scratch = prefilter_scratch_new();
     worker->joined = g_byte_array_new();
     worker->begins = g_array_new(FALSE, FALSE, sizeof(gsize));
-    for (guint kind = 0; kind < ENGINE_KINDS; kind++) {
-        if (engine->groups[kind].prefilter != NULL)
-            prefilter_scratch_fit(worker->scratch, engine->groups[kind].prefilter);
-        repeats_fit(engine->groups[kind].repeats, worker->scratch);
-        most = MAX(most, engine->groups[kind].rules->len);
-    }
-    for (guint i = 0; i < engine->headers->len; i++) {
-        const struct engine_group *group = g_ptr_array_index(engine->headers, i);
-        most = MAX(most, group->rules->len);
-        if (group->prefilter != NULL)
-            prefilter_scratch_fit(worker->scratch, group->prefilter);
-    }
+    for (guint kind = 0; kind < ENGINE_KINDS; kind++)
+        fit(worker, &engine->groups[kind], &most);
+    for (guint i = 0; i < engine->late->len; i++)
+        fit(worker, &g_array_index(engine->late, struct engine_late, i).group, &most);
+    for (guint i = 0; i < engine->headers->len; i++)
+        fit(worker, g_ptr_array_index(engine->headers, i), &most);
     worker->hits = g_array_new(FALSE, FALSE, sizeof(guint));
     worker->marks = g_new0(guint64, META_ORDER_WORDS(engine->metas));
     worker->candidates = g_new0(guint32, PREFILTER_WORDS(most) + 1);

@@ -62,10 +62,13 @@ struct engine_result {
     gboolean over_time;   /* not all rules ran */
     guint gave_up;        /* matches that came to their limit */
 };
+/* Which rules run: without those that may wait (late.h) and can't change a hit that counts, sub_hits lacks these, and metas named __X
+ * that hang on them; all else is the same. */
+enum engine_extent { ENGINE_ALL_RULES, ENGINE_WHAT_COUNTS };
 /* score_set: which of SPAM_SCORE_SETS; rules without a score in it don't run. time_ms: ENGINE_TIME_MS or less. Clear the result with
  * engine_result_clear. */
-void engine_run(struct engine_worker *worker, const struct engine_source *source, gpointer data, guint score_set, gint64 time_ms,
-                struct engine_result *result_r);
+void engine_run(struct engine_worker *worker, const struct engine_source *source, gpointer data, guint score_set, enum engine_extent extent,
+                gint64 time_ms, struct engine_result *result_r);
 void engine_result_clear(struct engine_result *result);
 
 /* What the rule, which hit in that run, has matched first: part of a text; of a header that must only be there, or not match, its whole

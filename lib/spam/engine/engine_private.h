@@ -1,6 +1,7 @@
 /* engine_private.h: what engine.c makes and run.c uses. */
 #pragma once
 #include "lib/spam/engine/engine.h"
+#include "lib/spam/engine/late.h"
 #include "lib/spam/engine/meta_order.h"
 #include "lib/spam/engine/pattern.h"
 #include "lib/spam/engine/prefilter.h"
@@ -22,6 +23,12 @@ struct engine_group {
     guint32 *on_missing, *unfiltered;
 };
 
+/* A body rule that waits: a group by itself. */
+struct engine_late {
+    const struct late_rule *late;
+    struct engine_group group;
+};
+
 struct spam_engine {
     gatomicrefcount refs;
     gboolean is_compiled;
@@ -32,6 +39,8 @@ struct spam_engine {
     GPtrArray *evals;          /* const struct spam_rule * */
     GPtrArray *turns;          /* the same: those that capture, or have templates, in the order in which they take turns in SpamAssassin */
     struct meta_order *metas;
+    GPtrArray *waiting;        /* struct late_rule * */
+    GArray *late;              /* struct engine_late: those of them whose pattern compiles */
     guint left_out;
 };
 

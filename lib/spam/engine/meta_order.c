@@ -120,7 +120,7 @@ find_watched(struct meta_order *order, guint set, const double *values)
     for (guint place = 0; place < order->metas->len; place++) {
         GArray *rules = g_array_new(FALSE, FALSE, sizeof(guint));
 
-        meta_watch(meta_at(order, place)->meta, values, (set & 1) == 0, rules);
+        meta_watch(meta_at(order, place)->meta, values, (set & 1) == 0, NULL, rules);
         g_ptr_array_add(lists, rules);
     }
     order->watched_by[set] = turn_around(order, lists);
@@ -280,6 +280,18 @@ guint
 meta_order_length(const struct meta_order *order)
 {
     return order->metas->len;
+}
+
+const GPtrArray *
+meta_order_metas(const struct meta_order *order)
+{
+    return order->metas;
+}
+
+double
+meta_order_base(const struct meta_order *order, guint score_set, guint rule)
+{
+    return order->places[rule] > 0 ? order->at[score_set][order->places[rule] - 1].base : 0;
 }
 
 static void

@@ -14,6 +14,9 @@ void meta_order_free(struct meta_order *order); /* NULL-safe */
 
 #define META_ORDER_WORDS(order) (meta_order_length(order) / 64u + 1u)
 guint meta_order_length(const struct meta_order *order);
+const GPtrArray *meta_order_metas(const struct meta_order *order); /* const struct spam_rule *, in order; those that were left out are not there */
+/* What a rule, meta or not, is worth when nothing has hit. */
+double meta_order_base(const struct meta_order *order, guint score_set, guint rule);
 /* hits: guint, the indices of the rules that have hit; those of metas are added. values: by rule index, metas' are 0 so far. marks:
  * META_ORDER_WORDS of zeros, and zeros again afterwards; what is marked before is looked at, too. */
 void meta_order_run(const struct meta_order *order, guint score_set, GArray *hits, double *values, guint64 *marks);

@@ -17,11 +17,21 @@ join(GArray *a, GArray *b)
     return a;
 }
 
+/* How much there is to watch. */
+static guint
+cost(const GArray *set)
+{
+    for (guint i = 0; i < set->len; i++)
+        if (g_array_index(set, guint, i) == META_WATCH_NEVER)
+            return G_MAXUINT;
+    return set->len;
+}
+
 /* a or b keeps the whole as it is by itself: the smaller one. */
 static GArray *
 smaller(GArray *a, GArray *b)
 {
-    gboolean first = a->len <= b->len;
+    gboolean first = cost(a) <= cost(b);
 
     g_array_unref(first ? b : a);
     return first ? a : b;
@@ -67,8 +77,17 @@ has_shared_operands(const struct spam_meta *meta)
     return FALSE;
 }
 
+static void
+add_rule(GArray *set, guint rule, GArray *const *instead)
+{
+    if (instead != NULL && instead[rule] != NULL)
+        g_array_append_vals(set, instead[rule]->data, instead[rule]->len);
+    else
+        g_array_append_val(set, rule);
+}
+
 static GArray *
-of_node(const struct spam_meta_node *node, const struct rules_value *values, GArray **sets)
+of_node(const struct spam_meta_node *node, const struct rules_value *values, GArray *const *instead, GArray **sets)
 {
     GArray *set;
 
@@ -79,7 +98,7 @@ of_node(const struct spam_meta_node *node, const struct rules_value *values, GAr
         return NULL;
     case SPAM_META_RULE:
         set = g_array_new(FALSE, FALSE, sizeof(guint));
-        g_array_append_val(set, node->a);
+        add_rule(set, node->a, instead);
         return set;
     case SPAM_META_NOT:
     case SPAM_META_NEGATE:
@@ -107,19 +126,22 @@ add_new(GArray *rules, const GArray *more)
 }
 
 void
-meta_watch(const struct spam_meta *meta, const double *hits, gboolean local, GArray *rules_r)
+meta_watch(const struct spam_meta *meta, const double *hits, gboolean local, GArray *const *instead, GArray *rules_r)
 {
     guint n = meta->n_nodes;
     g_autofree struct rules_value *values = g_new0(struct rules_value, n + 1);
     g_autofree GArray **sets = g_new0(GArray *, n + 1);
 
     if (has_shared_operands(meta)) {
-        add_new(rules_r, meta->dependencies);
+        g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(guint));
+        for (guint i = 0; i < meta->dependencies->len; i++)
+            add_rule(all, g_array_index(meta->dependencies, guint, i), instead);
+        add_new(rules_r, all);
         return;
     }
     rules_evaluate_all(meta->nodes, n, hits, local, values);
     for (guint i = 0; i < n; i++)
-        sets[i] = of_node(&meta->nodes[i], values, sets);
+        sets[i] = of_node(&meta->nodes[i], values, instead, sets);
     if (n > 0 && sets[n - 1] != NULL) {
         add_new(rules_r, sets[n - 1]);
         g_array_unref(sets[n - 1]);

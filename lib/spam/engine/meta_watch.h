@@ -4,6 +4,8 @@
 #pragma once
 #include "lib/spam/rules/ruleset.h"
 
+#define META_WATCH_NEVER G_MAXUINT /* no rule: no watching would do */
 /* hits: by rule index, as when nothing has hit; local: local_tests_only. Adds the indices of rules (guint), none twice, to rules_r: as
- * long as these are worth what hits says, so is the meta. */
-void meta_watch(const struct spam_meta *meta, const double *hits, gboolean local, GArray *rules_r);
+ * long as these are worth what hits says, so is the meta. instead (by rule index; NULL: of none, likewise each of it): what to watch
+ * instead of a rule, perhaps META_WATCH_NEVER; that is among rules_r only if no other choice is left. */
+void meta_watch(const struct spam_meta *meta, const double *hits, gboolean local, GArray *const *instead, GArray *rules_r);

@@ -239,9 +239,8 @@ may_find(struct run *run, const struct engine_group *group, guint r, guint *firs
 }
 
 static void
-run_list(struct run *run, enum engine_kind kind, const GPtrArray *texts)
+run_list(struct run *run, const struct engine_group *group, const GPtrArray *texts)
 {
-    const struct engine_group *group = &run->engine->groups[kind];
     const guint32 *bits = run->worker->candidates;
     guint n_texts = texts != NULL ? MIN(texts->len, ENGINE_TEXTS_MAX) : 0, first;
 
@@ -321,7 +320,7 @@ run_full(struct run *run)
 
     if (full != NULL)
         g_ptr_array_add(one, full);
-    run_list(run, ENGINE_FULL, one);
+    run_list(run, &run->engine->groups[ENGINE_FULL], one);
 }
 
 /* ---- templates ---- */
@@ -409,6 +408,40 @@ run_metas(struct run *run)
         run->result->times[g_array_index(hits, guint, i)] = 1;
 }
 
+/* Those that wait; FALSE: they have found nothing. */
+static gboolean
+run_late(struct run *run, gboolean all)
+{
+    guint before = run->worker->hits->len;
+
+    for (guint i = 0; i < run->engine->late->len; i++) {
+        const struct engine_late *late = &g_array_index(run->engine->late, struct engine_late, i);
+        if (all || late_is_needed(late->late, run->engine->metas, run->set, run->result->values))
+            run_list(run, &late->group, run->source->body(run->data));
+    }
+    return run->worker->hits->len > before;
+}
+
+/* Metas without those that wait, which are looked for where that may change one; then metas once more. */
+static void
+run_metas_and_late(struct run *run)
+{
+    GArray *hits = run->worker->hits;
+    guint first = hits->len, end;
+
+    run_metas(run);
+    end = hits->len;
+    if (!run_late(run, FALSE))
+        return;
+    for (guint i = first; i < end; i++) {
+        guint meta = g_array_index(hits, guint, i);
+        run->result->values[meta] = 0;
+        run->result->times[meta] = 0;
+    }
+    g_array_remove_range(hits, first, end - first);
+    run_metas(run);
+}
+
 static gint
 by_index(gconstpointer a, gconstpointer b)
 {
@@ -433,8 +466,8 @@ sum_up(struct run *run)
 }
 
 void
-engine_run(struct engine_worker *worker, const struct engine_source *source, gpointer data, guint score_set, gint64 time_ms,
-           struct engine_result *result_r)
+engine_run(struct engine_worker *worker, const struct engine_source *source, gpointer data, guint score_set, enum engine_extent extent,
+           gint64 time_ms, struct engine_result *result_r)
 {
     const struct spam_engine *engine = worker->engine;
     guint n = engine->ruleset->rules->len;
@@ -446,15 +479,20 @@ engine_run(struct engine_worker *worker, const struct engine_source *source, gpo
     g_array_set_size(worker->hits, 0);
     result_r->tags = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
     run_headers(&run);
-    run_list(&run, ENGINE_BODY, source->body(data));
-    run_list(&run, ENGINE_URI, source->uris(data));
-    run_list(&run, ENGINE_RAWBODY, source->rawbody(data));
+    run_list(&run, &engine->groups[ENGINE_BODY], source->body(data));
+    if (extent == ENGINE_ALL_RULES)
+        run_late(&run, TRUE);
+    run_list(&run, &engine->groups[ENGINE_URI], source->uris(data));
+    run_list(&run, &engine->groups[ENGINE_RAWBODY], source->rawbody(data));
     run_full(&run);
     run_templates(&run);
     run_evals(&run);
     if (source->outside != NULL)
         source->outside(data, result_r->values, result_r->times, worker->hits);
-    run_metas(&run);
+    if (extent == ENGINE_ALL_RULES)
+        run_metas(&run);
+    else
+        run_metas_and_late(&run);
     sum_up(&run);
 }
 

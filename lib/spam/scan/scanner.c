@@ -15,6 +15,7 @@ struct worker {
 struct scanner {
     gatomicrefcount refs;
     struct spam_ruleset *ruleset;
+    gboolean shows_sub_rules; /* in a template */
     struct spam_engine *engine; /* under lock: one that is compiled takes its place */
     struct view_settings *settings;
     struct eval_bindings *bindings;
@@ -148,6 +149,47 @@ make_over_time(struct scanner *scanner)
         rule->scores[i] = OVER_TIME_SCORE;
 }
 
+/* Whether the text, a template perhaps, shows the names of sub-rules. */
+static gboolean
+has_sub_rules_tag(const char *text)
+{
+    return text != NULL && strstr(text, "_SUBTESTS") != NULL; /* or _SUBTESTSCOLLAPSED_ */
+}
+
+/* Templates are texts (reports), in lists (header fields) and in maps (rewritten ones). */
+static gboolean
+shows_sub_rules(const struct spam_setting *setting)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    if (has_sub_rules_tag(setting->text))
+        return TRUE;
+    for (guint i = 0; setting->list != NULL && i < setting->list->len; i++)
+        if (has_sub_rules_tag(g_ptr_array_index(setting->list, i)))
+            return TRUE;
+    if (setting->type != SPAM_SETTING_MAP || setting->map == NULL)
+        return FALSE;
+    g_hash_table_iter_init(&iter, setting->map);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        if (has_sub_rules_tag(value))
+            return TRUE;
+    return FALSE;
+}
+
+static gboolean
+any_shows_sub_rules(const struct spam_ruleset *ruleset)
+{
+    GHashTableIter iter;
+    gpointer setting;
+
+    g_hash_table_iter_init(&iter, ruleset->settings);
+    while (g_hash_table_iter_next(&iter, NULL, &setting))
+        if (shows_sub_rules(setting))
+            return TRUE;
+    return FALSE;
+}
+
 struct scanner *
 scanner_of(struct spam_ruleset *ruleset, enum scanner_start start, const char *cache, GError **error)
 {
@@ -158,6 +200,7 @@ scanner_of(struct spam_ruleset *ruleset, enum scanner_start start, const char *c
     g_cond_init(&scanner->freed);
     scanner->idle = g_ptr_array_new_with_free_func(worker_free);
     scanner->ruleset = ruleset;
+    scanner->shows_sub_rules = any_shows_sub_rules(ruleset);
     scanner->engine = engine_new(ruleset, start == SCANNER_COMPILED ? ENGINE_COMPILED : ENGINE_CACHED, cache, error);
     if (scanner->engine == NULL) {
         scanner_unref(scanner);
@@ -330,7 +373,7 @@ scanner_scan(struct scanner *scanner, const struct scan_request *request, struct
     net.now = context.now;
     if (request->dns != NULL)
         context.net = scan_net_start(scanner->net, result_r->view, &net);
-    engine_run(worker->engine, &source, &context, set, time_ms, &result_r->engine);
+    engine_run(worker->engine, &source, &context, set, scanner->shows_sub_rules ? ENGINE_ALL_RULES : request->extent, time_ms, &result_r->engine);
     if (context.net != NULL)
         scan_net_add_tags(context.net, result_r->engine.tags);
     scan_net_free(&context.net);

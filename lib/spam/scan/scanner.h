@@ -41,6 +41,7 @@ struct scan_request {
      * Return-Path stood at its top. NULL: it is complete. */
     const struct relays_session *session;
     gint64 now;          /* seconds since 1970; 0: the clock's */
+    enum engine_extent extent; /* ENGINE_WHAT_COUNTS: unless a template of the rules shows sub-rules */
     gint64 time_ms;      /* budget; 0: the rules' time_limit, at most ENGINE_TIME_MS */
     /* Who answers the network rules' questions; NULL: they don't run, nor do those on what is known of SPF, DKIM, DMARC. */
     struct dns *dns;

@@ -93,7 +93,7 @@ hits_of(const char *rules, struct texts texts, guint set)
     worker = engine_worker_new(engine);
     for (guint again = 0; again < 2; again++) { /* a worker keeps nothing from one run to the next */
         g_string_truncate(out, 0);
-        engine_run(worker, &source, &texts, set, ENGINE_TIME_MS, &result);
+        engine_run(worker, &source, &texts, set, ENGINE_ALL_RULES, ENGINE_TIME_MS, &result);
         for (guint i = 0; i < ruleset->rules->len; i++) {
             const struct spam_rule *rule = g_ptr_array_index(ruleset->rules, i);
             if (result.values[i] != 0)
@@ -241,7 +241,7 @@ test_over_time(void **state)
     struct engine_result result;
 
     (void)state;
-    engine_run(worker, &source, &texts, 0, -1, &result);
+    engine_run(worker, &source, &texts, 0, ENGINE_ALL_RULES, -1, &result);
     assert_true(result.over_time);
     assert_int_equal(result.hits->len, 1); /* the meta, which costs nothing; A did not run */
     engine_result_clear(&result);

@@ -427,10 +427,46 @@ test_scans_before_the_patterns_are_compiled(void **state)
     remove_folder(cache);
 }
 
+/* A sub-rule that may wait is not among the hits when it changes nothing, unless it is asked for, or a template shows it. */
+static void
+test_waiting(void **state)
+{
+    static const char message[] = "From: a@example.test\nSubject: s\n\npayme now\n", seldom[] = "From: a@example.test\nSubject: s\n\npayme seldom\n";
+    static const struct {
+        const char *more, *message, *expected;
+        enum engine_extent extent;
+        const char *score;
+    } cases[] = {{"", message, "", ENGINE_WHAT_COUNTS, "0"},
+                 {"", message, "__PAY", ENGINE_ALL_RULES, "0"},
+                 {"", seldom, "A B __PAY __SELDOM", ENGINE_WHAT_COUNTS, "3"},
+                 {"", seldom, "A B __PAY __SELDOM", ENGINE_ALL_RULES, "3"},
+                 {"add_header all Sub _SUBTESTS(,)_\n", message, "__PAY", ENGINE_WHAT_COUNTS, "0"},
+                 {"rewrite_header Subject _SUBTESTS_\n", message, "__PAY", ENGINE_WHAT_COUNTS, "0"},
+                 {"clear_report_template\nreport _SUBTESTSCOLLAPSED_\n", message, "__PAY", ENGINE_WHAT_COUNTS, "0"}};
+    g_autofree char *filler = g_strnfill(4000, 'q');
+
+    (void)state;
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *rules = g_strdup_printf("body __PAY /(?:payme|%s)/\nbody __SELDOM /seldom/\nmeta A __PAY && __SELDOM\nscore A 2\n"
+                                                 "meta B A && __SELDOM\n%s", filler, cases[i].more);
+        struct scanner *scanner = new_scanner(rules);
+        const struct scan_request request = {.message = cases[i].message, .length = strlen(cases[i].message), .extent = cases[i].extent};
+        struct scan_result result;
+
+        scanner_scan(scanner, &request, &result);
+        g_autofree char *names = names_of(&result), *score = g_strdup_printf("%g", result.engine.score);
+        assert_string_equal(names, cases[i].expected);
+        assert_string_equal(score, cases[i].score);
+        scan_result_clear(&result);
+        scanner_unref(scanner);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_waiting),
         cmocka_unit_test(test_each_kind_of_rule_sees_its_part),
         cmocka_unit_test(test_several_hits_count_several_times), cmocka_unit_test(test_texts_as_they_came),
         cmocka_unit_test(test_captures_become_tags), cmocka_unit_test(test_captures_are_bounded),
