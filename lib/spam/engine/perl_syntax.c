@@ -61,6 +61,12 @@ numbered(struct translator *t, const char *digits, guint base)
     return put_character(t, c);
 }
 
+gboolean
+perl_syntax_is_unknown_escape(char c)
+{
+    return strchr("QELUluFijmqyIJMOYT", c) != NULL && c != '\0';
+}
+
 /* After a backslash. */
 static gboolean
 escape(struct translator *t)
@@ -80,13 +86,15 @@ escape(struct translator *t)
         return fail(t, "\\N{name}");
     if ((c == 'b' || c == 'B') && !t->in_class && braced(t, inner) && g_ascii_isalpha(*inner))
         return fail(t, "\\b{..}");
-    if (strchr("QELUluFijmqyIJMOYT", c) != NULL && c != '\0') {
-        g_string_append_c(t->out, c); /* Perl: unrecognised, passed through */
+    if (perl_syntax_is_unknown_escape(c)) {
+        g_string_append_c(t->out, c);
         return TRUE;
     }
     t->refers |= !t->in_class && (c == 'g' || c == 'k' || (c >= '1' && c <= '9'));
     g_string_append_c(t->out, '\\');
     g_string_append_c(t->out, c);
+    if (c == 'c' && t->at < t->end) /* a backslash behind it begins nothing */
+        g_string_append_c(t->out, *t->at++);
     return TRUE;
 }
 

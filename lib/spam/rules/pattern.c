@@ -1,16 +1,18 @@
 /* pattern.c: see pattern.h.
  *
- * One walk over the pattern knows classes, groups and quantifiers well enough to see what Perl warns of and PCRE2 takes: a brace
- * that is no quantifier, a repeated assertion, \Q. The same walk writes the text for PCRE2, which differs by {,n} and by the
- * modifiers that only Perl has. */
+ * One walk over the pattern knows classes, groups and quantifiers well enough to see what Perl refuses or warns of and PCRE2 takes: a
+ * brace that is no quantifier, a repeated assertion, \Q. It writes nothing: what the pattern means is said to PCRE2 by the translation
+ * that the engine has (perl_syntax.h), which takes all that Perl can be made to match, warned of or not. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "lib/spam/rules/pattern.h"
 #include <pcre2.h>
 #include <string.h>
+#include "lib/spam/engine/perl_syntax.h"
 #include "lib/spam/engine/perl_tables.h"
 
 #define REPEAT_MAX 65534u /* Perl's own */
 #define DEPTH_MAX 250u    /* groups within groups; PCRE2's own default */
+#define UNKNOWN_ESCAPE "an escape that means nothing"
 
 static GQuark
 rules_pattern_quark(void)
@@ -35,7 +37,6 @@ struct walk {
     enum before before;
     gboolean groups[DEPTH_MAX]; /* is the group an assertion? */
     guint depth;
-    GString *out; /* for PCRE2 */
 };
 
 /* The number at p, of at most 6 digits; FALSE without digits. */
@@ -78,7 +79,6 @@ walk_brace(struct walk *walk, GError **error)
     if (length == 0) {
         if (walk->before != BEFORE_NOTHING)
             return refuse(error, "a left brace that should be escaped");
-        g_string_append(walk->out, "\\{");
         walk->at++;
         walk->before = BEFORE_ATOM;
         return TRUE;
@@ -87,25 +87,8 @@ walk_brace(struct walk *walk, GError **error)
         return refuse(error, "a repeat count over 65534");
     if (walk->before == BEFORE_ASSERTION && endless)
         return refuse(error, "an assertion that is repeated");
-    if (walk->at[1] == ',')
-        g_string_append_printf(walk->out, "{0,%u}", high);
-    else
-        g_string_append_len(walk->out, walk->at, (gssize)length);
     walk->at += length;
     return TRUE;
-}
-
-/* "{XXX}" of more than a byte? */
-static gboolean
-is_wide(const char *p, const char *end)
-{
-    guint number = 0;
-
-    if (p == end || *p != '{')
-        return FALSE;
-    for (p++; p < end && g_ascii_isxdigit(*p); p++)
-        number = MIN(number * 16 + (guint)g_ascii_xdigit_value(*p), 0x1000000u);
-    return p < end && *p == '}' && number > 0xff;
 }
 
 static gboolean
@@ -114,32 +97,38 @@ walk_escape(struct walk *walk, GError **error)
     if (walk->at + 1 == walk->end)
         return refuse(error, "a backslash at the end");
     char c = walk->at[1];
-    if (c == 'Q' || c == 'E')
-        return refuse(error, "\\Q and \\E are not for patterns in files");
-    if (c == 'x' && is_wide(walk->at + 2, walk->end)) { /* no byte is that */
-        g_string_append(walk->out, "(?:(?!))");
-        walk->at = (const char *)memchr(walk->at, '}', (gsize)(walk->end - walk->at)) + 1;
-        walk->before = BEFORE_ATOM;
-        return TRUE;
-    }
-    g_string_append_len(walk->out, walk->at, 2);
-    walk->at += 2;
+    if (perl_syntax_is_unknown_escape(c))
+        return refuse(error, UNKNOWN_ESCAPE);
+    walk->at += c == 'c' && walk->end - walk->at > 2 ? 3 : 2; /* \c\ is a character */
     walk->before = strchr("bBAzZGK", c) != NULL && c != '\0' ? BEFORE_ASSERTION : BEFORE_ATOM;
     if (strchr("xogkpPN", c) != NULL && c != '\0' && walk->at < walk->end && *walk->at == '{') { /* \x{..}: no quantifier */
         const char *close = memchr(walk->at, '}', (gsize)(walk->end - walk->at));
-        gsize length = close != NULL ? (gsize)(close + 1 - walk->at) : 0;
-        g_string_append_len(walk->out, walk->at, (gssize)length);
-        walk->at += length;
+        walk->at = close != NULL ? close + 1 : walk->at;
     }
     return TRUE;
 }
 
-/* A [class], to its end, as it stands. */
+/* "[:alpha:]" or "[=a=]" where a class begins: Perl warns that it belongs inside of one, unless the name is too short or long for that. */
+static gboolean
+is_posix_outside(const char *p, const char *end)
+{
+    gsize name = 0;
+
+    if (end - p < 5 || strchr(":=.", p[1]) == NULL || p[1] == '\0')
+        return FALSE;
+    while (p + 3 + name < end && p[2 + name] != p[1] && p[2 + name] != ']')
+        name++;
+    return p[2 + name] == p[1] && p[3 + name] == ']' && (p[1] == ':' ? name > 2 : name == 1);
+}
+
+/* A [class], to its end. */
 static gboolean
 walk_class(struct walk *walk, GError **error)
 {
     const char *p = walk->at + 1;
 
+    if (is_posix_outside(walk->at, walk->end))
+        return refuse(error, "a POSIX class outside of a class");
     if (p < walk->end && *p == '^')
         p++;
     if (p < walk->end && *p == ']')
@@ -151,8 +140,8 @@ walk_class(struct walk *walk, GError **error)
 #endif
         const char *close;
         if (*p == '\\' && p + 1 < walk->end) {
-            if (p[1] == 'Q' || p[1] == 'E')
-                return refuse(error, "\\Q and \\E are not for patterns in files");
+            if (perl_syntax_is_unknown_escape(p[1]))
+                return refuse(error, UNKNOWN_ESCAPE);
             p += 2;
         } else if (*p == '[' && p + 1 < walk->end && strchr(":=.", p[1]) != NULL && p[1] != '\0'
                    && (close = g_strstr_len(p + 2, walk->end - p - 2, (char[]){p[1], ']', '\0'})) != NULL) {
@@ -163,31 +152,20 @@ walk_class(struct walk *walk, GError **error)
     }
     if (p == walk->end)
         return refuse(error, "a class without end");
-    g_string_append_len(walk->out, walk->at, p + 1 - walk->at);
     walk->at = p + 1;
     walk->before = BEFORE_ATOM;
     return TRUE;
 }
 
-/* (?mods) and (?mods:..): without those that mean nothing under /aa or to us. Gives the bytes taken, 0 when it is another group. */
+/* The bytes of "(?mods)" and "(?mods:"; 0 when it is another group. */
 static gsize
-walk_modifiers(struct walk *walk)
+modifiers(const struct walk *walk)
 {
     const char *p = walk->at + 2;
-    g_autoptr(GString) kept = g_string_new("(?");
 
-    while (p < walk->end && (g_ascii_isalpha(*p) || *p == '-' || *p == '^')) {
-        if (strchr("padlu", *p) == NULL)
-            g_string_append_c(kept, *p);
+    while (p < walk->end && (g_ascii_isalpha(*p) || *p == '-' || *p == '^'))
         p++;
-    }
-    if (p == walk->end || (*p != ')' && *p != ':') || p == walk->at + 2)
-        return 0;
-    if (kept->len > 2 || *p == ':') {
-        g_string_append_c(kept, *p);
-        g_string_append_len(walk->out, kept->str, (gssize)kept->len);
-    }
-    return (gsize)(p + 1 - walk->at);
+    return p == walk->end || (*p != ')' && *p != ':') || p == walk->at + 2 ? 0 : (gsize)(p + 1 - walk->at);
 }
 
 /* The bytes of a group's beginning: "(", "(?:", "(?<=", "(?<name>" and so on. */
@@ -215,7 +193,7 @@ walk_group(struct walk *walk, GError **error)
 {
     const char *at = walk->at;
     gsize left = (gsize)(walk->end - at);
-    gsize modifiers = left > 2 && at[1] == '?' ? walk_modifiers(walk) : 0;
+    gsize head = left > 2 && at[1] == '?' ? modifiers(walk) : 0;
 
     if (left > 2 && at[1] == '?' && at[2] == '#') { /* a comment */
         const char *close = memchr(at, ')', left);
@@ -224,20 +202,15 @@ walk_group(struct walk *walk, GError **error)
         walk->at = close + 1;
         return TRUE;
     }
-    if (modifiers > 0 && at[modifiers - 1] == ')') {
-        walk->at += modifiers;
+    if (head > 0 && at[head - 1] == ')') {
+        walk->at += head;
         return TRUE;
     }
     if (walk->depth == DEPTH_MAX)
         return refuse(error, "groups too deep");
     walk->groups[walk->depth++] =
         left > 3 && at[1] == '?' && (at[2] == '=' || at[2] == '!' || (at[2] == '<' && (at[3] == '=' || at[3] == '!')));
-    if (modifiers == 0) {
-        gsize head = group_head(at, left);
-        g_string_append_len(walk->out, at, (gssize)head);
-        modifiers = head;
-    }
-    walk->at += modifiers;
+    walk->at += head > 0 ? head : group_head(at, left);
     walk->before = BEFORE_NOTHING;
     return TRUE;
 }
@@ -257,27 +230,40 @@ walk_other(struct walk *walk, GError **error)
         walk->before = BEFORE_ASSERTION;
     else if (strchr("*+?", c) == NULL || c == '\0')
         walk->before = BEFORE_ATOM;
-    g_string_append_c(walk->out, c);
     walk->at++;
     return TRUE;
 }
 
-/* The pattern for PCRE2, or NULL with error where Perl refuses it. */
-static GString *
-for_pcre2(const char *text, gsize length, GError **error)
+/* Whether Perl takes it, as far as the walk can tell. */
+static gboolean
+is_taken(const char *text, gsize length, GError **error)
 {
     struct walk walk = {.at = text, .end = text + length};
-    g_autoptr(GString) out = g_string_sized_new(length + 8);
     gboolean good = TRUE;
 
-    walk.out = out;
     while (good && walk.at < walk.end)
         good = *walk.at == '\\'  ? walk_escape(&walk, error)
                : *walk.at == '[' ? walk_class(&walk, error)
                : *walk.at == '(' ? walk_group(&walk, error)
                : *walk.at == '{' ? walk_brace(&walk, error)
                                  : walk_other(&walk, error);
-    return good ? g_steal_pointer(&out) : NULL;
+    return good;
+}
+
+/* The pattern for PCRE2, or NULL with error where Perl refuses it. */
+static GString *
+for_pcre2(const char *text, gsize length, GError **error)
+{
+    const char *why = NULL;
+    gboolean refers;
+    GString *pattern;
+
+    if (!is_taken(text, length, error))
+        return NULL;
+    pattern = perl_syntax_translate(text, length, &refers, &why);
+    if (pattern == NULL)
+        refuse(error, why);
+    return pattern;
 }
 
 pcre2_code *

@@ -2,7 +2,10 @@
  *
  * What \s, \w, \d and equality mean depends on which: a byte counts as the Latin-1 character of its value, and is no space,
  * digit or word character from 0x80 on; a character is what Unicode says. Characters are held as UTF-8; what is no UTF-8 there
- * reads as single characters. A text doesn't own its bytes, which may hold NULs. Thread-safe. */
+ * reads as single characters. A text doesn't own its bytes, which may hold NULs. Thread-safe.
+ *
+ * For texts that are cut and compared: of URIs and eval functions. spam_string.h reads the same two kinds of strings otherwise where they are no
+ * good UTF-8: surrogates and numbers above Unicode are characters there, as in Perl itself, and here they are single bytes. */
 #pragma once
 #include "lib/spam/view/spam_string.h"
 

@@ -2,7 +2,9 @@
  *
  * What a pattern means depends on it: in characters, \s, \w, \d and the other case are Unicode's; in bytes they are ASCII's.
  * Bytes joined with characters become characters, each byte one of Latin-1's. Characters are UTF-8 here; malformed UTF-8 is
- * read leniently (a byte that fits nowhere is a character of its own), never past the end. Thread-safe: no shared state. */
+ * read leniently (a byte that fits nowhere is a character of its own), never past the end. Thread-safe: no shared state.
+ *
+ * For texts that are put together, of HTML; perl_text.h says how its slices differ from these. */
 #pragma once
 #include <glib.h>
 

@@ -43,6 +43,7 @@ test_syntax(void **state)
     assert_translated("(?x)a| #|\n {1}?b", "(?x)a| #|\n \\{1}?b");
     assert_translated("\\x{e9}\\N{U+41}\\o{101}\\N{1,2}[\\x{41}]", "\\x{e9}\\x{41}\\x{41}\\N{1,2}[\\x{41}]");
     assert_translated("a\\x{2019}b", "a(?:(?!))b");
+    assert_translated("\\c\\Qa[\\c]]", "\\c\\Qa[\\c]]");
     assert_translated("\\Qa.b\\E\\_\\.", "Qa.bE\\_\\.");
     assert_translated("[]a][^]a][[b][.a.][a[:alpha:][]", "[\\]a][^\\]a][\\[b][\\.a.][a[:alpha:]\\[]");
     assert_translated("(?x) a # ( [ {,2}\n b{,2}", "(?x) a # ( [ {,2}\n b{0,2}");
