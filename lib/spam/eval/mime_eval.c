@@ -97,7 +97,7 @@ charset_of(const char *content_type)
             const char *value = p + word;
             gsize length;
 
-            if (g_ascii_strncasecmp(p, "charset=", word) != 0)
+            if (byte_lower(*p) != 'c' || g_ascii_strncasecmp(p, "charset=", word) != 0)
                 continue;
             if (quotes[quote] == '\0') {
                 if ((length = strcspn(value, " \t\n\v\f\r")) > 0)
@@ -130,9 +130,9 @@ is_mostly_high(const struct perl_text *body, gsize count)
 gboolean
 mime_eval_faraway_charset(const char *content_type, const struct perl_text *body, gsize count, const char *const *locales)
 {
-    g_autofree char *charset = charset_of(content_type);
+    g_autofree char *charset = locales != NULL ? charset_of(content_type) : NULL;
 
-    return charset != NULL && locales != NULL && !charset_is_ok_for_locales(charset, locales) && is_mostly_high(body, count);
+    return charset != NULL && !charset_is_ok_for_locales(charset, locales) && is_mostly_high(body, count);
 }
 
 /* Whether capitals mean nothing in the charset: its bytes are parts of characters, or it has none of ASCII's. */

@@ -172,6 +172,22 @@ named_domain(const struct registry *registry, struct perl_text text)
     return NULL;
 }
 
+/* Whether a link's text has an https:// at all: in few parts any has. */
+static gboolean
+has_named(const struct uris_html *html)
+{
+    for (gsize j = 0; j < html->count; j++)
+        for (gsize i = 0; i < html->links[j].text_count; i++) {
+            const struct perl_text text = html->links[j].texts[i];
+            const char *end = text.at + text.length;
+
+            for (const char *colon = text.at; (colon = memchr(colon, ':', (gsize)(end - colon))) != NULL; colon++)
+                if (colon - text.at >= 5 && starts_at(text, (gsize)(colon - text.at) - 5, "https://"))
+                    return TRUE;
+        }
+    return FALSE;
+}
+
 static gboolean
 names_another(const struct registry *registry, const struct uris_link *link, const char *domain)
 {
@@ -192,6 +208,8 @@ uri_eval_https_http_mismatch(const struct registry *registry, const struct uris_
         gboolean hit = FALSE;
         guint anchors = 0;
 
+        if (!has_named(&html[i]))
+            continue;
         for (gsize j = 0; j < html[i].count; j++) {
             g_autofree char *domain = linked_domain(registry, &html[i].links[j]);
 

@@ -40,14 +40,18 @@ uri_hosts_listed(GHashTable *lists, const struct uris *uris, const char *name)
 {
     static const char mailto[] = "mailto:";
     GHashTable *list = lists != NULL ? g_hash_table_lookup(lists, name) : NULL;
+    const char *last = ""; /* most links of a message lead to the host of the one before */
 
     for (guint i = 0; list != NULL && i < uris->details->len; i++) {
         const struct uri_detail *detail = uris->details->pdata[i];
         if (g_ascii_strncasecmp(detail->raw->bytes, mailto, strlen(mailto)) == 0)
             continue;
-        for (guint h = 0; detail->hosts != NULL && h < detail->hosts->len; h++)
-            if (is_listed(list, ((const struct uri_host *)detail->hosts->pdata[h])->host))
+        for (guint h = 0; detail->hosts != NULL && h < detail->hosts->len; h++) {
+            const char *host = ((const struct uri_host *)detail->hosts->pdata[h])->host;
+            if (strcmp(host, last) != 0 && is_listed(list, host))
                 return TRUE;
+            last = host;
+        }
     }
     return FALSE;
 }

@@ -108,7 +108,7 @@ headers_of(const struct spam_ruleset *ruleset)
     for (guint i = 0; i < G_N_ELEMENTS(usual_headers); i++)
         header_requests_add(set, usual_headers[i]);
     for (guint i = 0; originating != NULL && i < originating->len; i++)
-        header_requests_add(set, originating->pdata[i]);
+        header_requests_add_lasting(set, originating->pdata[i]);
     for (guint i = 0; i < ruleset->rules->len; i++) {
         const struct spam_rule *rule = g_ptr_array_index(ruleset->rules, i);
         if (rule->header != NULL)

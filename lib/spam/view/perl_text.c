@@ -98,7 +98,9 @@ perl_text_slice(struct perl_text text, gsize from, gsize to)
 gsize
 perl_text_find(struct perl_text text, gsize from, const char *bytes)
 {
-    while (from < text.length && (text.at[from] == '\0' || strchr(bytes, text.at[from]) == NULL))
-        from++;
+    for (; from < text.length; from++)
+        for (const char *byte = bytes; *byte != '\0'; byte++) /* few */
+            if (*byte == text.at[from])
+                return from;
     return from;
 }

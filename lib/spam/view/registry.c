@@ -197,10 +197,13 @@ registry_is_ip(const char *text, gsize length)
     return ip_text_is_whole(text, length);
 }
 
+/* In any case; word is in lower case. */
 static gboolean
 starts(struct perl_text text, const char *word)
 {
-    return text.length >= strlen(word) && g_ascii_strncasecmp(text.at, word, strlen(word)) == 0;
+    gsize length = strlen(word);
+
+    return text.length >= length && byte_lower(*text.at) == *word && g_ascii_strncasecmp(text.at, word, length) == 0;
 }
 
 static void

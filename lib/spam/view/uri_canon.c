@@ -4,6 +4,7 @@
  * Latin-1): a host that isn't ASCII is read twice encoded from there on. The rules were written against such URIs, so it stays.
  */
 #include "lib/spam/view/uri_canon.h"
+#include "lib/spam/view/bytes.h"
 #include "lib/spam/view/uri_number.h"
 #include "lib/spam/view/uri_redirect.h"
 #include <string.h>
@@ -36,10 +37,13 @@ view(const GString *text, gboolean is_chars)
     return (struct perl_text){text->str, text->len, is_chars};
 }
 
+/* In any case; word is in lower case. */
 static gboolean
 starts(struct perl_text text, const char *word)
 {
-    return text.length >= strlen(word) && g_ascii_strncasecmp(text.at, word, strlen(word)) == 0;
+    gsize length = strlen(word);
+
+    return text.length >= length && byte_lower(*text.at) == *word && g_ascii_strncasecmp(text.at, word, length) == 0;
 }
 
 static gboolean
