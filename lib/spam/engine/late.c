@@ -95,26 +95,23 @@ find_reached(struct finder *finder)
     }
 }
 
-/* What keeps the meta's value from hanging on the rule: all that keeps the value as it is when nothing has hit, or what keeps all that it
- * names from hanging on the rule. Caller unrefs. */
+/* What keeps the meta's value from hanging on the rule: what keeps all that it names from it; where the meta names it itself, all that keeps the
+ * value as it is when nothing has hit (whole). Caller unrefs. */
 static GArray *
 kept_from(const struct finder *finder, const struct spam_rule *meta, guint rule, const GArray *whole)
 {
     GArray *kept = g_array_new(FALSE, FALSE, sizeof(guint));
-    const GArray *better = kept;
+    gboolean is_named = FALSE;
 
     for (guint d = 0; d < meta->meta->dependencies->len; d++) {
         guint named = g_array_index(meta->meta->dependencies, guint, d);
         const GArray *reached = finder->reached[named];
-        if (named == rule)
-            better = whole;
+        is_named |= named == rule;
         for (guint i = 0; finder->kept[named] != NULL && i < reached->len; i++)
             if (g_array_index(reached, guint, i) == rule)
                 add_new(kept, g_ptr_array_index(finder->kept[named], i));
     }
-    if (holds(kept, META_WATCH_NEVER))
-        better = whole;
-    if (better == whole) {
+    if (is_named || holds(kept, META_WATCH_NEVER)) {
         g_array_set_size(kept, 0);
         add_new(kept, whole);
     }

@@ -203,7 +203,7 @@ test_late_for(void **state)
         {"meta A !__R0 && __L0\n", "__L1:;"},
         {"meta A __L0 && __L1\n", ""},
         {"meta __A __L0\nscore __A 0\nmeta B __A && __R0\n", "__L1:;"},
-        {"meta A __B && __L0\nmeta __B __R0 && __R1\nmeta C A && __L1 && __R2\n", "__L0: __B; __L1: __R2;"},
+        {"meta A __B && __L0\nmeta __B __R0 && __R1\nmeta C A && __L1 && __R2\n", "__L0: __B; __L1: __B;"},
     };
     const struct rules_options options = {.local_tests_only = TRUE};
     g_autofree char *filler = g_strnfill(LATE_PATTERN_MIN, 'r');
