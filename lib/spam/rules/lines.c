@@ -194,7 +194,7 @@ rules_parse_text(struct rules_parser *parser, const char *text, gsize length)
     while (text < end) {
         const char *lf = memchr(text, '\n', (gsize)(end - text));
         gsize taken = (gsize)((lf != NULL ? lf : end) - text);
-        if (!g_str_has_prefix(text, "file "))
+        if (taken < 5 || memcmp(text, "file ", 5) != 0)
             g_hash_table_insert(parser->lines, (gpointer)parser->file, GUINT_TO_POINTER(rules_line(parser) + 1));
         if (taken > LINE_BYTES_MAX) {
             rules_error(parser, "a line of more than %u bytes: it is left out", LINE_BYTES_MAX);

@@ -347,6 +347,10 @@ test_nul_and_long_lines(void **state)
     set = load(much);
     assert_int_equal(set->n_errors, 1);
     rules_free(&set);
+    g_autofree char *short_one = g_memdup2("f", 1); /* nothing behind it may be read */
+    set = rules_load_text(&options, "t.cf", short_one, 1);
+    assert_int_equal(set->n_errors, 1);
+    rules_free(&set);
     g_autofree char *deep = g_strnfill(5000, '(');
     g_autofree char *meta = g_strdup_printf("meta M %s1\nbody B /%s/\nif %s\nendif\n", deep, deep, deep);
     set = load(meta);
