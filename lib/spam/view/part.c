@@ -60,14 +60,27 @@ part_add_child(struct spam_part *part, struct spam_part *child)
 /* ---- fields ---- */
 
 /* Bytes, whatever the case of ASCII letters. */
+/* Another one in each process: whoever sends a message can't choose names that all have one hash. */
+static guint64
+hash_seed(void)
+{
+    static gsize seed;
+
+    if (g_once_init_enter(&seed))
+        g_once_init_leave(&seed, ((gsize)g_random_int() << 32 | g_random_int()) | 1);
+    return seed;
+}
+
 guint
 part_field_hash(const char *name, gsize length)
 {
-    guint hash = 5381;
+    guint64 hash = hash_seed();
 
-    for (gsize i = 0; i < length; i++)
-        hash = hash * 33 + (guchar)byte_lower(name[i]);
-    return hash;
+    for (gsize i = 0; i < length; i++) {
+        hash = (hash ^ (guchar)byte_lower(name[i])) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
+    }
+    return (guint)hash;
 }
 
 static gboolean

@@ -275,6 +275,23 @@ many_names(void **state)
     tree_free(&tree);
 }
 
+/* Names that have one hash with the multipliers of well-known functions (a * 33 + '~' is b * 33 + ']') don't here. */
+static void
+crafted_names(void **state)
+{
+    g_autoptr(GHashTable) hashes = g_hash_table_new(NULL, NULL);
+
+    (void)state;
+    for (guint i = 0; i < 4096; i++) {
+        char name[24];
+        for (guint bit = 0; bit < 12; bit++)
+            memcpy(name + 2 * bit, (i >> bit & 1) != 0 ? "a~" : "b]", 2);
+        g_hash_table_add(hashes, GUINT_TO_POINTER(part_field_hash(name, sizeof name)));
+    }
+    assert_true(g_hash_table_size(hashes) > 4000);
+    assert_int_equal(part_field_hash("To", 2), part_field_hash("TO", 2));
+}
+
 static void
 content_types(void **state)
 {
@@ -317,6 +334,7 @@ main(void)
         cmocka_unit_test(blank_and_long_lines), cmocka_unit_test(content_types),
         cmocka_unit_test(identities),       cmocka_unit_test(runs_of_blank_lines),
         cmocka_unit_test(fields_by_name),  cmocka_unit_test(many_names),
+        cmocka_unit_test(crafted_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
