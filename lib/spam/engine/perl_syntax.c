@@ -22,13 +22,15 @@ fail(struct translator *t, const char *why)
 static gboolean
 braced(const struct translator *t, char text_r[32])
 {
-    const char *close = t->at < t->end ? memchr(t->at, '}', (gsize)(t->end - t->at)) : NULL;
-    gssize room = 32;
+    gsize room = 32;
 
 #ifdef POSTERN_PLANTED_BUGS
     room++;
 #endif
-    if (close == NULL || *t->at != '{' || close - t->at - 1 >= room)
+    if (t->at >= t->end || *t->at != '{')
+        return FALSE;
+    const char *close = memchr(t->at, '}', MIN((gsize)(t->end - t->at), room + 1));
+    if (close == NULL)
         return FALSE;
     memcpy(text_r, t->at + 1, (gsize)(close - t->at - 1));
     text_r[close - t->at - 1] = '\0';
