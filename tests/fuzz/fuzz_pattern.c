@@ -4,7 +4,7 @@
 #include <string.h>
 #include "lib/spam/engine/pattern.h"
 #include "lib/spam/engine/pattern_share.h"
-#include "lib/spam/engine/perl_syntax.h"
+#include "lib/spam/rules/perl_syntax.h"
 
 int LLVMFuzzerTestOneInput(const guint8 *data, size_t size);
 

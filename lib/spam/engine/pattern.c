@@ -2,8 +2,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "lib/spam/engine/pattern.h"
 #include "lib/spam/engine/pattern_share.h"
-#include "lib/spam/engine/perl_syntax.h"
-#include "lib/spam/engine/perl_tables.h"
+#include "lib/spam/rules/perl_syntax.h"
+#include "lib/spam/rules/perl_tables.h"
 #include <pcre2.h>
 #include <string.h>
 

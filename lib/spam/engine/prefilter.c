@@ -1,7 +1,7 @@
 /* prefilter.c: the database of all patterns that Hyperscan takes, compiled or read back. */
 #include "lib/spam/engine/cache_sweep.h"
 #include "lib/spam/engine/large_pages.h"
-#include "lib/spam/engine/perl_syntax.h"
+#include "lib/spam/rules/perl_syntax.h"
 #include "lib/spam/engine/prefilter_private.h"
 #include "lib/spam/engine/prefilter_reverse.h"
 #include "lib/spam/engine/prefilter_rough.h"

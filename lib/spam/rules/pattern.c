@@ -2,13 +2,13 @@
  *
  * One walk over the pattern knows classes, groups and quantifiers well enough to see what Perl refuses or warns of and PCRE2 takes: a
  * brace that is no quantifier, a repeated assertion, \Q. It writes nothing: what the pattern means is said to PCRE2 by the translation
- * that the engine has (perl_syntax.h), which takes all that Perl can be made to match, warned of or not. */
+ * that the engine uses (perl_syntax.h), which takes all that Perl can be made to match, warned of or not. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "lib/spam/rules/pattern.h"
 #include <pcre2.h>
 #include <string.h>
-#include "lib/spam/engine/perl_syntax.h"
-#include "lib/spam/engine/perl_tables.h"
+#include "lib/spam/rules/perl_syntax.h"
+#include "lib/spam/rules/perl_tables.h"
 
 #define REPEAT_MAX 65534u /* Perl's own */
 #define DEPTH_MAX 250u    /* groups within groups; PCRE2's own default */

@@ -1,7 +1,7 @@
 /* uri_redirect.c: URIs that lead to others named in them: the rules' patterns, and any http: within a URI. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "lib/spam/view/uri_redirect.h"
-#include "lib/spam/engine/perl_tables.h"
+#include "lib/spam/rules/perl_tables.h"
 #include <pcre2.h>
 #include <string.h>
 

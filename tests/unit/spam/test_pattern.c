@@ -7,7 +7,7 @@
 #include <string.h>
 #include "lib/spam/engine/pattern.h"
 #include "lib/spam/engine/pattern_share.h"
-#include "lib/spam/engine/perl_syntax.h"
+#include "lib/spam/rules/perl_syntax.h"
 
 static void
 assert_translated(const char *perl, const char *pcre2)

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <pcre2.h>
-#include "lib/spam/engine/perl_tables.h"
+#include "lib/spam/rules/perl_tables.h"
 
 /* The bytes that the pattern matches, alone: "61,41". */
 static char *

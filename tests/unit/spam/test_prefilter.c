@@ -7,7 +7,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include "lib/spam/engine/pattern.h"
-#include "lib/spam/engine/perl_syntax.h"
+#include "lib/spam/rules/perl_syntax.h"
 #include "lib/spam/engine/prefilter.h"
 #include "lib/spam/engine/prefilter_rough.h"
 #include "lib/spam/engine/prefilter_syntax.h"

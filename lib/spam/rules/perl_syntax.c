@@ -1,5 +1,5 @@
 /* perl_syntax.c: one pass over the pattern that knows escapes, classes, groups and quantifiers, and no more. */
-#include "lib/spam/engine/perl_syntax.h"
+#include "lib/spam/rules/perl_syntax.h"
 #include <string.h>
 
 struct translator {

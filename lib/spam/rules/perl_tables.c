@@ -1,6 +1,6 @@
 /* perl_tables.c: PCRE2's tables of the C locale, with Latin-1's case added. */
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "lib/spam/engine/perl_tables.h"
+#include "lib/spam/rules/perl_tables.h"
 #include <pcre2.h>
 #include <string.h>
 
