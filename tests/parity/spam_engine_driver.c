@@ -109,7 +109,7 @@ run_times(struct engine_worker *worker, const struct engine_source *source, stru
 static gint64
 run_line(struct engine_worker *worker, const json_t *message, guint times)
 {
-    static const struct engine_source source = {body, rawbody, uris, full, header, eval, NULL};
+    static const struct engine_source source = {body, rawbody, uris, full, header, eval, NULL, NULL};
     struct input input = {list_of(json_object_get(message, "body")), list_of(json_object_get(message, "rawbody")),
                           list_of(json_object_get(message, "uris")), decoded(json_object_get(message, "full")),
                           g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_bytes_unref),

@@ -164,6 +164,9 @@ def template_rules():
     heads = {"HEADER": "header {} Subject =~", "NOT": "header {} From !~", "ALL": "header {} ALL =~", "BODY": "body {}", "URI": "uri {}",
              "RAW": "rawbody {}", "FULL": "full {}"}
     lines = [f"{head.format(f'TPL_{kind}_{tag}')} /\\b%{{{tag}}}\\b/i" for kind, head in heads.items() for tag in tags]
+    # what a message has from the first, but for what that with which SpamAssassin compiles its rules has, too
+    own = ("SENDERDOMAIN", "LASTEXTERNALIP", "LASTEXTERNALHELO", "HEADER(To:addr)", "HEADER(Reply-To:addr)", "HEADER(X-Mailer)", "HEADER()")
+    lines += [f"{head.format(f'TPL_{kind}_OWN{i}')} /%{{{tag}}}/i" for kind, head in heads.items() for i, tag in enumerate(own)]
     lines += [f"tflags TPL_{kind}_{tag} multiple" for kind in ("BODY", "RAW", "FULL") for tag in tags]
     lines += [f"priority TPL_{kind}_TWICE {priority}" for kind, priority in (("BODY", 6), ("HEADER", 7), ("URI", 7))]
     return CAPTURING + "\n".join(lines) + "\n"

@@ -29,6 +29,8 @@ struct engine_source {
     /* Sets the values and times, by rule index, of rules that are run elsewhere, before metas are worked out, and adds the index (guint) of
      * each to hits whose value was 0. May be NULL: there are none. */
     void (*outside)(gpointer data, double *values, guint *times, GArray *hits);
+    /* What %{name} stands for, where that is not what rules capture: a new array of GBytes *; NULL: no such tag. May be NULL. */
+    GPtrArray *(*tag)(gpointer data, const char *name);
 };
 
 /* How prefilters are come by: compiling them takes most of a minute for SpamAssassin's rules. */

@@ -56,5 +56,6 @@ struct engine_worker {
     guint64 *marks;        /* of the metas */
 };
 
-/* The pattern of a rule with templates, with the tags' values in it; NULL when a tag has none: the rule is not run. Caller frees. */
-struct pattern *engine_fill_templates(GHashTable *tags, const struct spam_rule *rule);
+/* The pattern of a rule with templates, with the values in it of the message's tags (source, data) or the captured ones (tags); NULL when a tag
+ * has none: the rule is not run. Caller frees. */
+struct pattern *engine_fill_templates(const struct engine_source *source, gpointer data, GHashTable *tags, const struct spam_rule *rule);

@@ -373,7 +373,7 @@ run_templates(struct run *run)
     for (guint i = 0; i < run->engine->turns->len && (run->captures.by_rule != NULL || run->waiting != NULL); i++) {
         const struct spam_rule *rule = g_ptr_array_index(run->engine->turns, i);
         gboolean runs = run->waiting != NULL && g_hash_table_contains(run->waiting, rule) && !is_over_time(run);
-        struct pattern *filled = runs ? engine_fill_templates(run->result->tags, rule) : NULL;
+        struct pattern *filled = runs ? engine_fill_templates(run->source, run->data, run->result->tags, rule) : NULL;
 
         if (filled != NULL)
             run_filled(run, rule, filled);

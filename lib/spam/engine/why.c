@@ -37,7 +37,7 @@ GBytes *
 engine_why(struct engine_worker *worker, const struct engine_source *source, gpointer data, const struct engine_result *result,
            const struct spam_rule *rule)
 {
-    struct pattern *filled = rule->templates != NULL ? engine_fill_templates(result->tags, rule) : NULL;
+    struct pattern *filled = rule->templates != NULL ? engine_fill_templates(source, data, result->tags, rule) : NULL;
     const struct pattern *pattern = rule->templates != NULL ? filled : worker->engine->patterns[rule->index];
     g_autoptr(GBytes) header = rule->type == SPAM_RULE_HEADER ? source->header(data, rule->header) : NULL;
     guint first = (rule->flags & SPAM_TFLAG_NOSUBJECT) != 0 ? 1 : 0;

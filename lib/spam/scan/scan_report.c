@@ -1,8 +1,7 @@
 /* scan_report.c: hits and tags for a report. */
 #include "lib/spam/scan/scan_report.h"
 #include <string.h>
-#include "lib/spam/view/bytes.h"
-#include "lib/spam/view/host_name.h"
+#include "lib/spam/scan/message_tags.h"
 
 struct scan_report {
     const struct scan_result *result;
@@ -15,54 +14,6 @@ struct scan_report {
 };
 
 /* ---- tags ---- */
-
-static GString *
-text_of(const char *text)
-{
-    return g_string_new(text != NULL ? text : "");
-}
-
-static GString *
-reversed(const char *ip)
-{
-    g_autoptr(GString) address = text_of(ip);
-    GString *out = host_name_reversed_ip(address);
-
-    return out != NULL ? out : g_string_new(NULL);
-}
-
-/* The hop that the names are about, or NULL. */
-static const struct spam_relay *
-hop_of(const struct spam_relays *relays, const char *name)
-{
-    if (g_str_has_prefix(name, "LASTEXTERNAL"))
-        return relays->external->len > 0 ? relays->external->pdata[0] : NULL;
-    return relays->trusted->len > 0 ? relays->trusted->pdata[relays->trusted->len - 1] : NULL;
-}
-
-static GString *
-hop_tag(const struct spam_relays *relays, const char *name)
-{
-    const struct spam_relay *hop = hop_of(relays, name);
-
-    if (hop == NULL)
-        return g_string_new(NULL);
-    if (g_str_has_suffix(name, "REVIP"))
-        return reversed(hop->ip);
-    if (g_str_has_suffix(name, "RDNS"))
-        return text_of(hop->rdns);
-    return text_of(g_str_has_suffix(name, "HELO") ? hop->helo : hop->ip);
-}
-
-static GString *
-header_text(struct scan_report *self, const char *name)
-{
-    g_autoptr(GBytes) value = message_view_header_text(self->result->view, name);
-    gsize length;
-    const char *text = value != NULL ? g_bytes_get_data(value, &length) : NULL;
-
-    return text != NULL ? g_string_new_len(text, (gssize)length) : value != NULL ? g_string_new(NULL) : NULL;
-}
 
 /* What rules captured under the name, each value once, between blanks. */
 static GString *
@@ -84,19 +35,12 @@ captured(const struct scan_report *self, const char *name)
 static GString *
 tag(gpointer data, const char *name, const char *argument)
 {
-    static const struct {
-        const char *tag, *header;
-    } headers[] = {{"RELAYSTRUSTED", "X-Spam-Relays-Trusted"}, {"RELAYSUNTRUSTED", "X-Spam-Relays-Untrusted"},
-                   {"RELAYSINTERNAL", "X-Spam-Relays-Internal"}, {"RELAYSEXTERNAL", "X-Spam-Relays-External"},
-                   {"SENDERDOMAIN", "X-SenderDomain"}, {"AUTHORDOMAIN", "X-AuthorDomain"}};
     struct scan_report *self = data;
+    GString *known = message_tag(self->result->view, name);
 
     (void)argument;
-    for (guint i = 0; i < G_N_ELEMENTS(headers); i++)
-        if (strcmp(name, headers[i].tag) == 0)
-            return header_text(self, headers[i].header);
-    if (g_str_has_prefix(name, "LASTEXTERNAL") || g_str_has_prefix(name, "FIRSTTRUSTED"))
-        return hop_tag(message_view_relays(self->result->view), name);
+    if (known != NULL)
+        return known;
     if (strcmp(name, "REMOTEHOSTNAME") == 0 && self->options.client_name != NULL)
         return g_string_new(self->options.client_name);
     if (strcmp(name, "REMOTEHOSTADDR") == 0 && self->options.client_address != NULL)
@@ -104,37 +48,10 @@ tag(gpointer data, const char *name, const char *argument)
     return captured(self, name);
 }
 
-/* Of addresses, names and the like the first value alone, without its line end: as get() answers in scalar context. */
-static gboolean
-is_single(const char *name)
-{
-    static const char *const single[] = {":addr", ":name", ":host", ":domain", ":ip", ":revip"};
-
-    for (guint i = 0; i < G_N_ELEMENTS(single); i++) {
-        const char *found = strstr(name, single[i]);
-        if (found != NULL && !byte_is_word(found[strlen(single[i])]))
-            return TRUE;
-    }
-    return strcmp(name, "EnvelopeFrom") == 0;
-}
-
-/* Values joined as they are, where header rules see line ends between them. */
 static GString *
 header(gpointer data, const char *name)
 {
-    struct scan_report *self = data;
-    const GPtrArray *values = message_view_header(self->result->view, name);
-    guint n = values == NULL ? 0 : is_single(name) ? MIN(values->len, 1) : values->len;
-    GString *out = n > 0 ? g_string_new(NULL) : NULL;
-
-    for (guint i = 0; i < n; i++) {
-        gsize length;
-        const char *value = g_bytes_get_data(values->pdata[i], &length);
-        g_string_append_len(out, value, (gssize)length);
-    }
-    if (n == 1 && is_single(name) && out->len > 0 && out->str[out->len - 1] == '\n')
-        g_string_truncate(out, out->len - 1);
-    return out;
+    return message_tag_header(((struct scan_report *)data)->result->view, name);
 }
 
 static const GPtrArray *

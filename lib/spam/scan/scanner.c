@@ -4,6 +4,7 @@
 #include "lib/base/log.h"
 #include "lib/spam/engine/cache_sweep.h"
 #include "lib/spam/scan/evals.h"
+#include "lib/spam/scan/message_tags.h"
 #include "lib/spam/scan/scan_net.h"
 
 /* What one scan needs for itself; kept for the next one. */
@@ -302,8 +303,14 @@ source_outside(gpointer data, double *values, guint *times, GArray *hits)
         scan_net_finish(context->net, values, times, hits);
 }
 
-static const struct engine_source source = {source_body, source_rawbody, source_uris, source_full, source_header, source_eval,
-                                            source_outside};
+static GPtrArray *
+source_tag(gpointer data, const char *name)
+{
+    return message_tag_values(((struct eval_context *)data)->view, name);
+}
+
+static const struct engine_source source = {source_body,   source_rawbody, source_uris,    source_full,
+                                            source_header, source_eval,    source_outside, source_tag};
 
 /* The message below the lines that the MTA is about to write. */
 static GString *

@@ -71,7 +71,7 @@ eval(gpointer data, const struct spam_rule *rule)
     return strcmp(rule->function, "check_for_missing_to_header") == 0 ? 1 : 0;
 }
 
-static const struct engine_source source = {body, rawbody, uris, full, header, eval, NULL};
+static const struct engine_source source = {body, rawbody, uris, full, header, eval, NULL, NULL};
 
 /* The hits of the rules in the texts, as "A=1 B=2 score 3.0". */
 static char *

@@ -121,6 +121,27 @@ test_captures_become_tags(void **state)
     scanner_unref(scanner);
 }
 
+/* Patterns see what the message has from the first, too; a rule is not run where that is nothing. */
+static void
+test_tags_of_the_message_in_patterns(void **state)
+{
+    static const char message[] = "Return-Path: <bounce@sender.test>\nReceived: from mx.sender.test (mx.sender.test [192.0.2.7]) by here.test; "
+                                  "Mon, 1 Jan 2024 00:00:00 +0000\nFrom: a@one.test, b@two.test\nTo: me@here.test\nSubject: s\n\n"
+                                  "sender.test 192.0.2.7 two.test me@here.test\n";
+    static const char rules[] = "body A /^%{SENDERDOMAIN} /m\nbody B / %{LASTEXTERNALIP} /\nbody C / %{AUTHORDOMAIN} /\nbody D /two.test %{HEADER(To:addr)}/\n"
+                                "body E /./\nbody F /%{HEADER(Cc)}|./\nheader G From !~ /%{HEADER(Cc)}/\nbody H /%{RELAYSTRUSTED}|./\n"
+                                "header I From =~ /(?<SENDERDOMAIN>one)/\nbody J /%{HEADER()}|./\n";
+    struct scanner *scanner = new_scanner(rules);
+    struct scan_result result;
+
+    (void)state;
+    scan(scanner, message, NULL, &result);
+    g_autofree char *names = names_of(&result);
+    assert_string_equal(names, "A B C D E I");
+    scan_result_clear(&result);
+    scanner_unref(scanner);
+}
+
 /* Rules on headers of parts capture, too: before body rules, which may take their place. */
 static void
 test_mimeheader_captures(void **state)
@@ -470,7 +491,7 @@ main(void)
         cmocka_unit_test(test_each_kind_of_rule_sees_its_part),
         cmocka_unit_test(test_several_hits_count_several_times), cmocka_unit_test(test_texts_as_they_came),
         cmocka_unit_test(test_captures_become_tags), cmocka_unit_test(test_captures_are_bounded),
-        cmocka_unit_test(test_mimeheader_captures),
+        cmocka_unit_test(test_tags_of_the_message_in_patterns), cmocka_unit_test(test_mimeheader_captures),
         cmocka_unit_test(test_the_mta_has_not_written_its_lines_yet),
         cmocka_unit_test(test_what_was_matched),
         cmocka_unit_test(test_over_time_is_a_hit),
