@@ -2,6 +2,7 @@
 #include "lib/spam/engine/cache_sweep.h"
 #include "lib/spam/engine/large_pages.h"
 #include "lib/spam/rules/perl_syntax.h"
+#include "lib/spam/engine/prefilter_lead.h"
 #include "lib/spam/engine/prefilter_private.h"
 #include "lib/spam/engine/prefilter_reverse.h"
 #include "lib/spam/engine/prefilter_rough.h"
@@ -17,7 +18,7 @@
 #define COUNT_KEPT 3u               /* as prefilter_rough keeps them */
 #define POSITIONS_MAX 1500u         /* states of a rough expression: the library can't take many more */
 #define EXPRESSION_MAX 15000u       /* bytes; the library's own limit is 16,000 */
-#define READING 7u                  /* goes up when patterns are read into other expressions than before: older caches are not for us */
+#define READING 9u                  /* goes up when patterns are read into other expressions than before: older caches are not for us */
 
 G_DEFINE_QUARK(postern-prefilter-error, prefilter_error)
 
@@ -218,6 +219,16 @@ take_starts(struct input *input, const GString *expression, unsigned flags, unsi
     return TRUE;
 }
 
+/* Takes off what makes the library take a step for every byte, where a literal is left. */
+static void
+cut_lead(GString *expression, unsigned flags)
+{
+    g_autofree char *rest = prefilter_without_lead(expression->str);
+
+    if (rest != NULL && has_literal(rest) && MAX(least_width(rest, flags), least_width(rest, flags | HS_FLAG_PREFILTER)) >= LITERAL_LEAST)
+        g_string_assign(expression, rest);
+}
+
 /* Adds the rule when the library takes it, as it is or roughly. Without a literal it costs less in its rough form, when that is as
  * good: of that there are two, for different texts, so only of many rules there are enough to fill databases of their own. */
 static gboolean
@@ -238,6 +249,7 @@ take(struct input inputs[PREFILTER_PARTS], const struct prefilter_rule *rule, en
         return take_roughly(inputs, pattern, rule, kind, id);
     if (many && !has_literal(expression->str) && !has_counts(expression->str) && take_roughly(inputs, pattern, rule, kind, id))
         return TRUE;
+    cut_lead(expression, flags);
     if (size_of(expression->str) > SIZE_MAX_WRITTEN_OUT) {
         g_autofree char *relaxed = prefilter_relax(expression->str);
         g_string_assign(expression, relaxed);

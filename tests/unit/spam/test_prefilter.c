@@ -9,6 +9,7 @@
 #include "lib/spam/engine/pattern.h"
 #include "lib/spam/rules/perl_syntax.h"
 #include "lib/spam/engine/prefilter.h"
+#include "lib/spam/engine/prefilter_lead.h"
 #include "lib/spam/engine/prefilter_rough.h"
 #include "lib/spam/engine/prefilter_syntax.h"
 
@@ -345,6 +346,30 @@ test_relaxed(void **state)
 }
 
 static void
+test_lead(void **state)
+{
+    static const struct {
+        const char *expression, *rest; /* NULL: as it is */
+    } cases[] = {
+        {"[a-z]+teen percent", "teen percent"},
+        {"(?i)\\b(?:\\d\\d|ten|[a-z]+teen)\\s?(?:%|percent)", "(?i)\\s?(?:%|percent)"},
+        {"<(?!x)[a-z]+\\s[^>]{1,80}(?:font|size)", "(?:font|size)"}, /* the last of several */
+        {"\\@\\S*?offer\\w*", "offer\\w*"},
+        {"(?:a|(?:[a-z]{5,}|b)c)x", "x"},
+        {"^[^a]+b", NULL}, {"ab[a-z]+c", NULL}, {"(?:a|b)[a-z]+c", NULL}, {"[a-z]{1,3}b", NULL}, {"[0-9]+b", NULL}, {"[a-z]+", NULL},
+        {"(?:abc [a-z]+|d)e", NULL}, {"([a-z]+)b\\1", NULL}, {"[a-z]+b|c", NULL}, {"[a-z]+(?i)b", NULL}, {"[a-z]+(b", NULL}, {"[a-z]+b)", NULL},
+        {"", NULL}, {"(?=[a-z]+)b", NULL},
+    };
+
+    (void)state;
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *rest = prefilter_without_lead(cases[i].expression);
+        if (g_strcmp0(rest, cases[i].rest) != 0)
+            fail_msg("%s becomes %s", cases[i].expression, rest);
+    }
+}
+
+static void
 test_candidates(void **state)
 {
     struct prefilter *prefilter = made(NULL, FALSE), *none = prefilter_new(NULL, 0, PREFILTER_ONE, NULL, NULL, NULL);
@@ -401,7 +426,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_candidates), cmocka_unit_test(test_joined), cmocka_unit_test(test_apart),
                                        cmocka_unit_test(test_apart_brute), cmocka_unit_test(test_many),
-                                       cmocka_unit_test(test_rough), cmocka_unit_test(test_too_large),
+                                       cmocka_unit_test(test_rough), cmocka_unit_test(test_lead), cmocka_unit_test(test_too_large),
                                        cmocka_unit_test(test_relaxed), cmocka_unit_test(test_cache)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
