@@ -125,7 +125,7 @@ read_dns_number(const char *text, char **number, gboolean *dotted, gboolean plai
         *number = plain ? g_strdup(text) : g_strdup_printf("%" G_GUINT64_FORMAT, g_ascii_strtoull(text, NULL, 10));
         return TRUE;
     }
-    if (g_str_has_prefix(text, "0x") && length > 2 && length <= 10
+    if (length > 2 && length <= 10 && text[0] == '0' && text[1] == 'x'
         && text[2 + strspn(text + 2, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS)] == '\0') {
         *number = g_strdup_printf("%" G_GUINT64_FORMAT, g_ascii_strtoull(text, NULL, 16));
         return TRUE;
