@@ -119,7 +119,7 @@ is_one_row(const char *p)
 char *
 prefilter_without_lead(const char *expression)
 {
-    gsize flags = strncmp(expression, "(?", 2) == 0 ? 2 + strspn(expression + 2, "imsx-") : 0;
+    gsize flags = expression[0] == '(' && expression[1] == '?' ? 2 + strspn(expression + 2, "imsx-") : 0;
     const char *p, *cut = NULL, *end, *behind;
     guint before = 0; /* atoms that are neither runs nor assertions */
 

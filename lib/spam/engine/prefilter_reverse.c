@@ -134,7 +134,7 @@ prefilter_reverse(const char *expression)
 {
     struct reader r = {.at = expression};
     GString *out = g_string_new(NULL);
-    gsize n = strncmp(expression, "(?", 2) == 0 ? 2 + strspn(expression + 2, "ims-") : 0;
+    gsize n = expression[0] == '(' && expression[1] == '?' ? 2 + strspn(expression + 2, "ims-") : 0;
 
     if (n > 0 && expression[n] == ')') { /* flags of all of it */
         g_string_append_len(out, expression, (gssize)n + 1);

@@ -76,7 +76,7 @@ repeats_split(const char *pattern, guint *least_r)
     char *end;
     guint64 least;
 
-    if (strncmp(pattern, "(?", 2) == 0 && pattern[2 + strspn(pattern + 2, "ims")] == ')')
+    if (pattern[0] == '(' && pattern[1] == '?' && pattern[2 + strspn(pattern + 2, "ims")] == ')')
         group = pattern + 3 + strspn(pattern + 2, "ims");
     close = g_str_has_prefix(group, "(?:") ? group_end(group) : NULL;
     if (close == NULL || close[1] != '{' || !g_ascii_isdigit(close[2]))
