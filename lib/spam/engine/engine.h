@@ -29,8 +29,9 @@ struct engine_source {
     /* Sets the values and times, by rule index, of rules that are run elsewhere, before metas are worked out, and adds the index (guint) of
      * each to hits whose value was 0. May be NULL: there are none. */
     void (*outside)(gpointer data, double *values, guint *times, GArray *hits);
-    /* What %{name} stands for, where that is not what rules capture: a new array of GBytes *; NULL: no such tag. May be NULL. */
-    GPtrArray *(*tag)(gpointer data, const char *name);
+    /* What %{name} stands for, captured (NULL: nothing) being what rules have put there: a reference on an array of GBytes *; NULL: nothing. May
+     * be NULL: then that is what was captured. */
+    GPtrArray *(*tag)(gpointer data, const char *name, GPtrArray *captured);
 };
 
 /* How prefilters are come by: compiling them takes most of a minute for SpamAssassin's rules. */

@@ -39,8 +39,9 @@ engine_fill_templates(const struct engine_source *source, gpointer data, GHashTa
 
     for (guint i = 0; i < rule->templates->len; i++) {
         const char *name = g_ptr_array_index(rule->templates, i);
-        g_autoptr(GPtrArray) known = source->tag != NULL ? source->tag(data, name) : NULL;
-        g_autoptr(GString) any = any_of(known != NULL ? known : g_hash_table_lookup(tags, name));
+        GPtrArray *captured = g_hash_table_lookup(tags, name);
+        g_autoptr(GPtrArray) known = source->tag != NULL ? source->tag(data, name, captured) : NULL;
+        g_autoptr(GString) any = any_of(source->tag != NULL ? known : captured);
         g_autofree char *template = g_strdup_printf("%%\\{%s\\}", name);
 
         if (any->len == 0)

@@ -19,27 +19,28 @@ reversed(const char *ip)
     return out != NULL ? out : g_string_new(NULL);
 }
 
-/* The hop that the names are about, or NULL. */
-static const struct spam_relay *
-hop_of(const struct spam_relays *relays, const char *name)
-{
-    if (g_str_has_prefix(name, "LASTEXTERNAL"))
-        return relays->external->len > 0 ? relays->external->pdata[0] : NULL;
-    return relays->trusted->len > 0 ? relays->trusted->pdata[relays->trusted->len - 1] : NULL;
-}
-
+/* Of the newest external hop and the first trusted one; NULL: the name is none of these. */
 static GString *
-hop_tag(const struct spam_relays *relays, const char *name)
+hop_tag(struct message_view *view, const char *name)
 {
-    const struct spam_relay *hop = hop_of(relays, name);
+    static const struct {
+        const char *tag;
+        gboolean external;
+        enum { IP, REVIP, RDNS, HELO } what;
+    } tags[] = {{"LASTEXTERNALIP", TRUE, IP},     {"LASTEXTERNALREVIP", TRUE, REVIP}, {"LASTEXTERNALRDNS", TRUE, RDNS},
+                {"LASTEXTERNALHELO", TRUE, HELO}, {"FIRSTTRUSTEDIP", FALSE, IP},      {"FIRSTTRUSTEDREVIP", FALSE, REVIP}};
+    const struct spam_relays *relays = message_view_relays(view);
 
-    if (hop == NULL)
-        return g_string_new(NULL);
-    if (g_str_has_suffix(name, "REVIP"))
-        return reversed(hop->ip);
-    if (g_str_has_suffix(name, "RDNS"))
-        return text_of(hop->rdns);
-    return text_of(g_str_has_suffix(name, "HELO") ? hop->helo : hop->ip);
+    for (guint i = 0; i < G_N_ELEMENTS(tags); i++) {
+        const GPtrArray *hops = tags[i].external ? relays->external : relays->trusted;
+        const struct spam_relay *hop = hops->len > 0 ? hops->pdata[tags[i].external ? 0 : hops->len - 1] : NULL;
+        if (strcmp(name, tags[i].tag) != 0)
+            continue;
+        if (hop == NULL)
+            return g_string_new(NULL);
+        return tags[i].what == REVIP ? reversed(hop->ip) : text_of(tags[i].what == RDNS ? hop->rdns : tags[i].what == HELO ? hop->helo : hop->ip);
+    }
+    return NULL;
 }
 
 static GString *
@@ -52,8 +53,9 @@ header_text(struct message_view *view, const char *name)
     return text != NULL ? g_string_new_len(text, (gssize)length) : value != NULL ? g_string_new(NULL) : NULL;
 }
 
-GString *
-message_tag(struct message_view *view, const char *name)
+/* What is set like a rule's capture, which may take its place. */
+static GString *
+metadata_tag(struct message_view *view, const char *name)
 {
     static const struct {
         const char *tag, *header;
@@ -64,8 +66,6 @@ message_tag(struct message_view *view, const char *name)
     for (guint i = 0; i < G_N_ELEMENTS(headers); i++)
         if (strcmp(name, headers[i].tag) == 0)
             return header_text(view, headers[i].header);
-    if (g_str_has_prefix(name, "LASTEXTERNAL") || g_str_has_prefix(name, "FIRSTTRUSTED"))
-        return hop_tag(message_view_relays(view), name);
     return NULL;
 }
 
@@ -101,20 +101,35 @@ message_tag_header(struct message_view *view, const char *name)
     return out;
 }
 
-GPtrArray *
-message_tag_values(struct message_view *view, const char *name)
+/* AUTHORDOMAIN may be several, between blanks. Takes text over. */
+static GPtrArray *
+values_of(const char *name, GString *text)
 {
-    g_autofree char *header = g_str_has_prefix(name, "HEADER(") && g_str_has_suffix(name, ")") ? g_strndup(name + 7, strlen(name) - 8) : NULL;
-    GString *text = header == NULL ? message_tag(view, name) : *header != '\0' ? message_tag_header(view, header) : g_string_new(NULL);
-    GPtrArray *values = header != NULL || text != NULL ? g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref) : NULL;
+    GPtrArray *values = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
 
-    if (text != NULL && strcmp(name, "AUTHORDOMAIN") == 0) { /* several, between blanks */
+    if (strcmp(name, "AUTHORDOMAIN") == 0) {
         g_auto(GStrv) domains = g_strsplit(text->str, " ", -1);
         for (guint i = 0; domains[i] != NULL; i++)
             g_ptr_array_add(values, g_bytes_new(domains[i], strlen(domains[i])));
         g_string_free(text, TRUE);
-    } else if (text != NULL) {
+    } else {
         g_ptr_array_add(values, g_string_free_to_bytes(text));
     }
     return values;
+}
+
+GPtrArray *
+message_tag_values(struct message_view *view, const char *name, GPtrArray *captured)
+{
+    GString *text = hop_tag(view, name);
+
+    if (text == NULL && g_str_has_prefix(name, "HEADER(") && g_str_has_suffix(name, ")")) {
+        g_autofree char *header = g_strndup(name + 7, strlen(name) - 8);
+        text = *header != '\0' ? message_tag_header(view, header) : NULL;
+        text = text != NULL ? text : g_string_new(NULL);
+    }
+    if (text == NULL && captured != NULL)
+        return g_ptr_array_ref(captured);
+    text = text != NULL ? text : metadata_tag(view, name);
+    return text != NULL ? values_of(name, text) : NULL;
 }

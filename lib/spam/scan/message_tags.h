@@ -3,10 +3,9 @@
 #pragma once
 #include "lib/spam/scan/message_view.h"
 
-/* RELAYSTRUSTED and its like, SENDERDOMAIN, AUTHORDOMAIN, LASTEXTERNALIP, FIRSTTRUSTEDIP and theirs: new, empty where there is nothing. NULL:
- * none of these, or a domain that is not there. */
-GString *message_tag(struct message_view *view, const char *name);
 /* HEADER(name): the values as they are, one after the other; of addresses, names and the like the first alone. New; NULL: there is none. */
 GString *message_tag_header(struct message_view *view, const char *name);
-/* What %{name} stands for in a pattern: any of these (GBytes *, new array). NULL: no tag of these, HEADER(..) among them. */
-GPtrArray *message_tag_values(struct message_view *view, const char *name);
+/* The values (GBytes *; a new reference) of LASTEXTERNALIP and its like, FIRSTTRUSTEDIP, FIRSTTRUSTEDREVIP, HEADER(name), each empty where there is
+ * nothing; else what rules have captured under the name (may be NULL); else RELAYSTRUSTED and its like, SENDERDOMAIN, AUTHORDOMAIN. NULL: none of
+ * these. */
+GPtrArray *message_tag_values(struct message_view *view, const char *name, GPtrArray *captured);

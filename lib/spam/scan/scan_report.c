@@ -15,14 +15,13 @@ struct scan_report {
 
 /* ---- tags ---- */
 
-/* What rules captured under the name, each value once, between blanks. */
+/* Each value once, between blanks. */
 static GString *
-captured(const struct scan_report *self, const char *name)
+joined(const GPtrArray *values)
 {
-    const GPtrArray *values = g_hash_table_lookup(self->result->engine.tags, name);
-    GString *out = values != NULL ? g_string_new(NULL) : NULL;
+    GString *out = g_string_new(NULL);
 
-    for (guint i = 0; values != NULL && i < values->len; i++) {
+    for (guint i = 0; i < values->len; i++) {
         gsize length;
         const char *value = g_bytes_get_data(values->pdata[i], &length);
         if (i > 0)
@@ -36,16 +35,15 @@ static GString *
 tag(gpointer data, const char *name, const char *argument)
 {
     struct scan_report *self = data;
-    GString *known = message_tag(self->result->view, name);
+    g_autoptr(GPtrArray) values = NULL;
 
     (void)argument;
-    if (known != NULL)
-        return known;
     if (strcmp(name, "REMOTEHOSTNAME") == 0 && self->options.client_name != NULL)
         return g_string_new(self->options.client_name);
     if (strcmp(name, "REMOTEHOSTADDR") == 0 && self->options.client_address != NULL)
         return g_string_new(self->options.client_address);
-    return captured(self, name);
+    values = message_tag_values(self->result->view, name, g_hash_table_lookup(self->result->engine.tags, name));
+    return values != NULL ? joined(values) : NULL;
 }
 
 static GString *

@@ -304,9 +304,9 @@ source_outside(gpointer data, double *values, guint *times, GArray *hits)
 }
 
 static GPtrArray *
-source_tag(gpointer data, const char *name)
+source_tag(gpointer data, const char *name, GPtrArray *captured)
 {
-    return message_tag_values(((struct eval_context *)data)->view, name);
+    return message_tag_values(((struct eval_context *)data)->view, name, captured);
 }
 
 static const struct engine_source source = {source_body,   source_rawbody, source_uris,    source_full,

@@ -130,14 +130,22 @@ test_tags_of_the_message_in_patterns(void **state)
                                   "sender.test 192.0.2.7 two.test me@here.test\n";
     static const char rules[] = "body A /^%{SENDERDOMAIN} /m\nbody B / %{LASTEXTERNALIP} /\nbody C / %{AUTHORDOMAIN} /\nbody D /two.test %{HEADER(To:addr)}/\n"
                                 "body E /./\nbody F /%{HEADER(Cc)}|./\nheader G From !~ /%{HEADER(Cc)}/\nbody H /%{RELAYSTRUSTED}|./\n"
-                                "header I From =~ /(?<SENDERDOMAIN>one)/\nbody J /%{HEADER()}|./\n";
+                                "body J /%{HEADER()}|./\nbody K /%{LASTEXTERNALPORT}|./\nbody L /%{AUTHORDOMAIN}/\n";
     struct scanner *scanner = new_scanner(rules);
     struct scan_result result;
 
     (void)state;
     scan(scanner, message, NULL, &result);
     g_autofree char *names = names_of(&result);
-    assert_string_equal(names, "A B C D E I");
+    assert_string_equal(names, "A B C D E L");
+    scan_result_clear(&result);
+    scanner_unref(scanner);
+    /* A capture takes the place of a domain, but not of a hop. */
+    scanner = new_scanner("header A Subject =~ /(?<SENDERDOMAIN>s)(?<LASTEXTERNALIP>)/\nheader B From =~ /a@one.test/\nbody C /^%{SENDERDOMAIN}ender/m\n"
+                          "header D To =~ /(?<LASTEXTERNALIP>me)/\nbody E / %{LASTEXTERNALIP}@/\nbody F / %{LASTEXTERNALIP} /\n");
+    scan(scanner, message, NULL, &result);
+    g_autofree char *captured = names_of(&result);
+    assert_string_equal(captured, "A B C D F");
     scan_result_clear(&result);
     scanner_unref(scanner);
 }
