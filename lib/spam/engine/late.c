@@ -43,28 +43,6 @@ one(guint rule)
     return array;
 }
 
-static void
-add_new(GArray *array, const GArray *more)
-{
-    for (guint i = 0; i < more->len; i++) {
-        guint value = g_array_index(more, guint, i);
-        gboolean known = FALSE;
-        for (guint k = 0; k < array->len && !known; k++)
-            known = g_array_index(array, guint, k) == value;
-        if (!known)
-            g_array_append_val(array, value);
-    }
-}
-
-static gboolean
-holds(const GArray *array, guint value)
-{
-    for (guint i = 0; i < array->len; i++)
-        if (g_array_index(array, guint, i) == value)
-            return TRUE;
-    return FALSE;
-}
-
 /* ---- one try ---- */
 
 static void
@@ -90,7 +68,7 @@ find_reached(struct finder *finder)
                 continue;
             if (finder->reached[meta->index] == NULL)
                 finder->reached[meta->index] = g_array_new(FALSE, FALSE, sizeof(guint));
-            add_new(finder->reached[meta->index], of_named);
+            meta_watch_add(finder->reached[meta->index], of_named);
         }
     }
 }
@@ -109,11 +87,11 @@ kept_from(const struct finder *finder, const struct spam_rule *meta, guint rule,
         is_named |= named == rule;
         for (guint i = 0; finder->kept[named] != NULL && i < reached->len; i++)
             if (g_array_index(reached, guint, i) == rule)
-                add_new(kept, g_ptr_array_index(finder->kept[named], i));
+                meta_watch_add(kept, g_ptr_array_index(finder->kept[named], i));
     }
-    if (is_named || holds(kept, META_WATCH_NEVER)) {
+    if (is_named || meta_watch_is_never(kept)) {
         g_array_set_size(kept, 0);
-        add_new(kept, whole);
+        meta_watch_add(kept, whole);
     }
     return kept;
 }
@@ -129,10 +107,10 @@ keep_watch(struct finder *finder, const struct spam_rule *meta)
     for (guint i = 0; i < reached->len; i++) {
         const GArray *kept = g_ptr_array_index(finder->kept[meta->index], i);
         guint rule = g_array_index(reached, guint, i);
-        if (holds(kept, META_WATCH_NEVER))
+        if (meta_watch_is_never(kept))
             good = finder->waits[rule] = FALSE;
         else
-            add_new(finder->watched[rule], kept);
+            meta_watch_add(finder->watched[rule], kept);
     }
     return good;
 }

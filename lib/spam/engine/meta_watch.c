@@ -17,14 +17,20 @@ join(GArray *a, GArray *b)
     return a;
 }
 
+gboolean
+meta_watch_is_never(const GArray *rules)
+{
+    for (guint i = 0; i < rules->len; i++)
+        if (g_array_index(rules, guint, i) == META_WATCH_NEVER)
+            return TRUE;
+    return FALSE;
+}
+
 /* How much there is to watch. */
 static guint
 cost(const GArray *set)
 {
-    for (guint i = 0; i < set->len; i++)
-        if (g_array_index(set, guint, i) == META_WATCH_NEVER)
-            return G_MAXUINT;
-    return set->len;
+    return meta_watch_is_never(set) ? G_MAXUINT : set->len;
 }
 
 /* a or b keeps the whole as it is by itself: the smaller one. */
@@ -113,11 +119,13 @@ of_node(const struct spam_meta_node *node, const struct rules_value *values, GAr
     }
 }
 
-static void
-add_new(GArray *rules, const GArray *more)
+void
+meta_watch_add(GArray *rules, const GArray *more)
 {
     g_autoptr(GHashTable) known = g_hash_table_new(NULL, NULL);
 
+    for (guint i = 0; i < rules->len; i++)
+        g_hash_table_add(known, GUINT_TO_POINTER(g_array_index(rules, guint, i)));
     for (guint i = 0; i < more->len; i++) {
         guint rule = g_array_index(more, guint, i);
         if (g_hash_table_add(known, GUINT_TO_POINTER(rule)))
@@ -136,14 +144,14 @@ meta_watch(const struct spam_meta *meta, const double *hits, gboolean local, GAr
         g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(guint));
         for (guint i = 0; i < meta->dependencies->len; i++)
             add_rule(all, g_array_index(meta->dependencies, guint, i), instead);
-        add_new(rules_r, all);
+        meta_watch_add(rules_r, all);
         return;
     }
     rules_evaluate_all(meta->nodes, n, hits, local, values);
     for (guint i = 0; i < n; i++)
         sets[i] = of_node(&meta->nodes[i], values, instead, sets);
     if (n > 0 && sets[n - 1] != NULL) {
-        add_new(rules_r, sets[n - 1]);
+        meta_watch_add(rules_r, sets[n - 1]);
         g_array_unref(sets[n - 1]);
     }
 }

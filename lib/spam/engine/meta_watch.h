@@ -9,3 +9,6 @@
  * long as these are worth what hits says, so is the meta. instead (by rule index; NULL: of none, likewise each of it): what to watch
  * instead of a rule, perhaps META_WATCH_NEVER; that is among rules_r only if no other choice is left. */
 void meta_watch(const struct spam_meta *meta, const double *hits, gboolean local, GArray *const *instead, GArray *rules_r);
+/* Adds those of more that are not among rules. */
+void meta_watch_add(GArray *rules, const GArray *more);
+gboolean meta_watch_is_never(const GArray *rules); /* META_WATCH_NEVER is among them */

@@ -1,12 +1,13 @@
 /* prefilter.c: the database of all patterns that Hyperscan takes, compiled or read back. */
 #include "lib/spam/engine/cache_sweep.h"
 #include "lib/spam/engine/large_pages.h"
-#include "lib/spam/rules/perl_syntax.h"
+#include "lib/spam/engine/prefilter_atoms.h"
 #include "lib/spam/engine/prefilter_lead.h"
 #include "lib/spam/engine/prefilter_private.h"
 #include "lib/spam/engine/prefilter_reverse.h"
 #include "lib/spam/engine/prefilter_rough.h"
 #include "lib/spam/engine/prefilter_syntax.h"
+#include "lib/spam/rules/perl_syntax.h"
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -43,13 +44,6 @@ flags_of(const char *modifiers, enum prefilter_kind kind)
     return flags;
 }
 
-/* The end of the class, the escape or the byte at p. */
-static const char *
-end_of_atom(const char *p)
-{
-    return *p == '[' ? prefilter_class_end(p) : *p == '\\' && p[1] != '\0' ? p + 2 : p + 1;
-}
-
 /* How often the repeat at p repeats at most; *end_r: after it. 1 for one without a bound, which costs no more. */
 static guint64
 repeat_at(const char *p, const char **end_r)
@@ -83,7 +77,7 @@ size_of(const char *expression)
             last = sizes[depth--];
             sizes[depth] = MIN(sizes[depth] + last, G_MAXUINT32);
         } else {
-            next = end_of_atom(p);
+            next = atoms_end(p);
             last = 1;
             sizes[depth]++;
         }
@@ -178,15 +172,15 @@ take_roughly(struct input inputs[PREFILTER_PARTS], const GString *pattern, const
            take_for(PREFILTER_PART_ROUGH, &inputs[PREFILTER_PART_ROUGH], pattern, rule, kind, id);
 }
 
-/* Whether the expression has a row of bytes that the library can look for: else it takes a step for every byte of a text. A guess: "\xHH"
- * counts as more than one, and what is in alternatives as if it were always there. */
+/* Whether the expression has a row of bytes that the library can look for: else it takes a step for every byte of a text. A guess:
+ * what is in alternatives counts as if it were always there. */
 static gboolean
 has_literal(const char *expression)
 {
     guint row = 0;
 
     for (const char *p = expression; *p != '\0' && row < LITERAL_LEAST;) {
-        const char *next = end_of_atom(p);
+        const char *next = atoms_end(p);
         gboolean is_byte = g_ascii_isalnum(*p) || *p == ' ' || (*p == '\\' && !g_ascii_isalnum(p[1]));
         row = is_byte && (*next == '\0' || strchr("?*{", *next) == NULL) ? row + 1 : 0;
         p = next;
@@ -199,7 +193,7 @@ static gboolean
 has_counts(const char *expression)
 {
     for (const char *p = expression; *p != '\0';) {
-        const char *next = end_of_atom(p);
+        const char *next = atoms_end(p);
         if (*p == '{' && p > expression && (p[-1] == ')' || repeat_at(p, &next) > COUNT_KEPT || (next > p + 2 && next[-2] == ',')))
             return TRUE;
         p = next;

@@ -1,22 +1,12 @@
 /* prefilter_lead.c: atoms of the expression's top level, from the first on. */
 #include "lib/spam/engine/prefilter_lead.h"
 #include <string.h>
-#include "lib/spam/engine/prefilter_syntax.h"
+#include "lib/spam/engine/prefilter_atoms.h"
 
 #define RUN_LEAST 4u /* bytes that a run may have */
 #define LITERAL 2u   /* atoms, or a group of several: something to look for */
 
 /* ---- atoms ---- */
-
-static const char *
-single_end(const char *p)
-{
-    if (*p == '[')
-        return prefilter_class_end(p);
-    if (*p != '\\' || p[1] == '\0')
-        return p + 1;
-    return p[1] == 'x' && g_ascii_isxdigit(p[2]) && g_ascii_isxdigit(p[3]) ? p + 4 : p + 2;
-}
 
 /* Behind a group, or another atom; NULL for a group that has no end, or what is none. */
 static const char *
@@ -31,28 +21,9 @@ atom_end(const char *p)
             return NULL;
         depth += *p == '(';
         depth -= *p == ')';
-        p = single_end(p);
+        p = atoms_end(p);
     } while (depth > 0);
     return p;
-}
-
-/* How often what stands before p may come at most; *end_r: behind that. */
-static guint64
-most_times(const char *p, const char **end_r)
-{
-    guint64 most = *p == '*' || *p == '+' ? G_MAXUINT64 : 1;
-    char *end;
-
-    *end_r = p + (*p == '*' || *p == '+' || *p == '?');
-    if (*p == '{' && g_ascii_isdigit(p[1])) {
-        most = g_ascii_strtoull(p + 1, &end, 10);
-        if (*end == ',')
-            most = end[1] == '}' ? G_MAXUINT64 : g_ascii_strtoull(end + 1, &end, 10);
-        *end_r = p + strcspn(p, "}");
-        *end_r += **end_r == '}';
-    }
-    *end_r += *end_r > p && (**end_r == '?' || **end_r == '+');
-    return most;
 }
 
 /* ---- runs ---- */
@@ -61,11 +32,13 @@ most_times(const char *p, const char **end_r)
 static gboolean
 is_run(const char *p)
 {
-    const char *end = single_end(p), *behind;
+    const char *end = atoms_end(p);
+    guint64 most;
     gboolean any_letter = *p == '.' || (*p == '\\' && strchr("wSDNH", p[1]) != NULL) ||
                           (*p == '[' && (p[1] == '^' || g_strstr_len(p, end - p, "a-z") != NULL || g_strstr_len(p, end - p, "\\w") != NULL));
 
-    return any_letter && most_times(end, &behind) >= RUN_LEAST;
+    atoms_repeat_end(end, &most);
+    return any_letter && most >= RUN_LEAST;
 }
 
 /* Whether an alternative of the group, or what it begins with, is a run. */
@@ -76,7 +49,7 @@ begins_with_run(const char *p, const char *end)
 
     if (*p != '(')
         return is_run(p);
-    for (; p < end; p = single_end(p)) {
+    for (; p < end; p = atoms_end(p)) {
         if (*p == '(' && p[1] == '?' && p[2] == ':')
             p += 2;
         if (*p == '(' || *p == '|' || *p == ':') {
@@ -100,7 +73,7 @@ is_assertion(const char *p)
 static gboolean
 refers_back(const char *p)
 {
-    for (; *p != '\0'; p = single_end(p))
+    for (; *p != '\0'; p = atoms_end(p))
         if (*p == '\\' && (g_ascii_isdigit(p[1]) || p[1] == 'k' || p[1] == 'g'))
             return TRUE;
     return FALSE;
@@ -119,18 +92,17 @@ is_one_row(const char *p)
 char *
 prefilter_without_lead(const char *expression)
 {
-    gsize flags = expression[0] == '(' && expression[1] == '?' ? 2 + strspn(expression + 2, "imsx-") : 0;
+    gsize flags = atoms_flags_length(expression);
     const char *p, *cut = NULL, *end, *behind;
     guint before = 0; /* atoms that are neither runs nor assertions */
 
-    flags = flags > 0 && expression[flags] == ')' ? flags + 1 : 0;
-    if (!is_one_row(expression + flags) || refers_back(expression))
+    if (atoms_are_extended(expression) || !is_one_row(expression + flags) || refers_back(expression))
         return NULL;
     for (p = expression + flags; *p != '\0' && *p != '^' && before < LITERAL; p = behind) {
         gboolean run;
         end = atom_end(p);
         run = !is_assertion(p) && begins_with_run(p, end);
-        most_times(end, &behind);
+        behind = atoms_repeat_end(end, NULL);
         before = run ? 0 : is_assertion(p) ? before : *p == '(' ? LITERAL : before + 1;
         cut = run ? behind : cut;
     }

@@ -1,7 +1,7 @@
 /* prefilter_reverse.c: atoms, each with its repeat, are put before those that were read. */
 #include "lib/spam/engine/prefilter_reverse.h"
 #include <string.h>
-#include "lib/spam/engine/prefilter_syntax.h"
+#include "lib/spam/engine/prefilter_atoms.h"
 
 #define NESTED_MAX 100u
 
@@ -24,14 +24,6 @@ escape_end(const char *p)
     return p[1] != '\0' ? p + 2 : NULL;
 }
 
-static const char *
-class_end(const char *p)
-{
-    const char *end = prefilter_class_end(p);
-
-    return p[1 + (p[1] == '^')] != ']' && end[-1] == ']' ? end : NULL;
-}
-
 /* A group at "(", into out; TRUE: it looks around, and is left out. */
 static gboolean
 read_group(struct reader *r, GString *out)
@@ -41,7 +33,7 @@ read_group(struct reader *r, GString *out)
 
     g_string_append_c(out, '(');
     if (r->at[1] == '?') {
-        gsize n = strspn(flags, "imsx-");
+        gsize n = strspn(flags, "ims-");
         looks = *flags == '=' || *flags == '!' || (*flags == '<' && (flags[1] == '=' || flags[1] == '!'));
         r->failed |= !looks && *flags != '>' && flags[n] != ':';
         g_string_append_c(out, '?');
@@ -80,24 +72,11 @@ read_atom(struct reader *r, GString *out)
         return;
     }
     if (*r->at == '\\' || *r->at == '[')
-        end = *r->at == '[' ? class_end(r->at) : escape_end(r->at);
+        end = *r->at == '[' ? atoms_sure_class_end(r->at) : escape_end(r->at);
     r->failed |= end == NULL || strchr("?*+", *r->at) != NULL;
     if (end != NULL)
         g_string_append_len(out, r->at, end - r->at);
     r->at = end != NULL ? end : r->at;
-}
-
-/* "?", "*", "+", "{n}", "{n,}" or "{n,m}", and how it is tried; nothing when there is none. */
-static gsize
-repeat_length(const char *p)
-{
-    gsize n = *p == '?' || *p == '*' || *p == '+';
-
-    if (*p == '{' && g_ascii_isdigit(p[1])) {
-        n = 1 + strspn(p + 1, "0123456789,");
-        n = p[n] == '}' ? n + 1 : 0;
-    }
-    return n > 0 && (p[n] == '?' || p[n] == '+') ? n + 1 : n;
 }
 
 static void
@@ -110,7 +89,7 @@ read_sequence(struct reader *r, GString *out)
         gsize n;
         g_string_truncate(atom, 0);
         read_atom(r, atom);
-        n = r->failed ? 0 : repeat_length(r->at);
+        n = r->failed ? 0 : (gsize)(atoms_repeat_end(r->at, NULL) - r->at);
         if (atom->len > 0)
             g_string_append_len(atom, r->at, (gssize)(n > 0 && r->at[n - 1] == '+' ? MAX(n - 1, 1) : n)); /* "++" is "+" */
         g_string_insert_len(out, (gssize)begin, atom->str, (gssize)atom->len);
@@ -132,14 +111,12 @@ read_alternatives(struct reader *r, GString *out)
 char *
 prefilter_reverse(const char *expression)
 {
-    struct reader r = {.at = expression};
+    struct reader r = {.at = expression, .failed = atoms_are_extended(expression)};
     GString *out = g_string_new(NULL);
-    gsize n = expression[0] == '(' && expression[1] == '?' ? 2 + strspn(expression + 2, "ims-") : 0;
+    gsize flags = atoms_flags_length(expression);
 
-    if (n > 0 && expression[n] == ')') { /* flags of all of it */
-        g_string_append_len(out, expression, (gssize)n + 1);
-        r.at += n + 1;
-    }
+    g_string_append_len(out, expression, (gssize)flags);
+    r.at += flags;
     read_alternatives(&r, out);
     return g_string_free(out, r.failed || *r.at != '\0');
 }

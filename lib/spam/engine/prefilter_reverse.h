@@ -7,5 +7,5 @@
 
 /* expression: as prefilter_syntax gives it. The result matches, in a text backwards, at least what the expression matches in the text: ^, $ and
  * lookarounds are left out. NULL for what it can't read: back references, escapes other than of bytes and classes, odd classes, flags
- * within, a hundred groups in each other. Caller frees. Thread-safe. */
+ * within, the flag x, a hundred groups in each other. Caller frees. Thread-safe. */
 char *prefilter_reverse(const char *expression);

@@ -199,17 +199,6 @@ prefilter_syntax(const GString *pattern)
     return NULL;
 }
 
-const char *
-prefilter_class_end(const char *p)
-{
-    for (p++; *p != '\0' && *p != ']'; p++)
-        if (*p == '\\' && p[1] != '\0')
-            p++;
-        else if (*p == '[' && p[1] == ':' && strchr(p, ']') != NULL)
-            p = strchr(p, ']');
-    return *p == ']' ? p + 1 : p;
-}
-
 /* ---- repeats ---- */
 
 #define KEPT_MAX 3u /* least counts are kept up to this */

@@ -7,5 +7,3 @@
 GString *prefilter_syntax(const GString *pattern);
 /* The expression with counted repeats made endless, which matches all that it matches, and costs far less where they are large. */
 char *prefilter_relax(const char *expression);
-/* What stands behind the class that begins at p; the end of the expression when the class has none. */
-const char *prefilter_class_end(const char *p);

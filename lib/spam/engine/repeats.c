@@ -1,6 +1,7 @@
 /* repeats.c: for the X of each such pattern a prefilter that says where X may begin. */
 #include "lib/spam/engine/repeats.h"
 #include "lib/spam/engine/pattern.h"
+#include "lib/spam/engine/prefilter_atoms.h"
 #include <string.h>
 
 #define LEAST_MAX 1000u
@@ -17,21 +18,6 @@ struct part {
 };
 
 /* ---- patterns ---- */
-
-/* Behind the class that begins at p; NULL for one that has no end, or one that is easily read in two ways. */
-static const char *
-skip_class(const char *p)
-{
-    p += p[1] == '^' ? 2 : 1;
-    if (*p == ']')
-        return NULL;
-    for (; *p != '\0' && *p != ']'; p++)
-        if (*p == '\\' && p[1] != '\0')
-            p++;
-        else if (*p == '[' && p[1] == ':')
-            p = strchr(p, ']') != NULL ? strchr(p, ']') : p;
-    return *p == ']' ? p + 1 : NULL;
-}
 
 /* Comments and extended syntax may hold brackets that are none. */
 static gboolean
@@ -64,7 +50,7 @@ group_end(const char *p)
         depth += *p == '(';
         if (*p == ')' && --depth == 0)
             return p;
-        p = *p == '[' ? skip_class(p) : p + 1;
+        p = *p == '[' ? atoms_sure_class_end(p) : p + 1;
     }
     return NULL;
 }

@@ -4,10 +4,9 @@
  * HELO name of the newest external hop, and of its sender; DKIM, ARC and DMARC of the message as it was handed in. Only what a rule
  * asks for, begun at once and joined at the first rule that wants to know. SPF's results may also come from Received-SPF and
  * Authentication-Results fields that an internal host has added, and these come first, as in SpamAssassin
- * (ignore_received_spf_header). What is not known hits no rule. dns_query_restriction
- * holds for SPF, DKIM, ARC and ADSP, as there (a question that is not allowed fails), and not for DMARC, whose library asks by itself there.
- * ADSP (RFC 5617, historic) asks for TXT at _adsp._domainkey, and MX,
- * which tells whether the author's domain exists.
+ * (ignore_received_spf_header). What is not known hits no rule. dns_query_restriction holds for SPF, DKIM, ARC and ADSP, as
+ * there (a question that is not allowed fails), and not for DMARC, whose library asks by itself there. ADSP (RFC 5617, historic) asks for
+ * TXT at _adsp._domainkey, and MX, which tells whether the author's domain exists.
  *
  * Not as SpamAssassin: SPF has the RFC's ten lookups, not 20; DKIM doesn't take SHA-1 (RFC 8301); DMARC doesn't take the word of an
  * ARC chain that anybody may have sealed, nor of HELO for a message with a sender, and says nothing of authors in several domains.

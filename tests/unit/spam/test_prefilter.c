@@ -357,7 +357,7 @@ test_lead(void **state)
         {"\\@\\S*?offer\\w*", "offer\\w*"},
         {"(?:a|(?:[a-z]{5,}|b)c)x", "x"},
         {"^[^a]+b", NULL}, {"ab[a-z]+c", NULL}, {"(?:a|b)[a-z]+c", NULL}, {"[a-z]{1,3}b", NULL}, {"[0-9]+b", NULL}, {"[a-z]+", NULL},
-        {"(?:abc [a-z]+|d)e", NULL}, {"([a-z]+)b\\1", NULL}, {"[a-z]+b|c", NULL}, {"[a-z]+(?i)b", NULL}, {"[a-z]+(b", NULL}, {"[a-z]+b)", NULL},
+        {"(?:abc [a-z]+|d)e", NULL}, {"([a-z]+)b\\1", NULL}, {"[a-z]+b|c", NULL}, {"[a-z]+(?i)b", NULL}, {"(?x)[a-z]+ # (\nabc", NULL}, {"[a-z]+(b", NULL}, {"[a-z]+b)", NULL},
         {"", NULL}, {"(?=[a-z]+)b", NULL},
     };
 

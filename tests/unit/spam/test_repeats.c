@@ -251,7 +251,7 @@ test_reversed(void **state)
         {"\\xe4\\d+\\.\\bx", "x\\b\\.\\d+\\xe4"}, {"^a$|b", "a|b"}, {"(?>a++b)c", "c(?:ba+)"}, {"a(?=b)(?!c)(?<=d)(?<!e)f", "fa"},
         {"(?i-s:ab)c", "c(?i-s:ba)"}, {"[^[:alpha:]a]{2}b", "b[^[:alpha:]a]{2}"}, {"a{b", "b{a"}, {"(a)\\1", NULL}, {"a\\Ab", NULL},
         {"a(?i)b", NULL}, {"[]a]", NULL}, {"[^]a]", NULL}, {"[a", NULL}, {"(a", NULL}, {"a)", NULL}, {"(?", NULL}, {"(?<n>a)", NULL},
-        {"(*F)", NULL}, {"*a", NULL}, {"a\\", NULL}, {"\\x4", NULL}, {"a(?#b)", NULL},
+        {"(*F)", NULL}, {"*a", NULL}, {"a\\", NULL}, {"\\x4", NULL}, {"(?x)a # b\nc", NULL}, {"a(?x:b # )\n)", NULL}, {"a(?i)b", NULL},
     };
 
     (void)state;
