@@ -66,8 +66,11 @@ take_client(struct side *side, const char *item, GError **error)
         g_hash_table_add(side->texts, g_strconcat(".", normal, NULL));
         return TRUE;
     }
-    network = networks_new(one, NULL);
-    if (network == NULL)
+    if (g_ascii_isdigit(*item) || strchr(item, ':') != NULL) {
+        network = networks_new(one, error);
+        if (network == NULL)
+            return FALSE;
+    } else
         return refuse(error, item, "is none of 192.0.2.0/24, 2001:db8::/32, .example.org and list:NAME");
     networks_free(&network);
     g_ptr_array_add(side->networks_text, g_strdup(item));

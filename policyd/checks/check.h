@@ -1,0 +1,45 @@
+/* check.h: what a kind of check is made of. A new kind: a file here, its row in policy.c, its section in lib/mail/config_policyd.c. */
+#pragma once
+#include "lib/mail/config.h"
+#include "lib/mail/policy_match.h"
+#include "policyd/checks/evaluation.h"
+
+enum step {
+    STEP_GO_ON,      /* nothing to say: the next check */
+    STEP_ANSWERED,   /* evaluation->answer is set */
+    STEP_TROUBLE,    /* it can't be told: policyd.on_trouble says what then */
+    STEP_WOULD_BLOCK /* only where may_block is FALSE */
+};
+
+/* What checks stand on, made once for the daemon. */
+struct check_parts {
+    struct state *state; /* what is remembered; NULL where a test has none */
+};
+
+struct check;
+struct check_kind {
+    const char *name; /* of its sections */
+    /* What the check has ready, or NULL. config: the section's struct. Its texts are right, config_load has seen to that. */
+    gpointer (*make)(const struct config_when *config, const struct check_parts *parts);
+    void (*free)(gpointer own);
+    /* Thread-safe. When it gives STEP_WOULD_BLOCK it may leave something in evaluation->pending, freed by drop. */
+    enum step (*run)(const struct check *check, struct evaluation *evaluation, gboolean may_block);
+    void (*drop)(gpointer pending); /* NULL: there never is */
+};
+struct check {
+    const struct check_kind *kind;
+    const struct config_when *config; /* in the policy's configuration */
+    struct policy_match *clients, *senders, *recipients, *users;
+    guint states;                     /* set of 1 << enum policy_state */
+    gpointer own;
+};
+
+struct check *check_new(const struct check_kind *kind, const struct config_when *config, const struct check_parts *parts);
+void check_free(gpointer check);
+/* Whether the request is one of those that the check is about. */
+enum step_applies { CHECK_APPLIES, CHECK_APPLIES_NOT, CHECK_NOT_KNOWN };
+enum step_applies check_applies(const struct check *check, struct evaluation *evaluation);
+/* Sets the answer from a text of the configuration: {wait} becomes the seconds. */
+void check_answer(struct evaluation *evaluation, const char *action, gint64 wait_s);
+
+extern const struct check_kind check_access;
