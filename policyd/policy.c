@@ -9,7 +9,7 @@ find_section(const struct config *config, const char *title, const struct check_
     const struct {
         const struct check_kind *kind;
         const GPtrArray *sections;
-    } kinds[] = {{&check_access, config->access}};
+    } kinds[] = {{&check_access, config->access}, {&check_greylist, config->greylist}, {&check_rate, config->rate}};
 
     for (guint k = 0; k < G_N_ELEMENTS(kinds); k++)
         for (guint i = 0; i < kinds[k].sections->len; i++) {
@@ -29,6 +29,7 @@ policy_new(struct config *config, const struct check_parts *parts)
 
     policy->refs = 1;
     policy->config = config_ref(config);
+    policy->parts = *parts;
     policy->checks = g_ptr_array_new_with_free_func(check_free);
     for (char **title = config->policyd.checks; *title != NULL; title++) {
         const struct check_kind *kind = NULL;

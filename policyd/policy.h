@@ -5,6 +5,7 @@
 struct policy {
     gint refs;
     struct config *config;
+    struct check_parts parts; /* borrowed */
     GPtrArray *checks; /* struct check * */
 };
 /* config: a reference is taken. */

@@ -1,8 +1,11 @@
 /* check.h: what a kind of check is made of. A new kind: a file here, its row in policy.c, its section in lib/mail/config_policyd.c. */
 #pragma once
+#include "lib/base/dns.h"
 #include "lib/mail/config.h"
 #include "lib/mail/policy_match.h"
+#include "policyd/accounts/account_limits.h"
 #include "policyd/checks/evaluation.h"
+#include "policyd/state/state.h"
 
 enum step {
     STEP_GO_ON,      /* nothing to say: the next check */
@@ -13,7 +16,9 @@ enum step {
 
 /* What checks stand on, made once for the daemon. */
 struct check_parts {
-    struct state *state; /* what is remembered; NULL where a test has none */
+    struct state *state;              /* what is remembered; NULL: no check needs it */
+    struct policy_accounts *accounts; /* what SQL says of accounts; NULL: nothing */
+    struct dns *dns;                  /* NULL: none is asked */
 };
 
 struct check;
@@ -42,4 +47,4 @@ enum step_applies check_applies(const struct check *check, struct evaluation *ev
 /* Sets the answer from a text of the configuration: {wait} becomes the seconds. */
 void check_answer(struct evaluation *evaluation, const char *action, gint64 wait_s);
 
-extern const struct check_kind check_access;
+extern const struct check_kind check_access, check_greylist, check_rate;

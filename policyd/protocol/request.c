@@ -129,12 +129,9 @@ policy_request_free(struct policy_request *request)
 }
 
 /* Postfix gives each session and each message in it an instance of its own ("1f3b.65f0..7.0"); the rest tells the questions about it apart. */
-gboolean
-policy_request_identity(const struct policy_request *request, guint8 identity_r[16])
+static gboolean
+identify(const struct policy_request *request, const enum policy_attribute *parts, guint n, guint8 identity_r[16])
 {
-    static const enum policy_attribute parts[] = {
-        POLICY_INSTANCE, POLICY_PROTOCOL_STATE, POLICY_CLIENT_ADDRESS, POLICY_CLIENT_PORT, POLICY_HELO_NAME, POLICY_QUEUE_ID,
-        POLICY_SENDER, POLICY_RECIPIENT, POLICY_RECIPIENT_COUNT, POLICY_SIZE, POLICY_SASL_USERNAME, POLICY_CONTEXT};
     g_autoptr(GChecksum) sum = NULL;
     guint8 digest[32];
     gsize length = sizeof digest;
@@ -142,11 +139,29 @@ policy_request_identity(const struct policy_request *request, guint8 identity_r[
     if (*request->values[POLICY_INSTANCE] == '\0')
         return FALSE;
     sum = g_checksum_new(G_CHECKSUM_SHA256);
-    for (guint i = 0; i < G_N_ELEMENTS(parts); i++) /* with the NUL that ends each */
+    for (guint i = 0; i < n; i++) /* with the NUL that ends each */
         g_checksum_update(sum, (const guchar *)request->values[parts[i]], (gssize)strlen(request->values[parts[i]]) + 1);
     g_checksum_get_digest(sum, digest, &length);
     memcpy(identity_r, digest, 16);
     return TRUE;
+}
+
+gboolean
+policy_request_identity(const struct policy_request *request, guint8 identity_r[16])
+{
+    static const enum policy_attribute parts[] = {
+        POLICY_INSTANCE, POLICY_PROTOCOL_STATE, POLICY_CLIENT_ADDRESS, POLICY_CLIENT_PORT, POLICY_HELO_NAME, POLICY_QUEUE_ID,
+        POLICY_SENDER, POLICY_RECIPIENT, POLICY_RECIPIENT_COUNT, POLICY_SIZE, POLICY_SASL_USERNAME, POLICY_CONTEXT};
+
+    return identify(request, parts, G_N_ELEMENTS(parts), identity_r);
+}
+
+gboolean
+policy_request_message(const struct policy_request *request, guint8 identity_r[16])
+{
+    static const enum policy_attribute parts[] = {POLICY_INSTANCE, POLICY_CLIENT_ADDRESS, POLICY_CLIENT_PORT, POLICY_SENDER};
+
+    return identify(request, parts, G_N_ELEMENTS(parts), identity_r);
 }
 
 gint64

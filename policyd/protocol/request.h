@@ -39,5 +39,7 @@ void policy_request_free(struct policy_request *request); /* NULL-safe */
 /* The same transaction and the same question: what Postfix asks again after a lost answer, or in another of its restriction lists. 16
  * bytes; FALSE when it can't be told (no instance). */
 gboolean policy_request_identity(const struct policy_request *request, guint8 identity_r[16]);
+/* The message that it is about, whatever is asked; the same with all of its recipients. FALSE when it can't be told. */
+gboolean policy_request_message(const struct policy_request *request, guint8 identity_r[16]);
 /* A number of an attribute, 0 when it is none. */
 gint64 policy_request_number(const struct policy_request *request, enum policy_attribute attribute);
