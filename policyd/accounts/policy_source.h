@@ -1,12 +1,12 @@
-/* policy_source.h: one of the databases that are asked, and whether it answers: a log line when it stops, one when it does again.
- * Thread-safe. */
+/* policy_source.h: one of the databases that are asked, and whether it answers: a log line when it stops, one when it does again
+ * (without a failure for 30 s, so that one broken table among good ones doesn't fill the log). Thread-safe. */
 #pragma once
 #include "lib/base/sql.h"
 
 struct policy_source {
     const char *name;      /* for the log; a literal */
     struct sql_pool *pool; /* borrowed; NULL: not configured */
-    gint failing;          /* private */
+    _Atomic gint64 failed; /* private: when it last did; 0: all is well */
 };
 /* What a question came to: error (NULL: it was answered) is told when that is news. */
 void policy_source_report(struct policy_source *source, const GError *error);
