@@ -1,0 +1,36 @@
+/* accounts_test.c: see accounts_test.h. */
+#include "tests/unit/policyd/accounts_test.h"
+
+static void
+run_file(struct sql *sql, const char *name, gboolean mariadb)
+{
+    g_autofree char *path = g_strdup_printf("%s/%s.%s.sql", g_getenv("POSTERN_SOURCE"), name, mariadb ? "mariadb" : "sqlite");
+    sqltest_script_file(sql, path);
+}
+
+void
+accounts_test_open(struct accounts_test *t, const struct sqltest *test, const char *script)
+{
+    struct sql_options options = test->options;
+
+    t->sql = sqltest_open(test);
+    run_file(t->sql, "tests/sql/postfixadmin", test->mariadb);
+    run_file(t->sql, "sql/migrations/policy/002-senders-limits-lists", test->mariadb);
+    sqltest_script(t->sql, script);
+    t->quota = sql_pool_new(&options, 1);
+    options.read_only = TRUE;
+    t->accounts = sql_pool_new(&options, 2);
+    t->policy = sql_pool_new(&options, 2);
+    t->policy_accounts = policy_accounts_new(&(struct policy_accounts_options){
+        .accounts = t->accounts, .policy = t->policy, .quota = t->quota, .recipient_delimiter = "+", .cache = lookup_cache_defaults});
+}
+
+void
+accounts_test_close(struct accounts_test *t)
+{
+    policy_accounts_free(&t->policy_accounts);
+    sql_pool_free(&t->accounts);
+    sql_pool_free(&t->policy);
+    sql_pool_free(&t->quota);
+    sql_close(&t->sql);
+}
