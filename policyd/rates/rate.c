@@ -97,7 +97,7 @@ count(struct rate *own, const struct evaluation *evaluation, guint32 n_r[COUNTED
     }
     if (!policy_request_message(evaluation->request, identity))
         return;
-    seen = repeats_find(own->seen, identity, evaluation->now_ms);
+    seen = repeats_find(own->seen, identity, g_get_monotonic_time() / 1000);
     if (seen == NULL)
         return;
     n_r[MESSAGES] = 0;
@@ -110,7 +110,7 @@ remember(struct rate *own, const struct evaluation *evaluation)
     guint8 identity[16];
 
     if (policy_request_message(evaluation->request, identity))
-        repeats_keep(own->seen, identity, own->yes, evaluation->now_ms);
+        repeats_keep(own->seen, identity, own->yes, g_get_monotonic_time() / 1000);
 }
 
 /* A limit that an account has of its own in SQL. FALSE: it would block. */
