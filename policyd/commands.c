@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 #include "lib/base/daemon.h"
+#include "policyd/admin.h"
 #include "policyd/daemon.h"
 
 struct policy *
@@ -167,6 +168,14 @@ const struct control_command policyd_commands[] = {
     {"reload", "read the configuration again and put its checks in force", on_reload},
     {"status", "how it is, in one line", on_status},
     {"test", "NAME=VALUE ..: what would be answered, and why", on_test},
+    {"marks", "KIND TEXT LIMIT: what is remembered with TEXT in it", admin_marks},
+    {"forget", "KIND TEXT: forgets it", admin_forget},
+    {"touch", "KIND FIRST LAST COUNT TEXT: remembers something that another program did", admin_touch},
+    {"rates", "TEXT LIMIT: how much of limits is used", admin_rates},
+    {"facts", "KIND: what was decided", admin_facts},
+    {"fact-put", "KIND SUBJECT SECONDS BY REASON: decides it", admin_fact_put},
+    {"fact-drop", "KIND SUBJECT BY REASON: takes it back", admin_fact_drop},
+    {"audit", "SUBJECT LIMIT: who decided what", admin_audit},
     {"stop", "answer what is due and end", on_stop},
     {NULL, NULL, NULL},
 };

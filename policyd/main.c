@@ -15,6 +15,8 @@
 #include <unistd.h>
 #include "lib/base/daemon.h"
 #include "lib/base/net.h"
+#include "lib/mail/databases.h"
+#include "lib/mail/resolver.h"
 #include "policyd/daemon.h"
 
 #define LISTEN_BACKLOG 1024
@@ -37,7 +39,9 @@ ensure_folder(const char *address, const char *user, GError **error)
 static gboolean
 open_as_root(const struct config_policyd *config, int *fds, guint *n_r, GError **error)
 {
-    if (!ensure_folder(config->control, config->user, error))
+    g_autofree char *folder = config->driver == CONFIG_POLICYD_SQLITE ? g_path_get_dirname(config->path) : NULL;
+
+    if (!ensure_folder(config->control, config->user, error) || (folder != NULL && !daemon_ensure_dir(folder, config->user, error)))
         return FALSE;
     for (char **address = config->listen; *address != NULL && *n_r < LISTENERS_MAX; address++, ++*n_r) {
         if (!ensure_folder(*address, config->user, error))
@@ -61,6 +65,35 @@ raise_descriptor_limit(void)
     }
 }
 
+/* How long greylisting remembers, by its check that remembers longest. */
+static guint32
+greylist_keep_s(const struct config *config)
+{
+    gint64 keep = 0;
+
+    for (guint i = 0; i < config->greylist->len; i++)
+        keep = MAX(keep, ((const struct config_greylist *)g_ptr_array_index(config->greylist, i))->keep);
+    return (guint32)(keep / 1000);
+}
+
+/* A MariaDB server that is away keeps no mail waiting: what it knows is read when it is back. */
+static gboolean
+open_parts(struct policyd *policyd, GError **error)
+{
+    const struct config_policyd *config = &policyd->config->policyd;
+    struct state_options options = {.node = *config->node != '\0' ? config->node : g_get_host_name(),
+                                    .shared = config->driver == CONFIG_POLICYD_MARIADB,
+                                    .start_empty = config->driver == CONFIG_POLICYD_MARIADB};
+
+    databases_policy(config, &options.sql);
+    options.mark_expiry_s[MARK_GREYLIST] = options.mark_expiry_s[MARK_ORIGIN] = greylist_keep_s(policyd->config);
+    policyd->parts.state = state_open(&options, error);
+    if (policyd->parts.state == NULL)
+        return FALSE;
+    policyd->parts.dns = resolver_open(&policyd->config->dns, error);
+    return policyd->parts.dns != NULL;
+}
+
 static gboolean
 start(struct policyd *policyd, const int *fds, guint n_fds, GError **error)
 {
@@ -68,6 +101,8 @@ start(struct policyd *policyd, const int *fds, guint n_fds, GError **error)
     const struct policy_server_options options = {.threads = (guint)config->threads, .connections = (guint)config->connections, .jobs = 1024,
                                                   .workers = 32, .stall_ms = 30000, .idle_ms = 2000000};
 
+    if (!open_parts(policyd, error))
+        return FALSE;
     policyd_set_current(policyd, policy_new(policyd->config, &policyd->parts));
     policyd->server = policy_server_new(fds, n_fds, &options, policyd_current, policyd);
     if (*config->metrics != '\0' && (policyd->metrics = metrics_server_start(config->metrics, error)) == NULL)
@@ -104,6 +139,8 @@ run(struct policyd *policyd)
     metrics_server_stop(&policyd->metrics);
     policy_server_stop(&policyd->server, DRAIN_MS);
     policy_unref(policyd->policy);
+    state_close(&policyd->parts.state);
+    dns_unref(policyd->parts.dns);
     g_mutex_clear(&policyd->lock);
     return status;
 }

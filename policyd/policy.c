@@ -9,7 +9,7 @@ find_section(const struct config *config, const char *title, const struct check_
     const struct {
         const struct check_kind *kind;
         const GPtrArray *sections;
-    } kinds[] = {{&check_access, config->access}};
+    } kinds[] = {{&check_access, config->access}, {&check_greylist, config->greylist}, {&check_rate, config->rate}};
 
     for (guint k = 0; k < G_N_ELEMENTS(kinds); k++)
         for (guint i = 0; i < kinds[k].sections->len; i++) {
@@ -36,6 +36,7 @@ policy_new(struct config *config, const struct check_parts *parts)
         const struct config_when *section = find_section(config, *title, &kind);
         if (section != NULL)
             g_ptr_array_add(policy->checks, check_new(kind, section, parts));
+        policy->learns |= kind == &check_greylist;
     }
     return policy;
 }

@@ -7,6 +7,7 @@ struct policy {
     struct config *config;
     struct check_parts parts; /* borrowed */
     GPtrArray *checks; /* struct check * */
+    gboolean learns;   /* some check wants to know whom our users write to */
 };
 /* config: a reference is taken. */
 struct policy *policy_new(struct config *config, const struct check_parts *parts);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "lib/mail/address.h"
 #include "lib/mail/policy_action.h"
+#include "policyd/greylist/correspondents.h"
 #include "policyd/policy.h"
 
 #define ADDRESS_MAX 320u /* bytes: RFC 5321 4.5.3.1 has 64 and 255 */
@@ -152,6 +153,8 @@ evaluation_run(struct evaluation *evaluation, gboolean may_block)
         if (!blocks)
             evaluation->next++;
     }
+    if (!blocks && evaluation->policy->learns)
+        correspondents_learn(evaluation->policy->parts.state, evaluation);
     return !blocks;
 }
 
