@@ -33,8 +33,6 @@ read_percent(const char *word, size_t length)
 
     if (!read_number(&end, &percent))
         return 0;
-    if (*end == '%')
-        end++;
     return end == word + length ? percent : 0;
 }
 

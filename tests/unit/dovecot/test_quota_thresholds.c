@@ -19,7 +19,7 @@ test_thresholds(void **state)
 {
     (void)state;
     check_thresholds("80 95 100", 3, (const unsigned int[]){80, 95, 100});
-    check_thresholds(" 80%,95% , 100%\t", 3, (const unsigned int[]){80, 95, 100});
+    check_thresholds(" 80,95 , 100\t", 3, (const unsigned int[]){80, 95, 100});
     check_thresholds("150", 1, (const unsigned int[]){150});
     check_thresholds("1 2 3 4 5 6 7 8", 8, (const unsigned int[]){1, 2, 3, 4, 5, 6, 7, 8});
 }
@@ -38,7 +38,7 @@ test_wrong_thresholds(void **state)
         {"0 80", "\"0\" is no whole number from 1 to 150"},
         {"151", "\"151\" is no whole number from 1 to 150"},
         {"%", "\"%\" is no whole number from 1 to 150"},
-        {"80%%", "\"80%%\" is no whole number from 1 to 150"},
+        {"80%", "\"80%\" is no whole number from 1 to 150"},
         {"4294967376", "\"4294967376\" is no whole number from 1 to 150"},
         {"18446744073709551616000000000000000000000", "\"18446744073709551616000000000000\" is no whole number from 1 to 150"},
         {"95 80", "80 comes after 95: thresholds must rise"},
