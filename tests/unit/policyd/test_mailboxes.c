@@ -134,9 +134,36 @@ writing(const struct sqltest *test)
     accounts_test_close(&t);
 }
 
+/* Names that the tables' character set hasn't cost no more than others. */
+static void
+odd_names(const struct sqltest *test)
+{
+    SQLTEST_STATEMENT(insert, "INSERT INTO alias (address, goto) VALUES (?, 'bob@a.test')");
+    SQLTEST_STATEMENT(reads, "SELECT SUM(CAST(VARIABLE_VALUE AS INT)) FROM information_schema.GLOBAL_STATUS "
+                             "WHERE VARIABLE_NAME IN ('HANDLER_READ_RND_NEXT', 'HANDLER_READ_NEXT')");
+    struct accounts_test t;
+    struct mailbox_quota quota;
+
+    accounts_test_open(&t, test, script);
+    assert_true(sql_begin(t.sql, NULL));
+    for (guint i = 0; i < 4000; i++) {
+        g_autofree char *name = g_strdup_printf("u%u@a.test", i);
+        sqltest_exec(t.sql, &insert, (struct sql_value[]){SQL_T(name)}, 1);
+    }
+    assert_true(sql_commit(t.sql, NULL));
+    gint64 before = sqltest_int(t.sql, &reads, NULL, 0);
+    for (guint i = 0; i < 5; i++) {
+        g_autofree char *name = g_strdup_printf("\xe4\xb8\x8a%u\xf0\x9f\x98\x80@a.test", i);
+        expect(&t, name, LOOKUP_NO, name);
+        assert_int_equal(mailbox_quota_find(t.policy_accounts, name, TRUE, NOW, &quota), LOOKUP_NO);
+    }
+    assert_in_range(sqltest_int(t.sql, &reads, NULL, 0) - before, 0, 4000);
+    accounts_test_close(&t);
+}
+
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {SQLTEST(expansion), SQLTEST(quotas), SQLTEST(writing)};
+    const struct CMUnitTest tests[] = {SQLTEST(expansion), SQLTEST(quotas), SQLTEST(writing), SQLTEST_MARIADB(odd_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,37 +142,58 @@ broken(const struct sqltest *test)
     accounts_test_close(&t);
 }
 
-/* The lookup goes by the primary key, however many entries there are. */
+static gboolean
+plan_row(const struct sql_row *row, gpointer data)
+{
+    const char *detail = sql_row_text(row, 3, NULL);
+    if (g_str_has_prefix(detail, "SCAN"))
+        fail_msg("%s: %s", (const char *)data, detail);
+    return TRUE;
+}
+
+/* How SQLite would run a named statement: never row by row. */
+static void
+explain(struct sql *sql, const struct sql_statement *statement)
+{
+    static const struct sql_value none[64];
+    g_autofree char *text = g_strconcat("EXPLAIN QUERY PLAN ", statement->text[0], NULL);
+    const struct sql_statement plan = {"plan", {text, text}};
+    g_autoptr(GError) error = NULL;
+    guint n = 0;
+
+    for (const char *at = text; *at; at++)
+        n += *at == '?';
+    if (!sql_run_statement(sql, &plan, none, n, plan_row, (gpointer)statement->name, NULL, &error))
+        fail_msg("%s: %s", statement->name, error->message);
+    sql_drop(sql); /* it would be kept under the address of plan */
+}
+
+/* Lookups go by primary keys, however many entries there are. */
 static void
 no_scan(const struct sqltest *test)
 {
-    struct accounts_test t;
     SQLTEST_STATEMENT(insert, "INSERT INTO policy_list (list, entry) VALUES ('big', ?)");
+    SQLTEST_STATEMENT(reads, "SELECT SUM(CAST(VARIABLE_VALUE AS INT)) FROM information_schema.GLOBAL_STATUS "
+                             "WHERE VARIABLE_NAME IN ('HANDLER_READ_RND_NEXT', 'HANDLER_READ_NEXT')");
+    struct accounts_test t;
 
     accounts_test_open(&t, test, "");
     assert_true(sql_begin(t.sql, NULL));
-    for (guint i = 0; i < 20000; i++) {
+    for (guint i = 0; i < 10000; i++) {
         g_autofree char *entry = g_strdup_printf("@d%u.test", i);
         sqltest_exec(t.sql, &insert, (struct sql_value[]){SQL_T(entry)}, 1);
     }
     assert_true(sql_commit(t.sql, NULL));
-    expect_address(&t, "big", "x@d19999.test", "@d19999.test");
-    if (test->mariadb) {
-        SQLTEST_STATEMENT(before, "SELECT CAST(VARIABLE_VALUE AS INT) FROM information_schema.GLOBAL_STATUS "
-                                  "WHERE VARIABLE_NAME = 'HANDLER_READ_NEXT'");
-        gint64 at_first = sqltest_int(t.sql, &before, NULL, 0);
-        expect_address(&t, "big", "y@d777.test", "@d777.test");
-        expect_client(&t, "big", "192.0.2.1", NULL);
-        expect_client(&t, "big", "2001:db8::1", NULL);
-        assert_in_range(sqltest_int(t.sql, &before, NULL, 0) - at_first, 0, 1000);
-    } else {
-        gint64 start = g_get_monotonic_time();
-        for (guint i = 0; i < 200; i++) {
-            g_autofree char *client = g_strdup_printf("192.0.2.%u", i);
-            expect_client(&t, "big", client, NULL);
-        }
-        print_message("200 client lookups among 20,000 entries: %" G_GINT64_FORMAT " us\n", g_get_monotonic_time() - start);
-    }
+    gint64 before = test->mariadb ? sqltest_int(t.sql, &reads, NULL, 0) : 0;
+    expect_address(&t, "big", "x@d9999.test", "@d9999.test");
+    expect_client(&t, "big", "192.0.2.1", NULL);
+    expect_client(&t, "big", "2001:db8::1", NULL);
+    if (test->mariadb)
+        assert_in_range(sqltest_int(t.sql, &reads, NULL, 0) - before, 0, 3000);
+    for (guint i = 0; i < sql_n_statements && !test->mariadb; i++)
+        if (g_str_has_prefix(sql_statements[i].name, "account_") || g_str_has_prefix(sql_statements[i].name, "policy_li") ||
+            g_str_has_prefix(sql_statements[i].name, "policy_sender_"))
+            explain(t.sql, &sql_statements[i]);
     accounts_test_close(&t);
 }
 
