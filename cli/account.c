@@ -126,6 +126,21 @@ account_suspend(int argc, char **argv, const char *config_path)
     return told != NULL ? CLI_OK : CLI_FAILED;
 }
 
+/* 1: something of the kind was decided about just this account; 0: nothing; -1: the daemon did not answer. */
+static int
+is_decided(const struct config *config, const char *kind, const char *account)
+{
+    json_t *told = POLICYD_ASK(config, "facts", kind), *row;
+    int decided = told != NULL ? 0 : -1;
+    size_t i;
+
+    json_array_foreach(json_object_get(told, "rows"), i, row)
+        if (strcmp(policyd_text(row, "subject"), account) == 0)
+            decided = 1;
+    json_decref(told);
+    return decided;
+}
+
 static int
 account_release(int argc, char **argv, const char *config_path)
 {
@@ -143,7 +158,11 @@ account_release(int argc, char **argv, const char *config_path)
     account = g_ascii_strdown(argv[1], -1);
     who = policyd_who();
     for (guint k = 0; good && k < G_N_ELEMENTS(decisions); k++) {
-        json_t *told = POLICYD_ASK(config, "fact-drop", decisions[k].kind, account, who, reason != NULL ? reason : "");
+        int decided = is_decided(config, decisions[k].kind, account);
+        json_t *told;
+        if (decided == 0)
+            continue;
+        told = decided > 0 ? POLICYD_ASK(config, "fact-drop", decisions[k].kind, account, who, reason != NULL ? reason : "") : NULL;
         if (json_is_true(json_object_get(told, "was"))) {
             printf("%s is no longer %s\n", account, decisions[k].word);
             was = TRUE;
