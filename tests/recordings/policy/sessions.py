@@ -126,7 +126,7 @@ def etrn(site):
     one.quit()
 
 
-@session(smtpd_sasl_auth_enable="yes")
+@session()
 def sasl(site):
     one = site.session(port=587)
     secret = base64.b64encode(b"\0alice@example.test\0secret-alice").decode()
@@ -184,6 +184,8 @@ def quoted_local_part(site):
     one.message('<"a b"@outside.test>', ['<"alice"@example.test>', '<"al ice"@example.test>', '<"a\\"b"@example.test>'])
     one.message('<"a=b"@outside.test>', ['<"recipient=x"@example.test>'])
     one.message('<a=b@outside.test>', ["<x=y@example.test>"])
+    one.message('<"bob@example.test"@outside.test>', ['<"alice@elsewhere.test"@example.test>', '<"alice+news"@example.test>'])
+    one.message('<""@outside.test>', ['<" alice"@example.test>', '<"<alice>"@example.test>'])
     one.quit()
 
 
@@ -220,10 +222,11 @@ def xclient(site):
             "DESTADDR=198.51.100.1 DESTPORT=2526")
     one.say("EHLO relay.partner.test")
     one.message(SENDER, [ALICE])
-    one.say("XCLIENT NAME=[UNAVAILABLE] REVERSE_NAME=[TEMPUNAVAIL] ADDR=IPV6:2001:db8::25 LOGIN=alice@example.test")
-    one.say("EHLO relay.partner.test")
-    one.message(SENDER, [ALICE])
     one.quit()
+    two = site.session()
+    two.say("XCLIENT NAME=[UNAVAILABLE] REVERSE_NAME=[TEMPUNAVAIL] ADDR=IPV6:2001:db8::25 LOGIN=alice@example.test HELO=two.test")
+    two.message(SENDER, [ALICE])
+    two.quit()
 
 
 @session()

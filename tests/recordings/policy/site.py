@@ -16,16 +16,18 @@ from tests.support.postfix import Postfix
 
 SERVICE = "unix:postern/policy.sock"
 ASK = f"check_policy_service {SERVICE}"
-# PTR and A agree for .2; the PTR of .3 names a host that has another address; .4 has none.
+# PTR and A agree for .2 and ::1; the PTR of .3 names a host that has another address; .4 has none.
 NAMES = {
     ("2.0.0.127.in-addr.arpa", "PTR"): ["client.outside.test"], ("client.outside.test", "A"): ["127.0.0.2"],
+    ("1." + "0." * 31 + "ip6.arpa", "PTR"): ["six.outside.test"], ("six.outside.test", "AAAA"): ["::1"],
     ("3.0.0.127.in-addr.arpa", "PTR"): ["forged.outside.test"], ("forged.outside.test", "A"): ["192.0.2.3"],
 }
 BASE = {
     "compatibility_level": "3.6", "mynetworks": "127.0.0.1/32", "inet_protocols": "all", "virtual_transport": "discard:",
     "smtpd_relay_restrictions": "permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination",
     "smtpd_recipient_restrictions": ASK, "smtpd_data_restrictions": ASK, "smtpd_end_of_data_restrictions": ASK,
-    "smtpd_discard_ehlo_keywords": "", "smtpd_hard_error_limit": "100", "smtpd_soft_error_limit": "100",
+    "submission_restrictions": ASK, "smtpd_discard_ehlo_keywords": "", "smtpd_hard_error_limit": "100",
+    "smtpd_soft_error_limit": "100",
 }
 
 
@@ -47,7 +49,10 @@ class Session:
         lines = []
         while not lines or lines[-1][3:4] == "-":
             while b"\n" not in self.pending:
-                piece = self.socket.recv(65536)
+                try:
+                    piece = self.socket.recv(65536)
+                except ConnectionError:
+                    return ""
                 if not piece:
                     return ""
                 self.pending += piece
@@ -58,7 +63,10 @@ class Session:
 
     def send(self, octets):
         self.dialogue += [f"C: {line!r}" for line in octets.split(b"\r\n") if line]
-        self.socket.sendall(octets)
+        try:
+            self.socket.sendall(octets)
+        except OSError as error:  # hung up: newer Postfix does on a bare newline; what it said before is still read
+            self.dialogue.append(f"C: ({error.strerror})")
 
     def say(self, line):
         """Sends a command (text or bytes, without CRLF) and returns the reply."""
@@ -77,8 +85,7 @@ class Session:
         """One transaction; sender and recipients with their angle brackets. Returns all replies."""
         replies = [self.say(f"MAIL FROM:{sender}{options}")] + [self.say(f"RCPT TO:{one}") for one in recipients]
         replies.append(self.say("DATA"))
-        if replies[-1].startswith("354"):
-            replies.append(self.say(text + "."))
+        replies.append(self.say(text + "." if replies[-1].startswith("354") else "RSET"))
         return replies
 
     def quit(self):
@@ -116,7 +123,9 @@ class Site:
         self.names.records.update(NAMES)
         self.accounts = Accounts(os.path.join(directory, "accounts"))
         self.certificates = Certificates(os.path.join(directory, "tls"))
-        self.postfix = Postfix(os.path.join(directory, "p"), self.accounts)
+        self.postfix = Postfix(os.path.join(directory, "p"), self.accounts, ports={"submission": 10587})
+        self.postfix.service("127.0.0.1:587", smtpd_sasl_auth_enable="yes", smtpd_recipient_restrictions="$submission_restrictions",
+                             smtpd_relay_restrictions="permit_sasl_authenticated,reject")
         self.dovecot = Dovecot(os.path.join(directory, "d"), self.accounts, self.postfix.queue_directory).start()
         path, _ = self.postfix.milter_socket("policy.sock", owner="postfix")
         shutil.chown(os.path.dirname(path), "postfix")
