@@ -14,6 +14,9 @@ mixed(uint64_t n)
     return n ^ (n >> 31);
 }
 
+/* Networks that send no mail to anyone, and so are on nobody's list of those that pass. */
+static const unsigned char first_octets[] = {11, 21, 22, 26, 28, 29, 30, 33, 55, 214, 215};
+
 static uint64_t
 one_of(uint64_t number, uint64_t count)
 {
@@ -26,7 +29,7 @@ policy_request_write(const PolicyPopulation *population, uint64_t triplet, uint6
     uint64_t base = mixed(population->seed ^ (triplet << 1)), other = mixed(base), third = mixed(other);
     uint64_t network = mixed(one_of(base, population->networks)), domain = one_of(other, population->senders);
     uint64_t recipient = one_of(third, population->recipients);
-    unsigned a = 128 + (unsigned)(network % 90), b = (network >> 8) & 255, c = (network >> 16) & 255, d = 1 + (unsigned)((base >> 40) % 254);
+    unsigned a = first_octets[network % sizeof first_octets], b = (network >> 8) & 255, c = (network >> 16) & 255, d = 1 + (unsigned)((base >> 40) % 254);
     char address[24], client[64], user[48], sender[96];
     snprintf(address, sizeof address, "%u.%u.%u.%u", a, b, c, d);
     snprintf(client, sizeof client, "mx%u.net-%" PRIx64 ".test", d, network & 0xffffff);

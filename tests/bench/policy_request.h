@@ -1,7 +1,7 @@
 /* policy_request: requests of Postfix's policy protocol as smtpd 3.10 sends them, each of a numbered triplet.
  *
  * A triplet's client, sender and recipient follow from its number and the seed alone, so that one run can ask for what another
- * asked before. All names are made up (.test), client addresses are outside loopback and multicast. */
+ * asked before. All names are made up (.test), client addresses are of networks that send no mail. */
 #pragma once
 
 #include <stddef.h>

@@ -81,6 +81,8 @@ class Row:
 
     def queued(self):
         """What is in the queue now, in words, when it is not simply the message to alice; then the queue is emptied."""
+        settled = ("deferred", "hold")  # before that, recipients still change
+        wait_until(lambda: all(entry["queue_name"] in settled for entry in self.site.postfix.queue()), 10, self.site.postfix.log)
         found = []
         for entry in self.site.postfix.queue():
             found += [f"to {', '.join(sorted(one['address'] for one in entry['recipients']))}"]

@@ -126,7 +126,7 @@ class Site:
         self.postfix = Postfix(os.path.join(directory, "p"), self.accounts, ports={"submission": 10587})
         self.postfix.service("127.0.0.1:587", smtpd_sasl_auth_enable="yes", smtpd_recipient_restrictions="$submission_restrictions",
                              smtpd_relay_restrictions="permit_sasl_authenticated,reject")
-        self.dovecot = Dovecot(os.path.join(directory, "d"), self.accounts, self.postfix.queue_directory).start()
+        self.dovecot = Dovecot(os.path.join(directory, "d"), self.accounts, self.postfix.queue_directory, imap_port=10143).start()
         path, _ = self.postfix.milter_socket("policy.sock", owner="postfix")
         shutil.chown(os.path.dirname(path), "postfix")
         self.recorder = PolicyRecorder(unix=path)
