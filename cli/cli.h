@@ -19,6 +19,7 @@ struct cli_command {
 };
 
 /* Tables and commands of the files in cli/. */
+extern const struct cli_command cli_account_commands[];
 extern const struct cli_command cli_archive_commands[];
 extern const struct cli_command cli_config_commands[];
 extern const struct cli_command cli_db_commands[];

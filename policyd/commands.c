@@ -72,6 +72,7 @@ on_reload(const char *args, GString *answer, gpointer data)
     (void)args;
     if (fresh != NULL) {
         log_open("postern-policyd", (enum log_target)fresh->log.target, (enum log_format)fresh->log.format, (enum log_severity)fresh->log.least);
+        policy_accounts_forget(policyd->parts.accounts);
         policyd_set_current(policyd, policy_new(fresh, &policyd->parts));
         g_string_append_printf(answer, "the new configuration is in effect, with %u checks", g_strv_length(fresh->policyd.checks));
         note_fixed(&policyd->config->policyd, &fresh->policyd, answer);

@@ -9,6 +9,7 @@ struct policyd {
     const char *config_path;
     struct config *config;      /* that it was started with */
     struct check_parts parts;
+    struct sql_pool *accounts_pool, *policy_pool; /* PostfixAdmin's tables (NULL: none), and ours beside them */
     GMutex lock;                /* of policy */
     struct policy *policy;      /* in force */
     struct policy_server *server;

@@ -22,6 +22,7 @@
 #define LISTEN_BACKLOG 1024
 #define LISTENERS_MAX 16u /* policyd.listen */
 #define DRAIN_MS 5000
+#define SQL_CONNECTIONS 8u /* of each database, for questions that are not in the cache */
 
 /* The directory of a unix socket, when it is absent: /run is empty after each boot. */
 static gboolean
@@ -76,6 +77,19 @@ greylist_keep_s(const struct config *config)
     return (guint32)(keep / 1000);
 }
 
+static void
+open_accounts(struct policyd *policyd)
+{
+    struct policy_accounts_options options = {.recipient_delimiter = policyd->config->accounts.recipient_delimiter, .cache = lookup_cache_defaults};
+    struct sql_options sql;
+
+    if (databases_accounts(&policyd->config->accounts, &sql))
+        options.accounts = policyd->accounts_pool = sql_pool_new(&sql, SQL_CONNECTIONS);
+    databases_policy(&policyd->config->policyd, &sql);
+    options.policy = policyd->policy_pool = sql_pool_new(&sql, SQL_CONNECTIONS);
+    policyd->parts.accounts = policy_accounts_new(&options);
+}
+
 /* A MariaDB server that is away keeps no mail waiting: what it knows is read when it is back. */
 static gboolean
 open_parts(struct policyd *policyd, GError **error)
@@ -91,6 +105,7 @@ open_parts(struct policyd *policyd, GError **error)
     if (policyd->parts.state == NULL)
         return FALSE;
     policyd->parts.dns = resolver_open(&policyd->config->dns, error);
+    open_accounts(policyd);
     return policyd->parts.dns != NULL;
 }
 
@@ -139,6 +154,9 @@ run(struct policyd *policyd)
     metrics_server_stop(&policyd->metrics);
     policy_server_stop(&policyd->server, DRAIN_MS);
     policy_unref(policyd->policy);
+    policy_accounts_free(&policyd->parts.accounts);
+    sql_pool_free(&policyd->accounts_pool);
+    sql_pool_free(&policyd->policy_pool);
     state_close(&policyd->parts.state);
     dns_unref(policyd->parts.dns);
     g_mutex_clear(&policyd->lock);

@@ -116,6 +116,17 @@ struct config_rate {                /* sections "rate TITLE" */
     gint64 warn_at;
     char *action;
 };
+struct config_sender_login {        /* sections "sender_login TITLE" */
+    struct config_when when;
+    gboolean null_sender, forwards;
+    gint64 members_max;
+    char *default_domain, *action;
+};
+struct config_account {             /* sections "account TITLE" */
+    struct config_when when;
+    gint64 slow_per_hour;
+    char *suspended_action, *hold_action, *slow_action;
+};
 
 struct config {
     struct config_log log;
@@ -130,7 +141,7 @@ struct config {
     struct config_envelope envelope;
     struct config_archived archived;
     struct config_policyd policyd;
-    GPtrArray *access, *greylist, *rate; /* struct config_access *, .. */
+    GPtrArray *access, *greylist, *rate, *sender_login, *account; /* struct config_access *, .. */
     char *path;   /* file it came from, or NULL */
     gint refs;    /* private */
 };

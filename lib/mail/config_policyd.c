@@ -112,6 +112,28 @@ const struct setting rate_settings[] = {
         .max = POLICY_ACTION_MAX, .doc = "What Postfix is told when a limit is reached; {wait} becomes the seconds until there is room again."),
     {.name = NULL}};
 
+const struct setting sender_login_settings[] = {
+    WHEN(config_sender_login, "RCPT"),
+    ROW(config_sender_login, null_sender, SETTING_BOOL, "yes", .doc = "Whether everybody may send as <>, as mail programs do for read receipts."),
+    ROW(config_sender_login, forwards, SETTING_BOOL, "no", .doc = "Whether a mailbox that forwards to the user's own may be sent as, too."),
+    ROW(config_sender_login, members_max, SETTING_INT, "0", .min = 0, .max = 1000,
+        .doc = "An alias with more members than this gives none of them the right to send as it; 0: however many."),
+    ROW(config_sender_login, default_domain, SETTING_STRING, "", .max = 253, .doc = "Domain of users who sign in without one."),
+    ROW(config_sender_login, action, SETTING_STRING, "553 5.7.1 Sender address rejected: not owned by the user who signed in", .min = 1,
+        .max = POLICY_ACTION_MAX, .doc = "What Postfix is told when the address is not theirs."),
+    {.name = NULL}};
+
+const struct setting account_settings[] = {
+    WHEN(config_account, "RCPT"),
+    ROW(config_account, suspended_action, SETTING_STRING, "554 5.7.1 Sending is suspended for this account, please contact your postmaster", .min = 1,
+        .max = POLICY_ACTION_MAX, .doc = "What Postfix is told of a suspended account."),
+    ROW(config_account, hold_action, SETTING_STRING, "HOLD the account is on hold", .min = 1, .max = POLICY_ACTION_MAX,
+        .doc = "What Postfix is told of an account on hold: its mail stays in the queue until postsuper -H lets it go."),
+    ROW(config_account, slow_per_hour, SETTING_INT, "30", .min = 1, .max = 100000, .doc = "Recipients in an hour that a slowed account may send to."),
+    ROW(config_account, slow_action, SETTING_STRING, "450 4.7.1 Sending is slowed down for this account, please try again in {wait} seconds", .min = 1,
+        .max = POLICY_ACTION_MAX, .doc = "What Postfix is told when a slowed account has sent that many."),
+    {.name = NULL}};
+
 /* ---- checks ---- */
 
 static void
@@ -139,12 +161,12 @@ check_when(struct settings_report *report, const char *section, const struct con
 }
 
 static void
-check_action(struct settings_report *report, const char *section, const void *item, const char *action)
+check_action(struct settings_report *report, const char *section, const void *item, const char *name, const char *action)
 {
     g_autoptr(GError) error = NULL;
 
     if (!policy_action_check(action, &error))
-        settings_complain_item(report, TRUE, section, item, "action", "%s", error->message);
+        settings_complain_item(report, TRUE, section, item, name, "%s", error->message);
 }
 
 void
@@ -153,7 +175,7 @@ access_check(const void *section, struct settings_report *report)
     const struct config_access *access = section;
 
     check_when(report, "access", &access->when);
-    check_action(report, "access", access, access->action);
+    check_action(report, "access", access, "action", access->action);
 }
 
 /* What hangs on a recipient is only known where there is one. */
@@ -172,7 +194,7 @@ greylist_check(const void *section, struct settings_report *report)
 
     check_when(report, "greylist", &greylist->when);
     check_match(report, "greylist", greylist, "skip_clients", POLICY_MATCH_CLIENTS, greylist->skip_clients);
-    check_action(report, "greylist", greylist, greylist->action);
+    check_action(report, "greylist", greylist, "action", greylist->action);
     check_has_recipient(report, "greylist", &greylist->when);
     if (greylist->window <= greylist->delay)
         settings_complain_item(report, TRUE, "greylist", greylist, "window", "must be longer than delay: nobody would ever pass");
@@ -184,7 +206,7 @@ rate_check(const void *section, struct settings_report *report)
     const struct config_rate *rate = section;
 
     check_when(report, "rate", &rate->when);
-    check_action(report, "rate", rate, rate->action);
+    check_action(report, "rate", rate, "action", rate->action);
     if (rate->of == CONFIG_RATE_RECIPIENT || rate->of == CONFIG_RATE_RECIPIENT_DOMAIN)
         check_has_recipient(report, "rate", &rate->when);
     for (char **state = rate->when.states; *state != NULL; state++)
@@ -195,6 +217,29 @@ rate_check(const void *section, struct settings_report *report)
     if (rate->messages_per_minute + rate->messages_per_hour + rate->messages_per_day + rate->recipients_per_minute +
             rate->recipients_per_hour + rate->recipients_per_day == 0)
         settings_complain_item(report, FALSE, "rate", rate, "of", "no limit is set, so the check only counts");
+}
+
+void
+sender_login_check(const void *section, struct settings_report *report)
+{
+    const struct config_sender_login *sender_login = section;
+
+    check_when(report, "sender_login", &sender_login->when);
+    check_action(report, "sender_login", sender_login, "action", sender_login->action);
+    for (char **state = sender_login->when.states; *state != NULL; state++)
+        if (strcmp(*state, "CONNECT") == 0 || strcmp(*state, "HELO") == 0 || strcmp(*state, "EHLO") == 0)
+            settings_complain_item(report, TRUE, "sender_login", sender_login, "states", "%s: there is no sender yet; use MAIL or RCPT", *state);
+}
+
+void
+account_check(const void *section, struct settings_report *report)
+{
+    const struct config_account *account = section;
+
+    check_when(report, "account", &account->when);
+    check_action(report, "account", account, "suspended_action", account->suspended_action);
+    check_action(report, "account", account, "hold_action", account->hold_action);
+    check_action(report, "account", account, "slow_action", account->slow_action);
 }
 
 void
@@ -224,7 +269,7 @@ policyd_check(const void *section, struct settings_report *report)
 static guint
 count_titles(const struct config *config, const char *title)
 {
-    const GPtrArray *kinds[] = {config->access, config->greylist, config->rate};
+    const GPtrArray *kinds[] = {config->access, config->greylist, config->rate, config->sender_login, config->account};
     guint n = 0;
 
     for (guint k = 0; k < G_N_ELEMENTS(kinds); k++)
@@ -255,4 +300,8 @@ policyd_check_across(const struct config *config, struct settings_report *report
     check_titles(config, "access", config->access, report);
     check_titles(config, "greylist", config->greylist, report);
     check_titles(config, "rate", config->rate, report);
+    check_titles(config, "sender_login", config->sender_login, report);
+    check_titles(config, "account", config->account, report);
+    if (config->sender_login->len > 0 && config->accounts.driver == 0)
+        settings_complain(report, TRUE, "accounts", "driver", "is none; a check of the kind sender_login needs PostfixAdmin's tables");
 }

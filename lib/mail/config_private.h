@@ -8,7 +8,8 @@
 /* config_auth.c: the DNS, the milter's modules auth and sign. config_dmarc.c: reports. config_spam.c: the module spam. config_policyd.c:
  * the policy daemon and its checks. */
 extern const struct setting dns_settings[], auth_settings[], sign_settings[], dmarc_settings[], spam_settings[];
-extern const struct setting policyd_settings[], access_settings[], greylist_settings[], rate_settings[];
+extern const struct setting policyd_settings[], access_settings[], greylist_settings[], rate_settings[], sender_login_settings[],
+    account_settings[];
 void dns_check(const void *section, struct settings_report *report);
 void auth_check(const void *section, struct settings_report *report);
 void sign_check(const void *section, struct settings_report *report);
@@ -18,6 +19,8 @@ void policyd_check(const void *section, struct settings_report *report);
 void access_check(const void *section, struct settings_report *report);
 void greylist_check(const void *section, struct settings_report *report);
 void rate_check(const void *section, struct settings_report *report);
+void sender_login_check(const void *section, struct settings_report *report);
+void account_check(const void *section, struct settings_report *report);
 /* What the sections of checks and policyd.checks say of each other. */
 void policyd_check_across(const struct config *config, struct settings_report *report);
 /* Complains of the first item that is no network. */

@@ -210,7 +210,7 @@ policy_entry_normalise(const char *text, GError **error)
 {
     g_autofree char *trimmed = g_strstrip(g_strdup(text));
     g_autofree char *entry = NULL;
-    gboolean is_network;
+    gboolean is_network = FALSE;
 
     if (!g_utf8_validate(trimmed, -1, NULL))
         return refuse(error, trimmed, "not UTF-8");
@@ -226,7 +226,8 @@ policy_entry_normalise(const char *text, GError **error)
     if (*trimmed == '@' || *trimmed == '.') {
         entry = normalise_domain_entry(trimmed, error);
     } else {
-        entry = normalise_network(trimmed, &is_network, error);
+        if (strchr(trimmed, '@') == NULL)
+            entry = normalise_network(trimmed, &is_network, error);
         if (!is_network)
             entry = normalise_address_entry(trimmed, error);
     }

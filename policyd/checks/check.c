@@ -1,6 +1,7 @@
 /* check.c: whom a check is about, and how its answer is written. */
 #include "policyd/checks/check.h"
 #include <string.h>
+#include "policyd/accounts/policy_lists.h"
 
 static guint
 find_states(char *const *names)
@@ -22,6 +23,7 @@ check_new(const struct check_kind *kind, const struct config_when *config, const
     check->kind = kind;
     check->config = config;
     check->states = find_states(config->states);
+    check->accounts = parts->accounts;
     check->clients = policy_match_new(POLICY_MATCH_CLIENTS, config->clients, NULL);
     check->senders = policy_match_new(POLICY_MATCH_ADDRESSES, config->senders, NULL);
     check->recipients = policy_match_new(POLICY_MATCH_ADDRESSES, config->recipients, NULL);
@@ -49,25 +51,65 @@ is_at(const struct check *check, const struct policy_request *request)
     return request->state < POLICY_STATES && (check->states & 1u << request->state) != 0;
 }
 
-enum step_applies
-check_applies(const struct check *check, struct evaluation *evaluation)
+struct asked {
+    const struct check *check;
+    const struct evaluation *evaluation;
+    gboolean may_block, blocks;
+};
+
+static int
+told(struct asked *asked, enum lookup lookup)
+{
+    asked->blocks |= lookup == LOOKUP_WOULD_BLOCK;
+    return lookup == LOOKUP_YES ? 1 : lookup == LOOKUP_NO ? 0 : -1;
+}
+
+static int
+ask_address_list(const char *list, const char *subject, gpointer data)
+{
+    struct asked *asked = data;
+
+    return told(asked, policy_list_address(asked->check->accounts, list, subject, asked->may_block, asked->evaluation->now_ms, NULL, NULL));
+}
+
+static int
+ask_client_list(const char *list, const char *subject, gpointer data)
+{
+    struct asked *asked = data;
+
+    return told(asked, policy_list_client(asked->check->accounts, list, subject, asked->may_block, asked->evaluation->now_ms, NULL, NULL));
+}
+
+/* 1 all lists hold, 0 one does not, -1 not known. */
+static int
+ask_lists(const struct check *check, const struct evaluation *evaluation, struct asked *asked)
 {
     const char *const *values = evaluation->request->values;
+    policy_list_func address = check->accounts != NULL ? ask_address_list : NULL, client = check->accounts != NULL ? ask_client_list : NULL;
+    int all = policy_match_client(check->clients, values[POLICY_CLIENT_ADDRESS], values[POLICY_CLIENT_NAME], client, asked);
+
+    if (all != 0)
+        all = MIN(all, policy_match_address(check->senders, evaluation->sender, address, asked));
+    if (all != 0)
+        all = MIN(all, policy_match_address(check->recipients, evaluation->recipient, address, asked));
+    if (all != 0 && *evaluation->user != '\0')
+        all = MIN(all, policy_match_address(check->users, evaluation->user, address, asked));
+    return all;
+}
+
+enum check_applies
+check_applies(const struct check *check, const struct evaluation *evaluation, gboolean may_block)
+{
+    struct asked asked = {check, evaluation, may_block, FALSE};
     gboolean signed_in = *evaluation->user != '\0';
     int all;
 
     if (!is_at(check, evaluation->request) || (check->config->sign_in == CONFIG_WHEN_SIGNED_IN && !signed_in) ||
-        (check->config->sign_in == CONFIG_WHEN_NOT_SIGNED_IN && signed_in))
+        (check->config->sign_in == CONFIG_WHEN_NOT_SIGNED_IN && signed_in) || (!policy_match_is_empty(check->users) && !signed_in))
         return CHECK_APPLIES_NOT;
-    if (!policy_match_is_empty(check->users) && !signed_in)
-        return CHECK_APPLIES_NOT;
-    all = policy_match_client(check->clients, values[POLICY_CLIENT_ADDRESS], values[POLICY_CLIENT_NAME], NULL, NULL);
-    if (all != 0)
-        all = MIN(all, policy_match_address(check->senders, evaluation->sender, NULL, NULL));
-    if (all != 0)
-        all = MIN(all, policy_match_address(check->recipients, evaluation->recipient, NULL, NULL));
-    if (all != 0 && signed_in)
-        all = MIN(all, policy_match_address(check->users, evaluation->user, NULL, NULL));
+    all = ask_lists(check, evaluation, &asked);
+    if (all < 0 && asked.blocks)
+        return CHECK_WOULD_BLOCK;
     return all > 0 ? CHECK_APPLIES : all == 0 ? CHECK_APPLIES_NOT : CHECK_NOT_KNOWN;
 }
 

@@ -36,15 +36,16 @@ struct check {
     const struct config_when *config; /* in the policy's configuration */
     struct policy_match *clients, *senders, *recipients, *users;
     guint states;                     /* set of 1 << enum policy_state */
+    struct policy_accounts *accounts; /* whose lists conditions may name; NULL: all are empty */
     gpointer own;
 };
 
 struct check *check_new(const struct check_kind *kind, const struct config_when *config, const struct check_parts *parts);
 void check_free(gpointer check);
 /* Whether the request is one of those that the check is about. */
-enum step_applies { CHECK_APPLIES, CHECK_APPLIES_NOT, CHECK_NOT_KNOWN };
-enum step_applies check_applies(const struct check *check, struct evaluation *evaluation);
+enum check_applies { CHECK_APPLIES, CHECK_APPLIES_NOT, CHECK_NOT_KNOWN, CHECK_WOULD_BLOCK };
+enum check_applies check_applies(const struct check *check, const struct evaluation *evaluation, gboolean may_block);
 /* Sets the answer from a text of the configuration: {wait} becomes the seconds. */
 void check_answer(struct evaluation *evaluation, const char *action, gint64 wait_s);
 
-extern const struct check_kind check_access, check_greylist, check_rate;
+extern const struct check_kind check_access, check_account, check_greylist, check_rate, check_sender_login;

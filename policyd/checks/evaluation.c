@@ -120,8 +120,10 @@ in_trouble(struct evaluation *evaluation, const struct check *check)
 static gboolean
 run_one(struct evaluation *evaluation, const struct check *check, gboolean may_block, gboolean *blocks_r)
 {
-    enum step_applies applies = evaluation->pending != NULL ? CHECK_APPLIES : check_applies(check, evaluation);
+    enum check_applies applies = evaluation->pending != NULL ? CHECK_APPLIES : check_applies(check, evaluation, may_block);
 
+    if (applies == CHECK_WOULD_BLOCK)
+        return *blocks_r = TRUE;
     if (applies == CHECK_NOT_KNOWN)
         return in_trouble(evaluation, check);
     if (applies == CHECK_APPLIES_NOT) {

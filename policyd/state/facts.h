@@ -7,11 +7,12 @@
 #pragma once
 #include "policyd/state/state.h"
 
-#define FACT_SUBJECT_MAX 512u /* bytes; longer ones are refused (SQL_ERROR_STATEMENT) */
+#define FACT_SUBJECT_MAX 512u /* bytes of UTF-8, not empty; what isn't fit is refused (SQL_ERROR_STATEMENT) */
 #define FACT_VALUE_MAX 4000u
 #define FACT_BY_MAX 320u
+#define FACTS_MAX 1000000u /* written behind; those that are written through always find room */
 
-/* Unchangeable; belongs to whoever holds a reference. */
+/* Unchangeable (take its parts as const); belongs to whoever holds a reference. */
 struct fact {
     enum fact_kind kind;
     const char *subject;
@@ -39,7 +40,7 @@ gboolean fact_put(struct state *state, enum fact_kind kind, const char *subject,
 /* Blocks. *was_r (may be NULL): whether there was one. Dropping what isn't there changes nothing, but leaves its line. */
 gboolean fact_drop(struct state *state, enum fact_kind kind, const char *subject, const struct fact_change *change, gint64 now_ms,
                    gboolean *was_r, GError **error);
-/* Does not block. FALSE for a subject or value that is too long. */
+/* Does not block. FALSE for what isn't fit, or when there are FACTS_MAX. */
 gboolean fact_put_behind(struct state *state, enum fact_kind kind, const char *subject, const struct fact_change *change,
                          gint64 now_ms);
 gboolean fact_drop_behind(struct state *state, enum fact_kind kind, const char *subject, gint64 now_ms);

@@ -112,6 +112,7 @@ entries(void **state G_GNUC_UNUSED)
     static const char *const table[][2] = {
         {" Bob@A.Test ", "bob@a.test"}, {"@A.test.", "@a.test"}, {".A.test", ".a.test"}, {"@bücher.test", "@xn--bcher-kva.test"},
         {"\"bob\"@a.test", "bob@a.test"}, {"Fred", "fred"}, {"<>", "<>"}, {"a/b@c.test", "a/b@c.test"},
+        {"192.0.2.0/99@c.test", "192.0.2.0/99@c.test"}, /* an odd local part, no network */
         {"@[192.0.2.1]", "@[192.0.2.1]"},
         {"192.0.2.1", "192.0.2.1"}, {"192.0.2.1/32", "192.0.2.1"}, {"192.0.2.0/24", "192.0.2.0/24"}, {"10.0.0.0/8", "10.0.0.0/8"},
         {"[2001:DB8::1]", "2001:db8::1"}, {"2001:db8:0::/32", "2001:db8::/32"}, {"2001:db8::1/128", "2001:db8::1"},
