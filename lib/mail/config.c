@@ -289,6 +289,9 @@ const struct settings_section config_sections[] = {
     TITLED(sender_login,
            "A check that lets a user who signed in send as an address of their own only: their mailbox, an alias that leads to it, or what the table "
            "policy_sender gives them. It needs the section accounts."),
+    TITLED(client,
+           "A check that weighs what is known of a client: DNS block and welcome lists, its name, its HELO, and SPF. What can't be asked weighs "
+           "nothing. Without settings it weighs nothing at all."),
     TITLED(account, "A check that does what was decided about an account by postern account: suspended, on hold, or slowed down."),
     {.name = NULL}};
 

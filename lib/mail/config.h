@@ -109,6 +109,12 @@ struct config_greylist {            /* sections "greylist TITLE" */
     char *action;
 };
 enum config_rate_of { CONFIG_RATE_USER, CONFIG_RATE_SENDER, CONFIG_RATE_SENDER_DOMAIN, CONFIG_RATE_CLIENT, CONFIG_RATE_RECIPIENT, CONFIG_RATE_RECIPIENT_DOMAIN };
+struct config_client {              /* sections "client TITLE": weights in points */
+    struct config_when when;
+    char **dnsbl;
+    gint64 unverified, helo, spf_fail, spf_softfail, threshold, timeout;
+    char *action;
+};
 struct config_rate {                /* sections "rate TITLE" */
     struct config_when when;
     int of;
@@ -141,7 +147,7 @@ struct config {
     struct config_envelope envelope;
     struct config_archived archived;
     struct config_policyd policyd;
-    GPtrArray *access, *greylist, *rate, *sender_login, *account; /* struct config_access *, .. */
+    GPtrArray *access, *greylist, *rate, *sender_login, *account, *client; /* struct config_access *, .. */
     char *path;   /* file it came from, or NULL */
     gint refs;    /* private */
 };

@@ -1,6 +1,7 @@
 /* config_policyd.c: the tables of the policy daemon: the section policyd, and a titled section for each kind of check. */
 #include "lib/mail/config_private.h"
 #include <string.h>
+#include "lib/base/dnsbl.h"
 #include "lib/base/net.h"
 #include "lib/mail/policy_action.h"
 #include "lib/mail/policy_match.h"
@@ -123,6 +124,23 @@ const struct setting sender_login_settings[] = {
         .max = POLICY_ACTION_MAX, .doc = "What Postfix is told when the address is not theirs."),
     {.name = NULL}};
 
+const struct setting client_settings[] = {
+    WHEN(config_client, "RCPT"),
+    ROW(config_client, dnsbl, SETTING_LIST, "", .max = 64,
+        .doc = "DNS lists as Postfix' postscreen_dnsbl_sites writes them, each in quotes: ZONE=CODES*WEIGHT, with weights below 0 for welcome lists. "
+               "postern dnsbl tells whether a list serves you."),
+    ROW(config_client, unverified, SETTING_INT, "0", .min = -1000, .max = 1000,
+        .doc = "Weight of a client without a verified name (its address leads to no name that leads back to it)."),
+    ROW(config_client, helo, SETTING_INT, "0", .min = -1000, .max = 1000,
+        .doc = "Weight of a HELO that is neither a full host name nor the client's own address in brackets."),
+    ROW(config_client, spf_fail, SETTING_INT, "0", .min = -1000, .max = 1000, .doc = "Weight of SPF's fail for the envelope sender."),
+    ROW(config_client, spf_softfail, SETTING_INT, "0", .min = -1000, .max = 1000, .doc = "Weight of SPF's softfail for the envelope sender."),
+    ROW(config_client, threshold, SETTING_INT, "3", .min = 1, .max = 100000, .doc = "From which sum on the check has an answer."),
+    ROW(config_client, timeout, SETTING_TIME, "5s", .min = 100, .max = 20 * S, .doc = "How long it waits for the DNS; what has not come by then weighs nothing."),
+    ROW(config_client, action, SETTING_STRING, "550 5.7.1 Client refused: {reason}", .min = 1, .max = POLICY_ACTION_MAX,
+        .doc = "What Postfix is told; {reason} becomes what weighed, as zen.example.org, unverified name."),
+    {.name = NULL}};
+
 const struct setting account_settings[] = {
     WHEN(config_account, "RCPT"),
     ROW(config_account, suspended_action, SETTING_STRING, "554 5.7.1 Sending is suspended for this account, please contact your postmaster", .min = 1,
@@ -232,6 +250,22 @@ sender_login_check(const void *section, struct settings_report *report)
 }
 
 void
+client_check(const void *section, struct settings_report *report)
+{
+    const struct config_client *client = section;
+    g_autofree char *lists = g_strjoinv(" ", client->dnsbl);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) parsed = dnsbl_parse(lists, &error);
+
+    check_when(report, "client", &client->when);
+    check_action(report, "client", client, "action", client->action);
+    if (parsed == NULL)
+        settings_complain_item(report, TRUE, "client", client, "dnsbl", "%s", error->message);
+    if (parsed != NULL && parsed->len == 0 && client->unverified <= 0 && client->helo <= 0 && client->spf_fail <= 0 && client->spf_softfail <= 0)
+        settings_complain_item(report, FALSE, "client", client, "threshold", "nothing has a weight, so the check never answers");
+}
+
+void
 account_check(const void *section, struct settings_report *report)
 {
     const struct config_account *account = section;
@@ -269,7 +303,7 @@ policyd_check(const void *section, struct settings_report *report)
 static guint
 count_titles(const struct config *config, const char *title)
 {
-    const GPtrArray *kinds[] = {config->access, config->greylist, config->rate, config->sender_login, config->account};
+    const GPtrArray *kinds[] = {config->access, config->greylist, config->rate, config->sender_login, config->account, config->client};
     guint n = 0;
 
     for (guint k = 0; k < G_N_ELEMENTS(kinds); k++)
@@ -302,6 +336,7 @@ policyd_check_across(const struct config *config, struct settings_report *report
     check_titles(config, "rate", config->rate, report);
     check_titles(config, "sender_login", config->sender_login, report);
     check_titles(config, "account", config->account, report);
+    check_titles(config, "client", config->client, report);
     if (config->sender_login->len > 0 && config->accounts.driver == 0)
         settings_complain(report, TRUE, "accounts", "driver", "is none; a check of the kind sender_login needs PostfixAdmin's tables");
 }

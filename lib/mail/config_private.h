@@ -9,7 +9,7 @@
  * the policy daemon and its checks. */
 extern const struct setting dns_settings[], auth_settings[], sign_settings[], dmarc_settings[], spam_settings[];
 extern const struct setting policyd_settings[], access_settings[], greylist_settings[], rate_settings[], sender_login_settings[],
-    account_settings[];
+    account_settings[], client_settings[];
 void dns_check(const void *section, struct settings_report *report);
 void auth_check(const void *section, struct settings_report *report);
 void sign_check(const void *section, struct settings_report *report);
@@ -21,6 +21,7 @@ void greylist_check(const void *section, struct settings_report *report);
 void rate_check(const void *section, struct settings_report *report);
 void sender_login_check(const void *section, struct settings_report *report);
 void account_check(const void *section, struct settings_report *report);
+void client_check(const void *section, struct settings_report *report);
 /* What the sections of checks and policyd.checks say of each other. */
 void policyd_check_across(const struct config *config, struct settings_report *report);
 /* Complains of the first item that is no network. */

@@ -1,6 +1,8 @@
 /* check.c: whom a check is about, and how its answer is written. */
 #include "policyd/checks/check.h"
 #include <string.h>
+#include "lib/base/networks.h"
+#include "lib/mail/auth/spf.h"
 #include "policyd/accounts/policy_lists.h"
 
 static guint
@@ -120,4 +122,22 @@ check_answer(struct evaluation *evaluation, const char *action, gint64 wait_s)
 
     g_string_assign(evaluation->answer, action);
     g_string_replace(evaluation->answer, "{wait}", wait, 0);
+}
+
+enum auth_result
+check_spf(struct dns *dns, const struct evaluation *evaluation, gint64 deadline_us)
+{
+    const char *const *values = evaluation->request->values;
+    struct spf_result result;
+    guint8 octets[16];
+    struct spf_query query = {.dns = dns, .client = octets, .helo = values[POLICY_HELO_NAME], .mail_from = evaluation->sender, .deadline_us = deadline_us};
+    enum auth_result outcome;
+
+    query.client_length = network_address(values[POLICY_CLIENT_ADDRESS], octets);
+    if (query.client_length == 0)
+        return AUTH_NONE;
+    spf_check(&query, SPF_MAIL_FROM, &result);
+    outcome = result.result;
+    spf_result_clear(&result);
+    return outcome;
 }

@@ -1,6 +1,7 @@
 /* check.h: what a kind of check is made of. A new kind: a file here, its row in policy.c, its section in lib/mail/config_policyd.c. */
 #pragma once
 #include "lib/base/dns.h"
+#include "lib/mail/auth/auth.h"
 #include "lib/mail/config.h"
 #include "lib/mail/policy_match.h"
 #include "policyd/accounts/account_limits.h"
@@ -47,5 +48,7 @@ enum check_applies { CHECK_APPLIES, CHECK_APPLIES_NOT, CHECK_NOT_KNOWN, CHECK_WO
 enum check_applies check_applies(const struct check *check, const struct evaluation *evaluation, gboolean may_block);
 /* Sets the answer from a text of the configuration: {wait} becomes the seconds. */
 void check_answer(struct evaluation *evaluation, const char *action, gint64 wait_s);
+/* Whether SPF says that the client may send for the sender's domain (MAIL FROM; for <> the HELO name): pass, fail, .. Blocks. */
+enum auth_result check_spf(struct dns *dns, const struct evaluation *evaluation, gint64 deadline_us);
 
-extern const struct check_kind check_access, check_account, check_greylist, check_rate, check_sender_login;
+extern const struct check_kind check_access, check_account, check_client, check_greylist, check_rate, check_sender_login;

@@ -3,8 +3,6 @@
  * A triplet (origin, sender, recipient) passes when it was first seen long enough ago. An origin (origin.h) that passed some times for a
  * sender's domain is known, and its mail is not put off any more. SPF is only asked about mail that would be put off else: it makes
  * one origin of all networks of a domain. DKIM can't be known at RCPT; what the milter has found of a network's earlier mail counts as passes. */
-#include "lib/base/networks.h"
-#include "lib/mail/auth/spf.h"
 #include "policyd/checks/check.h"
 #include "policyd/greylist/origin.h"
 #include "policyd/state/facts.h"
@@ -146,26 +144,6 @@ let_in(struct look *look, const char *origin)
     return look->outcome != NULL;
 }
 
-/* Whether the sender's domain says by SPF that the client may send for it. Blocks. */
-static gboolean
-spf_passes(const struct look *look)
-{
-    const char *const *values = look->evaluation->request->values;
-    struct spf_result result;
-    guint8 octets[16];
-    struct spf_query query = {.dns = look->own->dns, .client = octets, .helo = values[POLICY_HELO_NAME], .mail_from = look->evaluation->sender,
-                              .deadline_us = g_get_monotonic_time() + SPF_MS * 1000};
-    gboolean passed;
-
-    query.client_length = network_address(values[POLICY_CLIENT_ADDRESS], octets);
-    if (query.client_length == 0)
-        return FALSE;
-    spf_check(&query, SPF_MAIL_FROM, &result);
-    passed = result.result == AUTH_PASS;
-    spf_result_clear(&result);
-    return passed;
-}
-
 static enum step
 put_off(struct look *look, const struct check *check, const char *origin)
 {
@@ -201,7 +179,7 @@ decide(struct look *look, const struct check *check, gboolean may_block)
         return go_on(look, check, look->outcome);
     if (asks_spf && !may_block)
         return STEP_WOULD_BLOCK;
-    if (!asks_spf || !spf_passes(look))
+    if (!asks_spf || check_spf(look->own->dns, look->evaluation, g_get_monotonic_time() + SPF_MS * 1000) != AUTH_PASS)
         return put_off(look, check, by_network);
     look->wait_s = 0;
     return let_in(look, by_spf) ? go_on(look, check, look->outcome) : put_off(look, check, by_spf);

@@ -328,3 +328,26 @@ def test_metrics(policyd):
     text = read_metrics(daemon.metrics)
     assert 'postern_policy_answers_total{check="a",action="reject"} 1' in text
     assert 'postern_policy_answers_total{check="none",action="dunno"} 1' in text
+
+
+# ---- migration ----
+
+def test_import_from_postgrey(policyd, tmp_path):
+    daemon = policyd(SLOW_GREYLIST)
+    now = int(time.time())
+    triplets = [(f"198.51.100.0/n-#@list.test/alice@example.test", f"{now - 900},{now - 100}"), ("198.51.100.0/@/bob@example.test", f"{now - 900},{now - 100}"),
+                ("203.0.113.0/early@x.test/alice@example.test", f"{now - 60},{now - 60}"), ("nonsense", "x")]
+    clients = [("192.0.2.77", f"9,{now - 100}"), ("192.0.2.78", f"1,{now - 100}")]
+    for name, rows in (("postgrey.txt", triplets), ("clients.txt", clients)):
+        body = "".join(f" {key}\n {value}\n" for key, value in rows)
+        (tmp_path / name).write_text(f"VERSION=3\nformat=print\ntype=btree\nHEADER=END\n{body}DATA=END\n")
+    assert daemon.run("greylist", "import", str(tmp_path / "postgrey.txt")).stdout == "3 triplets and 0 clients taken over, 1 passed over\n"
+    assert daemon.run("greylist", "import", str(tmp_path / "clients.txt")).stdout == "0 triplets and 1 clients taken over, 1 passed over\n"
+    with daemon.client() as client:
+        assert client.ask(client_address="198.51.100.9", client_name="unknown", sender="n-77@list.test", recipient="alice@example.test") == "DUNNO"
+        assert client.ask(client_address="198.51.100.9", client_name="unknown", sender="", recipient="bob@example.test") == "DUNNO"
+        assert client.ask(client_address="203.0.113.9", client_name="unknown", sender="early@x.test", recipient="alice@example.test").startswith("DEFER")
+        assert client.ask(client_address="192.0.2.77", client_name="unknown", sender="a@new.test", recipient="alice@example.test") == "DUNNO"
+        assert client.ask(client_address="192.0.2.78", client_name="unknown", sender="a@new.test", recipient="alice@example.test").startswith("DEFER")
+    (tmp_path / "cut.txt").write_text("VERSION=3\nHEADER=END\n a/b@c/d@e\n")
+    assert daemon.run("greylist", "import", str(tmp_path / "cut.txt"), check=False).returncode == 1
