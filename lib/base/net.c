@@ -160,6 +160,8 @@ net_group_id(const char *group, gid_t *gid_r, GError **error)
     return TRUE;
 }
 
+#define NO_BACKLOG (-1) /* a socket of datagrams has none, and does not listen */
+
 /* net_bind_temporary - binds fd to temporary, with mode and group already right, and listens */
 static gboolean
 net_bind_temporary(int fd, const char *temporary, guint mode, const gid_t *gid, int backlog)
@@ -170,7 +172,7 @@ net_bind_temporary(int fd, const char *temporary, guint mode, const gid_t *gid, 
     if (fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&sun, sizeof sun) != 0)
         return FALSE;
     if ((gid && lchown(temporary, (uid_t)-1, *gid) != 0) || chmod(temporary, mode) != 0 ||
-        listen(fd, backlog) != 0) {
+        (backlog != NO_BACKLOG && listen(fd, backlog) != 0)) {
         int saved = errno;
         unlink(temporary);
         errno = saved;
@@ -179,8 +181,9 @@ net_bind_temporary(int fd, const char *temporary, guint mode, const gid_t *gid, 
     return TRUE;
 }
 
+/* net_bind_unix - a socket that listens at path, or with NO_BACKLOG one that takes datagrams there */
 static int
-net_listen_unix(const char *path, guint mode, const char *group, int backlog, GError **error)
+net_bind_unix(const char *path, guint mode, const char *group, int backlog, GError **error)
 {
     static gint counter;
     gid_t gid = 0;
@@ -199,7 +202,7 @@ net_listen_unix(const char *path, guint mode, const char *group, int backlog, GE
         g_set_error(error, NET_ERROR, NET_ERROR_SYNTAX, "the directory of %s is too long for a socket", path);
         return -1;
     }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, (backlog == NO_BACKLOG ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         net_set_system_error(error, "can't make a socket for", path);
         return -1;
@@ -322,7 +325,7 @@ net_listen(const char *address, guint mode, const char *group, int backlog, GErr
         return -1;
     switch (parsed.kind) {
     case NET_UNIX:
-        return net_listen_unix(parsed.name, mode, group, backlog, error);
+        return net_bind_unix(parsed.name, mode, group, MAX(backlog, 0), error);
     case NET_INET:
         return net_listen_inet(&parsed, address, backlog, error);
     case NET_SYSTEMD:
@@ -331,6 +334,19 @@ net_listen(const char *address, guint mode, const char *group, int backlog, GErr
         break;
     }
     return net_take_fd(parsed.fd, address, error);
+}
+
+int
+net_bind_datagrams(const char *address, guint mode, const char *group, GError **error)
+{
+    struct net_address parsed;
+    if (!net_parse(address, &parsed, error))
+        return -1;
+    if (parsed.kind != NET_UNIX) {
+        g_set_error(error, NET_ERROR, NET_ERROR_SYNTAX, "datagrams are taken by a unix socket only, not by %s", address);
+        return -1;
+    }
+    return net_bind_unix(parsed.name, mode, group, NO_BACKLOG, error);
 }
 
 /* net_connect_unix - the kernel bounds the wait for a full backlog by the send timeout */

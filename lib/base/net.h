@@ -16,6 +16,8 @@ gboolean net_check_address(const char *address, GError **error);
  * directory and renamed over path, so that a live older socket is replaced without a gap; mode (0660, ...)
  * and group (NULL or "" = leave) apply before the rename. Missing parent directories are not made. */
 int net_listen(const char *address, guint mode, const char *group, int backlog, GError **error);
+/* The same for a unix socket of datagrams, which is read by recvmsg; other addresses are NET_ERROR_SYNTAX. */
+int net_bind_datagrams(const char *address, guint mode, const char *group, GError **error);
 /* A connected descriptor (blocking, close-on-exec), or -1. timeout_ms bounds the connect (not the look-up of
  * a host name). */
 int net_connect(const char *address, int timeout_ms, GError **error);

@@ -293,6 +293,12 @@ const struct settings_section config_sections[] = {
            "A check that weighs what is known of a client: DNS block and welcome lists, its name, its HELO, and SPF. What can't be asked weighs "
            "nothing. Without settings it weighs nothing at all."),
     TITLED(account, "A check that does what was decided about an account by postern account: suspended, on hold, or slowed down."),
+    TITLED(quota_check,
+           "A check that refuses mail to full mailboxes before it is sent: when all mailboxes that the recipient stands for, through aliases too, are full or "
+           "would be with this message. It lets in what is not known to be full."),
+    SECTION(quota, quota_check,
+            "Quotas of mailboxes: what Dovecot's plugin postern_quota tells of them is kept, users are told by mail, PostfixAdmin's quota2 is written, "
+            "and checks of the kind quota_check refuse mail that would not fit."),
     {.name = NULL}};
 
 /* config_check_across - what no section can see alone */
@@ -308,7 +314,9 @@ config_check_across(const struct config *config, struct settings_report *report)
                      {"archived", "control", config->archived.control},
                      {"archived", "metrics", config->archived.metrics},
                      {"policyd", "control", config->policyd.control},
-                     {"policyd", "metrics", config->policyd.metrics}};
+                     {"policyd", "metrics", config->policyd.metrics},
+                     {"quota", "listen", config->quota.listen},
+                     {"quota", "script", config->quota.script}};
     for (guint i = 0; i < G_N_ELEMENTS(listeners); i++)
         for (guint j = 0; j < i; j++)
             if (*listeners[i].address && strcmp(listeners[i].address, listeners[j].address) == 0)

@@ -133,6 +133,17 @@ struct config_account {             /* sections "account TITLE" */
     gint64 slow_per_hour;
     char *suspended_action, *hold_action, *slow_action;
 };
+struct config_quota {               /* section "quota": what is known of mailboxes' quotas */
+    char *listen, *script, *root, *from, *lmtp, *templates, *language, *doveadm, *doveadm_key;
+    gint64 socket_mode, settle, rejected_every, poll, stale, confirm;
+    char **uids, **levels, **notices, **languages;
+    gboolean quota2;
+};
+struct config_quota_check {         /* sections "quota_check TITLE" */
+    struct config_when when;
+    gint64 grace_percent, grace;
+    char *action;
+};
 
 struct config {
     struct config_log log;
@@ -147,7 +158,8 @@ struct config {
     struct config_envelope envelope;
     struct config_archived archived;
     struct config_policyd policyd;
-    GPtrArray *access, *greylist, *rate, *sender_login, *account, *client; /* struct config_access *, .. */
+    struct config_quota quota;
+    GPtrArray *access, *greylist, *rate, *sender_login, *account, *client, *quota_check; /* struct config_access *, .. */
     char *path;   /* file it came from, or NULL */
     gint refs;    /* private */
 };
