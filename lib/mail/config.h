@@ -133,11 +133,12 @@ struct config_account {             /* sections "account TITLE" */
     gint64 slow_per_hour;
     char *suspended_action, *hold_action, *slow_action;
 };
+enum config_quota2 { CONFIG_QUOTA2_NONE, CONFIG_QUOTA2_WRITE, CONFIG_QUOTA2_READ };
 struct config_quota {               /* section "quota": what is known of mailboxes' quotas */
     char *listen, *script, *root, *from, *lmtp, *templates, *language, *doveadm, *doveadm_key;
     gint64 socket_mode, settle, rejected_every, poll, stale, confirm;
     char **uids, **levels, **notices, **languages;
-    gboolean quota2;
+    int quota2;
 };
 struct config_quota_check {         /* sections "quota_check TITLE" */
     struct config_when when;

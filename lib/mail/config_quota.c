@@ -10,6 +10,7 @@
 #define LEVEL_MAX 150
 #define LANGUAGE_MAX 16u
 
+static const char *const quota2_uses[] = {"none", "write", "read", NULL}; /* enum config_quota2 */
 static const char *const notices[] = {"over", "under", "rejected", NULL};
 
 const struct setting quota_settings[] = {
@@ -56,9 +57,10 @@ const struct setting quota_settings[] = {
         .doc = "How long what is known of a mailbox counts at RCPT; then it is asked again, and what can't be asked is not known, so mail is let in."),
     ROW(config_quota, confirm, SETTING_TIME, "10s", .min = 0, .max = 1 * DAY,
         .doc = "How old the news may be that refuses a recipient, when there is doveadm to ask: older ones are asked again first."),
-    ROW(config_quota, quota2, SETTING_BOOL, "no",
-        .doc = "Whether PostfixAdmin's table quota2 is written. The account of the section accounts then needs SELECT, INSERT and UPDATE on it; leave "
-               "it off where Dovecot writes quota2 itself."),
+    ROW(config_quota, quota2, SETTING_ENUM, "none", .choices = quota2_uses,
+        .doc = "What PostfixAdmin's table quota2 is for: none; write: what is known is written there, for which the account of the section accounts needs "
+               "SELECT, INSERT and UPDATE on it; read: Dovecot writes it, and it is believed at RCPT, with the limits of the table mailbox, about "
+               "mailboxes of which nothing else is known."),
     {.name = NULL}};
 
 /* ---- checks ---- */
