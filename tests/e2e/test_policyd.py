@@ -191,8 +191,8 @@ def test_greylist_exceptions(policyd):
 
 def test_greylist_with_real_postfix(policyd, postfix, stack):
     path, name = in_postfix(stack)
-    policyd(GREYLIST, path=path)
-    mta = postfix(smtpd_recipient_restrictions=f"reject_unauth_destination, check_policy_service {name}")
+    policyd({"greylist main": {**GREYLIST["greylist main"], "skip_clients": []}}, path=path)
+    mta = postfix(smtpd_sender_restrictions=f"check_policy_service {name}")
     with pytest.raises(Refused) as refused:
         send(compose(subject="First try"), "alice@example.test")
     assert (refused.value.stage, refused.value.code) == ("RCPT", 450) and "Greylisted" in refused.value.text
@@ -207,7 +207,7 @@ def test_greylist_with_real_postfix(policyd, postfix, stack):
 def test_rates_by_real_submission(policyd, postfix, stack):
     path, name = in_postfix(stack)
     daemon = policyd({"rate out": {"messages_per_hour": 3, "recipients_per_day": 5, "warn_at": 60, "sign_in": "yes"}}, path=path, accounts=stack.accounts)
-    mta = postfix(smtpd_recipient_restrictions=f"check_policy_service {name}, permit_sasl_authenticated, reject")
+    mta = postfix(smtpd_sender_restrictions=f"check_policy_service {name}")
 
     def submit(recipients, user="alice"):
         send(compose(sender=address(user)), recipients, sender=address(user), port=587, user=address(user))
@@ -258,7 +258,7 @@ def test_rate_at_end_of_message(policyd):
 def test_sender_must_belong_to_the_user(policyd, postfix, stack):
     path, name = in_postfix(stack)
     policyd({"sender_login own": {}}, path=path, accounts=stack.accounts)
-    mta = postfix(smtpd_recipient_restrictions=f"check_policy_service {name}, permit_sasl_authenticated, reject")
+    mta = postfix(smtpd_sender_restrictions=f"check_policy_service {name}")
 
     def submit(sender, user="alice"):
         send(compose(sender=sender), address("bob"), sender=sender, port=587, user=address(user))
@@ -275,7 +275,7 @@ def test_sender_must_belong_to_the_user(policyd, postfix, stack):
 def test_a_suspended_account(policyd, postfix, stack):
     path, name = in_postfix(stack)
     daemon = policyd({"account main": {"slow_per_hour": 2}}, path=path)
-    mta = postfix(smtpd_recipient_restrictions=f"check_policy_service {name}, permit_sasl_authenticated, reject")
+    mta = postfix(smtpd_sender_restrictions=f"check_policy_service {name}")
 
     def submit(user="alice"):
         send(compose(sender=address(user)), address("bob"), sender=address(user), port=587, user=address(user))
