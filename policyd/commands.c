@@ -62,6 +62,22 @@ note_fixed(const struct config_policyd *old, const struct config_policyd *fresh,
             g_string_append_printf(answer, "; policyd.%s takes effect only when postern-policyd is started anew", fixed[i].name);
 }
 
+static void
+note_fixed_quota(const struct config_quota *old, const struct config_quota *fresh, GString *answer)
+{
+    const struct {
+        const char *name;
+        gboolean changed;
+    } fixed[] = {{"listen", strcmp(old->listen, fresh->listen) != 0},
+                 {"script", strcmp(old->script, fresh->script) != 0},
+                 {"socket_mode", old->socket_mode != fresh->socket_mode},
+                 {"quota2", (old->quota2 == CONFIG_QUOTA2_WRITE) != (fresh->quota2 == CONFIG_QUOTA2_WRITE)}};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(fixed); i++)
+        if (fixed[i].changed)
+            g_string_append_printf(answer, "; quota.%s takes effect only when postern-policyd is started anew", fixed[i].name);
+}
+
 static gboolean
 on_reload(const char *args, GString *answer, gpointer data)
 {
@@ -75,7 +91,9 @@ on_reload(const char *args, GString *answer, gpointer data)
         policy_accounts_forget(policyd->parts.accounts);
         policyd_set_current(policyd, policy_new(fresh, &policyd->parts));
         g_string_append_printf(answer, "the new configuration is in effect, with %u checks", g_strv_length(fresh->policyd.checks));
+        quota_reload(policyd->parts.quota, fresh);
         note_fixed(&policyd->config->policyd, &fresh->policyd, answer);
+        note_fixed_quota(&policyd->config->quota, &fresh->quota, answer);
     }
     for (guint i = 0; i < report->errors->len + report->warnings->len; i++)
         g_string_append_printf(answer, "%s%s", answer->len > 0 ? "; " : "",
