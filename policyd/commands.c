@@ -6,6 +6,7 @@
 #include "lib/base/daemon.h"
 #include "policyd/admin.h"
 #include "policyd/daemon.h"
+#include "policyd/quota/quota_admin.h"
 
 struct policy *
 policyd_current(gpointer data)
@@ -194,6 +195,8 @@ const struct control_command policyd_commands[] = {
     {"facts", "KIND: what was decided", admin_facts},
     {"fact-put", "KIND SUBJECT SECONDS BY REASON: decides it", admin_fact_put},
     {"fact-drop", "KIND SUBJECT BY REASON: takes it back", admin_fact_drop},
+    {"quota-show", "USER: what a mailbox holds", quota_admin_show},
+    {"quota-list", "PERCENT LIMIT: mailboxes that are so full", quota_admin_list},
     {"audit", "SUBJECT LIMIT: who decided what", admin_audit},
     {"stop", "answer what is due and end", on_stop},
     {NULL, NULL, NULL},
