@@ -5,6 +5,7 @@
  * others for ever: then the batch is written row by row, and such rows are left out. */
 #include "lib/base/log.h"
 #include "policyd/state/flush.h"
+#include "policyd/state/lease.h"
 #include "policyd/state/rows.h"
 
 #define BATCH 2048u
@@ -177,7 +178,7 @@ send_batch(struct state *state, struct batch *batch, GError **error)
     if (!written)
         return FALSE;
     state_count(state, &state->written, n);
-    return state_between(state, error);
+    return lease_keep(state, error);
 }
 
 static gboolean
@@ -249,7 +250,7 @@ write_facts(struct state *state, GError **error)
             return FALSE;
         }
         state_count(state, &state->written, facts->len);
-        if (!state_between(state, error))
+        if (!lease_keep(state, error))
             return FALSE;
     }
     return TRUE;

@@ -56,6 +56,7 @@ state_open(const struct state_options *options, GError **error)
         g_error_free(failure);
     }
     state_writer_start(state);
+    state_reader_start(state);
     return state;
 }
 
@@ -64,6 +65,7 @@ state_close(struct state **state)
 {
     if (!state || !*state)
         return;
+    state_reader_stop(*state);
     state_writer_stop(*state);
     if ((*state)->sql)
         lease_release(*state);

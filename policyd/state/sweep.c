@@ -4,6 +4,7 @@
  * Rows are looked for without locks and removed by their keys if they are still as they were. A clock that jumped would
  * expire everything: after a jump, sweeping waits for an hour. */
 #include "policyd/state/flush.h"
+#include "policyd/state/lease.h"
 #include "policyd/state/rows.h"
 
 #define PAGE 1000u
@@ -211,7 +212,7 @@ sweep_table(struct state *state, gint64 now_ms, gboolean (*page)(struct state *,
     struct old old = {.state = state, .now_ms = now_ms, .last = {{(guint8)state->sweep_shard}}};
     do {
         old.seen = 0;
-        if (!page(state, &old, &end, error) || !state_between(state, error))
+        if (!page(state, &old, &end, error) || !lease_keep(state, error))
             return FALSE;
     } while (old.seen == PAGE);
     return TRUE;
