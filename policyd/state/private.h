@@ -69,8 +69,15 @@ struct state {
     gboolean leased;
     gint64 renewed_us; /* monotonic */
     struct state_key meters_done; /* while loading */
-    guint sweep_shard;
-    gint64 sweep_us, clock_offset_us;
+    struct {
+        guint shard, node;
+        gboolean meters;      /* its marks are done */
+        struct state_key key; /* the last that was looked at */
+        gint64 now_ms;        /* when the shard was begun */
+        gint64 next_us;       /* monotonic: when to go on */
+    } sweep;
+    gint64 clock_offset_us;
+    gint64 write_until_us; /* atomic; monotonic; 0: as long as it takes */
     gint64 complained_us;
     GThread *writer;
 

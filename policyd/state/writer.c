@@ -102,7 +102,7 @@ one_round(struct state *state, guint64 asked)
     gint64 now_ms = g_get_real_time() / 1000;
     GError *unswept = NULL;
     if (good && state_sweep_due(state, now_ms, g_get_monotonic_time()) && !state_sweep(state, now_ms, &unswept)) {
-        state->sweep_us = g_get_monotonic_time() + G_USEC_PER_SEC;
+        state->sweep.next_us = g_get_monotonic_time() + G_USEC_PER_SEC;
         g_clear_error(&unswept); /* the next round says it, if it lasts */
     }
     return good;
@@ -140,13 +140,17 @@ state_writer_stop(struct state *state)
 {
     if (!state->writer)
         return;
+    gint64 until_us = g_get_monotonic_time() + STOP_US;
+    __atomic_store_n(&state->write_until_us, until_us, __ATOMIC_RELAXED);
     g_mutex_lock(&state->lock);
     state->stop = TRUE;
     g_cond_broadcast(&state->wake);
     g_mutex_unlock(&state->lock);
     g_thread_join(state->writer);
-    /* What is left; the database may have to be waited for. */
-    gint64 deadline_us = g_get_monotonic_time() + STOP_US;
-    while (!one_round(state, state->asked) && g_get_monotonic_time() < deadline_us && state->connected)
+    /* What is left; someone else may hold the database. */
+    while (!one_round(state, state->asked) && g_get_monotonic_time() < until_us && state->connected)
         g_usleep(100 * 1000);
+    guint64 left = state_dirty(state);
+    if (left > 0)
+        log_text(LOG_SEV_WARNING, "state", "ends with %" G_GUINT64_FORMAT " changes that aren't written", left);
 }
