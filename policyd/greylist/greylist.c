@@ -33,7 +33,7 @@ greylist_make(const struct config_when *config, const struct check_parts *parts)
 
     own->config = (const struct config_greylist *)config;
     own->state = parts->state;
-    own->dns = parts->dns;
+    own->dns = own->config->spf ? parts->dns : NULL;
     own->skip = policy_match_new(POLICY_MATCH_CLIENTS, own->config->skip_clients, NULL);
     return own;
 }
@@ -120,7 +120,7 @@ passes(struct look *look, const char *origin, const char *triplet)
             marks_forget(look->own->state, MARK_GREYLIST, triplet, seconds(look));
         return FALSE;
     }
-    if (age_s < delay_s) {
+    if (mark.count == 0 && age_s < delay_s) {
         look->wait_s = delay_s - MAX(age_s, 0);
         return FALSE;
     }

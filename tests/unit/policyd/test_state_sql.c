@@ -297,9 +297,10 @@ static void
 sweep_all(struct state *state, gint64 now_ms)
 {
     g_autoptr(GError) error = NULL;
-    for (guint i = 0; i < SHARDS; i++)
+    do {
         if (!state_sweep(state, now_ms, &error))
             fail_msg("%s", error->message);
+    } while (state->sweep.shard != 0 || state->sweep.now_ms != 0);
 }
 
 static void
