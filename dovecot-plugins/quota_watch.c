@@ -96,7 +96,7 @@ void
 pq_watch_change(struct pq_watch *watch, struct mailbox_transaction_context *transaction, const char *cause)
 {
     /* What dsync brings, the replica has told already. */
-    if (watch == NULL || watch->user->dsyncing || (transaction->flags & MAILBOX_TRANSACTION_FLAG_SYNC) != 0)
+    if (watch == NULL || watch->user->dsyncing)
         return;
     /* Reading is safe here: as long as a transaction with changes is open, `before` stays valid, so no change was made yet. */
     if (!watch->before_valid) {

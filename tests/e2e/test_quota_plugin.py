@@ -10,6 +10,7 @@ import time
 import pytest
 
 from support.accounts import address
+from support.dovecot import version
 from support.process import wait_until
 from support.quota_plugin import MEBIBYTE, SETTLE, STORES, QuotaDovecot, append, expunge_all, message
 
@@ -98,6 +99,26 @@ def test_the_life_of_a_mailbox(make, store):
     check_log(server)
     for datagram in server.sink.raw:
         assert len(datagram) < 4096 and datagram.endswith(b"}\n")
+
+
+@pytest.mark.parametrize("driver", ["maildir", "dict"])
+def test_other_drivers(make, driver):
+    if driver == "dict" and version() >= (2, 4):
+        pytest.skip("Dovecot 2.4 has no quota driver dict")
+    server = make(driver=driver)
+    assert server.lmtp(880_000)[0] == 250  # these count a line's end as one byte
+    event, = server.sink.expect("over")
+    assert event["storage"]["before"] == 0 and event["messages"] == {"before": 0, "used": 1, "limit": 0}
+    client = server.imap()
+    client.create("Other")
+    assert client.uid("MOVE", "1", "Other")[0] == "OK"
+    server.sink.none()
+    assert append(client, 300_000)[0] == "NO"
+    server.sink.expect("rejected")
+    client.select("Other")
+    expunge_all(client)
+    assert server.sink.expect("under")[0]["storage"]["used"] == 0
+    check_log(server)
 
 
 def test_two_thresholds_at_once_are_one_event(server):
