@@ -461,6 +461,13 @@ def test_a_wrong_socket(make):
     assert "/run/postern/quota.sock" in warnings(server)[0]
 
 
+@pytest.mark.skipif(version() < (2, 4), reason="Dovecot 2.3 does not know the settings of plugins")
+def test_doveconf_knows_the_settings(make):
+    server = make(delay="1 s")
+    shown = server.server.doveconf("postern_quota_thresholds", "postern_quota_delay")
+    assert shown == "postern_quota_thresholds = 80 95 100\npostern_quota_delay = 1 s\n"
+
+
 def test_other_thresholds(make):
     server = make(thresholds="50, 70")
     client = server.imap()

@@ -159,9 +159,15 @@ class Dovecot:
     def lmtp_socket(self):
         return os.path.join(self.queue_directory, "private", "dovecot-lmtp")
 
-    def doveadm(self, *arguments):
-        return subprocess.run(["doveadm", "-c", self.configuration, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    def command(self, program, *arguments):
+        return subprocess.run([program, "-c", self.configuration, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, check=True, timeout=60).stdout
+
+    def doveadm(self, *arguments):
+        return self.command("doveadm", *arguments)
+
+    def doveconf(self, *arguments):
+        return self.command("doveconf", *arguments)
 
     def maildir(self, user, mailbox=""):
         """Delivered files of a user@domain, oldest first, as they lie on disk; mailbox "" is INBOX."""
