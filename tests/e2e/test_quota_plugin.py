@@ -478,6 +478,20 @@ def test_other_thresholds(make):
     check_log(server)
 
 
+def test_settings_of_one_user(make):
+    server = make()
+    users = server.server.accounts.passwd_file
+    with open(users) as f:
+        lines = f.read()
+    with open(users, "w") as f:
+        f.write(re.sub(r"^(bob@.*)$", r"\1userdb_postern_quota_thresholds=50", lines, flags=re.M))
+    for user in ("alice", "bob"):
+        append(server.imap(user), 60 * MEBIBYTE // 100)
+    event, = server.sink.expect("over")
+    assert (event["user"], event["threshold"]) == (address("bob"), 50)
+    check_log(server)
+
+
 def test_switched_off(make):
     server = make(socket="")
     client = server.imap()
