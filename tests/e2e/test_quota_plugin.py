@@ -110,12 +110,13 @@ def test_other_drivers(make, driver):
     event, = server.sink.expect("over")
     assert event["storage"]["before"] == 0 and event["messages"] == {"before": 0, "used": 1, "limit": 0}
     client = server.imap()
-    client.create("Other")
-    assert client.uid("MOVE", "1", "Other")[0] == "OK"
-    server.sink.none()
+    if version() < (2, 4):  # 2.4.1's driver maildir takes what is moved for gone, also without us
+        client.create("Other")
+        assert client.uid("MOVE", "1", "Other")[0] == "OK"
+        server.sink.none()
+        client.select("Other")
     assert append(client, 300_000)[0] == "NO"
     server.sink.expect("rejected")
-    client.select("Other")
     expunge_all(client)
     assert server.sink.expect("under")[0]["storage"]["used"] == 0
     check_log(server)
