@@ -128,27 +128,14 @@ hook_transaction_rollback(struct mailbox_transaction_context *transaction)
     super_of(transaction->box)->transaction_rollback(transaction);
 }
 
-/* In the middle of a sync: nothing may be read here. */
-static void
-hook_sync_notify(struct mailbox *box, uint32_t uid, enum mailbox_sync_type type)
-{
-    struct mailbox_vfuncs *super = super_of(box);
-
-    if (super->sync_notify != NULL)
-        super->sync_notify(box, uid, type);
-    if (type == MAILBOX_SYNC_TYPE_EXPUNGE)
-        pq_watch_expunge_done(pq_watch_of(box));
-}
-
+/* The message goes at the next sync, which follows at once. In that sync nothing may be read, so it is not hooked. */
 static void
 hook_expunge(struct mail *mail)
 {
     struct mail_private *private = (struct mail_private *)mail;
     union mail_module_context *context = MODULE_CONTEXT_REQUIRE(private, pq_mail_module);
-    struct pq_watch *watch = pq_watch_of(mail->box);
 
-    pq_watch_change(watch, mail->transaction, "expunge");
-    pq_watch_expunge_wanted(watch);
+    pq_watch_change(pq_watch_of(mail->box), mail->transaction, "expunge");
     context->super.expunge(mail);
 }
 
@@ -168,7 +155,6 @@ mailbox_allocated(struct mailbox *box)
     v->get_status = hook_get_status;
     v->transaction_commit = hook_transaction_commit;
     v->transaction_rollback = hook_transaction_rollback;
-    v->sync_notify = hook_sync_notify;
     MODULE_CONTEXT_SET_SELF(box, pq_mailbox_module, context);
 }
 

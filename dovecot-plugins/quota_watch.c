@@ -11,9 +11,6 @@
 #include "module-context.h"
 #include "quota.h"
 
-/* How often a look is put off because messages that are to be expunged are still there: another process may have removed them. */
-#define LOOKS_FOR_EXPUNGE 8
-
 struct pq_watch {
     union mail_user_module_context module_ctx;
     struct mail_user *user;
@@ -23,7 +20,6 @@ struct pq_watch {
     bool before_valid;
     const char *cause;
     ARRAY(struct mailbox_transaction_context *) changing; /* open transactions with changes; rarely more than two */
-    unsigned int expunge_looks;                           /* looks that are left; 0: no expunge is waited for */
     struct pq_refusals refusals;
 };
 
@@ -69,8 +65,8 @@ start_timer(struct pq_watch *watch)
         watch->timer = timeout_add(watch->settings.delay_ms, look, watch);
 }
 
-/* Reads and tells. The count of quota-count is cached for as long as Dovecot's clock stands still, so the clock is set first: at the end
- * of a session it may not have moved since the change. */
+/* Reads and tells. Dovecot's clock stands still in one round of its loop, and quota-count answers from memory as long as it does: so it
+ * is set first, for the event's time and for a count that is new. */
 static void
 tell(struct pq_watch *watch)
 {
@@ -82,7 +78,6 @@ tell(struct pq_watch *watch)
     pq_usage_read(watch->user, &now);
     pq_report(watch->user, &watch->settings, watch->before_valid ? &watch->before : &now, &now, watch->cause, &watch->refusals);
     watch->before_valid = FALSE;
-    watch->expunge_looks = 0;
     i_zero(&watch->refusals);
 }
 
@@ -91,23 +86,17 @@ static void
 look(struct pq_watch *watch)
 {
     timeout_remove(&watch->timer);
-    if (array_count(&watch->changing) > 0) {
+    if (array_count(&watch->changing) > 0)
         start_timer(watch);
-        return;
-    }
-    if (watch->expunge_looks > 0) {
-        watch->expunge_looks--;
-        start_timer(watch);
-        return;
-    }
-    tell(watch);
+    else
+        tell(watch);
 }
 
 void
 pq_watch_change(struct pq_watch *watch, struct mailbox_transaction_context *transaction, const char *cause)
 {
     /* What dsync brings, the replica has told already. */
-    if (watch == NULL || watch->user->dsyncing || (transaction->flags & MAILBOX_TRANSACTION_FLAG_SYNC) != 0)
+    if (watch == NULL || watch->user->dsyncing)
         return;
     /* Reading is safe here: as long as a transaction with changes is open, `before` stays valid, so no change was made yet. */
     if (!watch->before_valid) {
@@ -128,20 +117,6 @@ pq_watch_transaction_end(struct pq_watch *watch, struct mailbox_transaction_cont
     unsigned int i = find_changing(watch, transaction);
     if (i < array_count(&watch->changing))
         array_delete(&watch->changing, i, 1);
-}
-
-void
-pq_watch_expunge_wanted(struct pq_watch *watch)
-{
-    if (watch != NULL && watch->before_valid)
-        watch->expunge_looks = LOOKS_FOR_EXPUNGE;
-}
-
-void
-pq_watch_expunge_done(struct pq_watch *watch)
-{
-    if (watch != NULL)
-        watch->expunge_looks = 0;
 }
 
 void

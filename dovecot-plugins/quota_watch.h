@@ -25,8 +25,5 @@ struct pq_watch *pq_watch_of(struct mailbox *box);
 void pq_watch_change(struct pq_watch *watch, struct mailbox_transaction_context *transaction, const char *cause);
 /* The transaction is about to be committed or rolled back. */
 void pq_watch_transaction_end(struct pq_watch *watch, struct mailbox_transaction_context *transaction);
-/* Messages are to be expunged, which happens at a later sync; and that sync has come. */
-void pq_watch_expunge_wanted(struct pq_watch *watch);
-void pq_watch_expunge_done(struct pq_watch *watch);
 /* A message of `size` bytes (0: not known) was refused for quota. Only notes it: whoever calls is in the middle of an error. */
 void pq_watch_refused(struct pq_watch *watch, struct mailbox *box, uint64_t size, const char *cause);

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from support.accounts import address
+from support.dovecot import version
 from support.process import wait_until
 from support.quota_plugin import MEBIBYTE, SETTLE, STORES, QuotaDovecot, append, expunge_all, message
 
@@ -98,6 +99,27 @@ def test_the_life_of_a_mailbox(make, store):
     check_log(server)
     for datagram in server.sink.raw:
         assert len(datagram) < 4096 and datagram.endswith(b"}\n")
+
+
+@pytest.mark.parametrize("driver", ["maildir", "dict"])
+def test_other_drivers(make, driver):
+    if driver == "dict" and version() >= (2, 4):
+        pytest.skip("Dovecot 2.4 has no quota driver dict")
+    server = make(driver=driver)
+    assert server.lmtp(880_000)[0] == 250  # these count a line's end as one byte
+    event, = server.sink.expect("over")
+    assert event["storage"]["before"] == 0 and event["messages"] == {"before": 0, "used": 1, "limit": 0}
+    client = server.imap()
+    if version() < (2, 4):  # 2.4.1's driver maildir takes what is moved for gone, also without us
+        client.create("Other")
+        assert client.uid("MOVE", "1", "Other")[0] == "OK"
+        server.sink.none()
+        client.select("Other")
+    assert append(client, 300_000)[0] == "NO"
+    server.sink.expect("rejected")
+    expunge_all(client)
+    assert server.sink.expect("under")[0]["storage"]["used"] == 0
+    check_log(server)
 
 
 def test_two_thresholds_at_once_are_one_event(server):
@@ -440,6 +462,13 @@ def test_a_wrong_socket(make):
     assert "/run/postern/quota.sock" in warnings(server)[0]
 
 
+@pytest.mark.skipif(version() < (2, 4), reason="Dovecot 2.3 does not know the settings of plugins")
+def test_doveconf_knows_the_settings(make):
+    server = make(delay="1 s")
+    shown = server.server.doveconf("postern_quota_thresholds", "postern_quota_delay")
+    assert shown == "postern_quota_thresholds = 80 95 100\npostern_quota_delay = 1 s\n"
+
+
 def test_other_thresholds(make):
     server = make(thresholds="50, 70")
     client = server.imap()
@@ -447,6 +476,20 @@ def test_other_thresholds(make):
     assert server.sink.expect("over")[0]["threshold"] == 50
     append(client, 25 * MEBIBYTE // 100)
     assert server.sink.expect("over")[0]["threshold"] == 70
+    check_log(server)
+
+
+def test_settings_of_one_user(make):
+    server = make()
+    users = server.server.accounts.passwd_file
+    with open(users) as f:
+        lines = f.read()
+    with open(users, "w") as f:
+        f.write(re.sub(r"^(bob@.*)$", r"\1userdb_postern_quota_thresholds=50", lines, flags=re.M))
+    for user in ("alice", "bob"):
+        append(server.imap(user), 60 * MEBIBYTE // 100)
+    event, = server.sink.expect("over")
+    assert (event["user"], event["threshold"]) == (address("bob"), 50)
     check_log(server)
 
 

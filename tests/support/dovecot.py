@@ -131,7 +131,7 @@ class Dovecot:
     """junk: mail marked as spam goes to the folder Junk (needs dovecot-sieve). extra: more settings, in the words of the version."""
 
     def __init__(self, directory, accounts, queue_directory, imap_port=143, junk=False, extra=""):
-        self.directory, self.imap_port, self.queue_directory = directory, imap_port, queue_directory
+        self.directory, self.accounts, self.imap_port, self.queue_directory = directory, accounts, imap_port, queue_directory
         for name in ("state", "mail"):
             os.makedirs(os.path.join(directory, name), exist_ok=True)
         os.chmod(directory, 0o755)
@@ -159,9 +159,15 @@ class Dovecot:
     def lmtp_socket(self):
         return os.path.join(self.queue_directory, "private", "dovecot-lmtp")
 
-    def doveadm(self, *arguments):
-        return subprocess.run(["doveadm", "-c", self.configuration, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    def command(self, program, *arguments):
+        return subprocess.run([program, "-c", self.configuration, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, check=True, timeout=60).stdout
+
+    def doveadm(self, *arguments):
+        return self.command("doveadm", *arguments)
+
+    def doveconf(self, *arguments):
+        return self.command("doveconf", *arguments)
 
     def maildir(self, user, mailbox=""):
         """Delivered files of a user@domain, oldest first, as they lie on disk; mailbox "" is INBOX."""

@@ -110,23 +110,24 @@ def quoted(text):
     return f'"{text}"' if " " in text else text
 
 
-def configuration(directory, store, roots, settings, archive):
+def configuration(directory, store, driver, roots, settings, archive):
     """roots: [(name, {"storage": "1M", "messages": 10})]; settings: of postern_quota, without the prefix."""
     first = f"mail_plugin_dir = {directory}/plugins\nlmtp_rcpt_check_quota = yes\n"
     if version() >= (2, 4):
         def block(name, limits):
             names = {"storage": "storage_size", "messages": "message_count"}
             lines = "\n  ".join(f"{names[k]} = {v}" for k, v in limits.items())
-            return f'quota "{name}" {{\n  driver = count\n  storage_grace = 0\n  {lines}\n}}\n'
+            return f'quota "{name}" {{\n  driver = {driver}\n  storage_grace = 0\n  {lines}\n}}\n'
         text = first + "mail_plugins {\n  quota = yes\n  postern_quota = yes\n}\n"
         text += STORES[store][1] + "\n" + "".join(block(*root) for root in roots)
         if archive:
             text += ARCHIVE[1].format(root=block(*archive).replace("\n", "\n  "))
         return text + "".join(f"postern_quota_{k} = {quoted(v)}\n" for k, v in settings.items())
-    lines = ["quota_vsizes = yes", "quota_grace = 0"]
+    lines = ["quota_grace = 0"] + (["quota_vsizes = yes"] if driver == "count" else [])
     for number, (name, limits) in enumerate(roots + ([archive] if archive else []), 1):
         key = "quota" if number == 1 else f"quota{number}"
-        lines.append(f"{key} = count:{name}" + (":ns=Archive/" if archive and name == archive[0] else ""))
+        place = {"dict": "::file:%h/quota"}.get(driver, ":ns=Archive/" if archive and name == archive[0] else "")
+        lines.append(f"{key} = {driver}:{name}{place}")
         lines.append(f"{key}_rule = *:" + ":".join(f"{k}={v}" for k, v in limits.items()))
     lines += [f"postern_quota_{k} = {v}" for k, v in settings.items()]
     text = f"{first}mail_plugins = quota postern_quota\n{STORES[store][0]}\n"
@@ -137,13 +138,14 @@ def configuration(directory, store, roots, settings, archive):
 class QuotaDovecot:
     """One user's limit is a mebibyte unless roots say otherwise. Use as a context manager."""
 
-    def __init__(self, directory, store="maildir", roots=(("User quota", {"storage": "1M"}),), archive=None, listen=True, **settings):
+    def __init__(self, directory, store="maildir", driver="count", roots=(("User quota", {"storage": "1M"}),), archive=None,
+                 listen=True, **settings):
         self.directory, self.sink = directory, None
         os.chmod(directory, 0o755)
         self.socket = os.path.join(directory, "q.sock")
         os.makedirs(os.path.join(directory, "queue", "private"))
         plugin_directory(os.path.join(directory, "plugins"))
-        extra = configuration(directory, store, list(roots), {"socket": self.socket, **settings}, archive)
+        extra = configuration(directory, store, driver, list(roots), {"socket": self.socket, **settings}, archive)
         self.server = Dovecot(directory, accounts.Accounts(os.path.join(directory, "accounts")), os.path.join(directory, "queue"),
                               imap_port=next(PORTS), extra=extra)
         if listen:
