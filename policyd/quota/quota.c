@@ -146,12 +146,17 @@ drop_others(struct quota_roots *roots, const struct quota_news *news)
     return kept != before;
 }
 
-static void
+/* FALSE: there are too many facts, since whoever can reach the sockets may name any user. */
+static gboolean
 keep(struct quota *quota, const char *user, const struct quota_roots *roots, gint64 now_ms)
 {
     g_autofree char *text = quota_roots_write(roots, FACT_VALUE_MAX);
 
-    fact_put_behind(quota->state, FACT_QUOTA, user, &(struct fact_change){.value = text, .expires_ms = now_ms + FORGET_MS, .by = "dovecot"}, now_ms);
+    if (fact_put_behind(quota->state, FACT_QUOTA, user, &(struct fact_change){.value = text, .expires_ms = now_ms + FORGET_MS, .by = "dovecot"}, now_ms))
+        return TRUE;
+    if (g_atomic_int_compare_and_exchange(&quota->crowded, FALSE, TRUE))
+        log_text(LOG_SEV_WARNING, "quota", "there are too many facts, so nothing is kept of new users, as %s, and they are told nothing", user);
+    return FALSE;
 }
 
 const struct quota_root *
@@ -168,12 +173,13 @@ struct due {
     struct quota_root root;
 };
 
-static void
+/* FALSE: it could not be kept. */
+static gboolean
 take_samples(struct quota *quota, const struct quota_setup *setup, const struct quota_news *news, struct due *dues, struct quota_roots *roots,
              gint64 now_ms)
 {
     struct fact *fact;
-    gboolean changed;
+    gboolean changed, kept;
 
     g_mutex_lock(&quota->lock);
     fact = fact_get(quota->state, FACT_QUOTA, news->user, now_ms);
@@ -188,10 +194,10 @@ take_samples(struct quota *quota, const struct quota_setup *setup, const struct 
         /* News that are no news are written all the same before they would count as old. */
         changed |= differs || now_ms - known_ms > setup->config->quota.stale / 4 || known_ms > now_ms;
     }
-    if (changed)
-        keep(quota, news->user, roots, now_ms);
+    kept = !changed || keep(quota, news->user, roots, now_ms);
     fact_unref(fact);
     g_mutex_unlock(&quota->lock);
+    return kept;
 }
 
 void
@@ -202,7 +208,8 @@ quota_take(struct quota *quota, const struct quota_setup *setup, const struct qu
     const struct quota_root *root;
     struct quota_roots roots;
 
-    take_samples(quota, setup, news, dues, &roots, now_ms);
+    if (!take_samples(quota, setup, news, dues, &roots, now_ms))
+        return;
     for (guint i = 0; i < news->n; i++) {
         gboolean mailed = tells(config, dues[i].kind);
         if (mailed)

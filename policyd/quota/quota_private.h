@@ -27,6 +27,7 @@ struct quota {
     struct mailer *mailer;
     struct quota_sink *sink;
     struct quota_keeper *keeper;
+    gint crowded; /* atomic: it was said that there are too many facts */
     gint away; /* atomic: doveadm did not answer last time */
     struct metric *asked;
 };

@@ -46,6 +46,8 @@ take_arguments(char *const *arguments, guint n, struct quota_script *script)
         return "its first argument is not over, under or rejected";
     if (!take_percent(arguments[1], &script->percent))
         return "its second argument is no number of percent";
+    if (!g_utf8_validate(arguments[2], -1, NULL) || (n > 3 && !g_utf8_validate(arguments[3], -1, NULL)))
+        return "a name that is no UTF-8";
     if (strlen(arguments[2]) > QUOTA_USER_MAX)
         return "a user's name that is too long";
     form = address_normalise(arguments[2]);

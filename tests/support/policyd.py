@@ -27,7 +27,8 @@ class Policyd:
             "log": {"target": "stderr", "level": "debug"},
             "accounts": {"driver": "sqlite", "path": accounts.database} if accounts else {},
             "policyd": {"listen": [f"unix:{self.path}"], "control": f"unix:{self.control_path}", "metrics": f"unix:{self.metrics}", "user": USER,
-                        "socket_group": "postfix", "path": self.database}}
+                        "socket_group": "postfix", "path": self.database},
+            "quota": {"listen": ""}}
         for section, values in (settings or {}).items():
             self.settings.setdefault(section, {}).update(values)
         self.configuration = os.path.join(directory, "postern.conf")

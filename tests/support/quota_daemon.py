@@ -101,7 +101,7 @@ class QuotaSite:
 
     def dovecot_settings(self, script):
         new = version() >= (2, 4)
-        text = configuration(self.home, "maildir", [("User quota", {"storage": self.limit})], {"socket": self.events}, None)
+        text = configuration(self.home, "maildir", "count", [("User quota", {"storage": self.limit})], {"socket": self.events}, None)
         if script:
             text = re.sub(r" postern_quota$|^  postern_quota.*\n|^postern_quota.*\n", "", text, flags=re.M) + \
                 WARNINGS[new].format(socket=self.script_socket)

@@ -127,6 +127,7 @@ test_bad_scripts(void **state)
     refuse_script(ASK "-\nover\n-1\na\n\n", "its second argument is no number of percent");
     refuse_script(ASK "-\nover\n9999\na\n\n", "its second argument is no number of percent");
     refuse_script(ASK "-\nover\n80\na\001tb\n\n", "a control character");
+    refuse_script(ASK "-\nover\n80\na\xff\n\n", "a name that is no UTF-8");
     struct quota_script script;
     const char *problem = NULL;
     assert_false(quota_script_parse("VERSION\tscript\t\0\n\n", 18, &script, &problem));
