@@ -356,6 +356,12 @@ sweep_waits_after_jump(const struct sqltest *test)
     assert_false(state_sweep_due(state, T0_MS + 400 * DAY_MS + 10000, 180 * us));
     assert_true(state_sweep_due(state, T0_MS + 400 * DAY_MS + 3630000, 3800 * us));
     assert_false(state_sweep_due(state, T0_MS, 3801 * us));
+    gboolean agrees = FALSE;
+    assert_true(state_clock_agrees(state, real_ms(), &agrees, NULL));
+    assert_true(agrees);
+    assert_true(state_clock_agrees(state, real_ms() + 2 * 3600000, &agrees, NULL));
+    assert_false(agrees);
+    assert_false(state_sweep_due(state, T0_MS, g_get_monotonic_time()));
     state_close(&state);
 }
 
