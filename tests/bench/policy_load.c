@@ -357,8 +357,8 @@ report(void)
     double seconds = load.last_counted > load.first_counted ? (double)(load.last_counted - load.first_counted) / (double)SECOND : 0;
     struct rusage children;
     getrusage(RUSAGE_CHILDREN, &children);
-    printf("{\"connections\": %u, \"wanted_rate\": %.0f, \"rate\": %.1f, \"seconds\": %.3f, \"counted\": %" PRIu64 ", \"answered\": %" PRIu64
-           ", \"errors\": %" PRIu64, options.connections, options.rate, seconds > 0 ? (double)load.latency.total / seconds : 0, seconds,
+    printf("{\"connections\": %u, \"wanted_rate\": %.0f, \"rate\": %.1f, \"seconds\": %.3f, \"counted\": %" PRIu64
+           ", \"answered\": %" PRIu64 ", \"errors\": %" PRIu64, options.connections, options.rate, seconds > 0 ? (double)load.latency.total / seconds : 0, seconds,
            load.latency.total, load.answered, load.errors);
     static const struct { const char *name; double share; } quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
     for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
