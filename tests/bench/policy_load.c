@@ -10,7 +10,7 @@
  * OPTIONS
  *   --connections N      (100)
  *   --rate N             requests a second; 0 (default): as fast as they are answered
- *   --seconds N          how long (5), or --requests N: until so many were answered
+ *   --seconds N          how long (5; with --requests N: until so many were answered, if that is not later)
  *   --warm-up N          seconds before that are not counted (0)
  *   --triplets N         draws each request's triplet from 0..N-1 at random; 0 (default): a new one each time, numbered from --first N
  *   --in-turn            with --triplets: not at random but in turn
@@ -70,7 +70,7 @@ static struct {
     char **command;
     struct sockaddr_storage address;
     socklen_t address_length;
-} options = {.connections = 100, .seconds = 5, .timeout = 30};
+} options = {.connections = 100, .seconds = -1, .timeout = 30};
 
 static struct {
     int poll;
@@ -305,7 +305,7 @@ give_up(uint64_t time)
 static bool
 more_to_ask(uint64_t due)
 {
-    return options.requests ? load.issued < options.requests : due < load.end;
+    return (options.requests == 0 || load.issued < options.requests) && due < load.end;
 }
 
 static bool
@@ -357,8 +357,8 @@ report(void)
     double seconds = load.last_counted > load.first_counted ? (double)(load.last_counted - load.first_counted) / (double)SECOND : 0;
     struct rusage children;
     getrusage(RUSAGE_CHILDREN, &children);
-    printf("{\"connections\": %u, \"wanted_rate\": %.0f, \"rate\": %.1f, \"seconds\": %.3f, \"counted\": %" PRIu64 ", \"answered\": %" PRIu64
-           ", \"errors\": %" PRIu64, options.connections, options.rate, seconds > 0 ? (double)load.latency.total / seconds : 0, seconds,
+    printf("{\"connections\": %u, \"wanted_rate\": %.0f, \"rate\": %.1f, \"seconds\": %.3f, \"counted\": %" PRIu64
+           ", \"answered\": %" PRIu64 ", \"errors\": %" PRIu64, options.connections, options.rate, seconds > 0 ? (double)load.latency.total / seconds : 0, seconds,
            load.latency.total, load.answered, load.errors);
     static const struct { const char *name; double share; } quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
     for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
@@ -441,6 +441,8 @@ parse(int argc, char **argv)
         default: usage();
         }
     }
+    if (options.seconds < 0)
+        options.seconds = options.requests ? 1e9 : 5;
     if (optind == argc)
         usage();
     if (strcmp(argv[optind - 1], "--") == 0)
