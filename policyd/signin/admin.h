@@ -1,0 +1,8 @@
+/* admin.h: commands of the control socket about sign-ins, for `postern signin`.
+ *
+ * Arguments are words, percent-encoded, between blanks; answers one JSON object. data: struct policyd. */
+#pragma once
+#include <glib.h>
+
+gboolean signin_admin_show(const char *args, GString *answer, gpointer data);  /* USER or NETWORK */
+gboolean signin_admin_allow(const char *args, GString *answer, gpointer data); /* USER or NETWORK, BY, REASON */
