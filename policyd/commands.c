@@ -188,6 +188,7 @@ const struct control_command policyd_commands[] = {
     {"fact-drop", "KIND SUBJECT BY REASON: takes it back", admin_fact_drop},
     {"audit", "SUBJECT LIMIT: who decided what", admin_audit},
     {"signin", "USER or NETWORK: what is known of its sign-ins", signin_admin_show},
+    {"signin-suspend", "ACCOUNT SECONDS BY REASON: neither signs in nor sends", signin_admin_suspend},
     {"signin-allow", "USER or NETWORK, BY REASON: lets it sign in again", signin_admin_allow},
     {"stop", "answer what is due and end", on_stop},
     {NULL, NULL, NULL},

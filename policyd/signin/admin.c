@@ -93,16 +93,30 @@ find_pairs(struct state *state, const char *user, const char *network, gboolean 
 
 /* ---- commands ---- */
 
-/* One word, decoded: a network as it is counted, or a user in lower case; the other is NULL. Caller frees. */
+/* n words, decoded; NULL and why in answer. Caller frees. */
+static char **
+take_words(const char *args, guint n, GString *answer)
+{
+    g_auto(GStrv) words = g_strsplit(args, " ", (gint)n);
+    char **plain = g_new0(char *, n + 1);
+
+    for (guint i = 0; g_strv_length(words) == n && i < n; i++)
+        plain[i] = g_uri_unescape_string(words[i], NULL);
+    if (g_strv_length(plain) == n)
+        return plain;
+    g_strfreev(plain);
+    g_string_append_printf(answer, "%u words are needed, percent-encoded", n);
+    return NULL;
+}
+
+/* A word: a network as it is counted, or a user in lower case; the other is NULL. Caller frees. */
 static gboolean
 take_subject(const char *word, char **user_r, char **network_r, GString *answer)
 {
-    g_autofree char *plain = g_uri_unescape_string(word, NULL);
-
     *user_r = NULL;
-    *network_r = plain != NULL ? signin_network(plain) : NULL;
-    if (*network_r == NULL && plain != NULL && *plain != '\0' && strchr(plain, '/') == NULL && g_utf8_validate(plain, -1, NULL))
-        *user_r = g_utf8_strdown(plain, -1);
+    *network_r = signin_network(word);
+    if (*network_r == NULL && *word != '\0' && strchr(word, '/') == NULL && g_utf8_validate(word, -1, NULL))
+        *user_r = g_utf8_strdown(word, -1);
     if (*network_r == NULL && *user_r == NULL)
         g_string_append(answer, "a user, an address, or a network as 192.0.2.0/24 or 2001:db8:0:1::/64 is needed");
     return *network_r != NULL || *user_r != NULL;
@@ -135,13 +149,15 @@ gboolean
 signin_admin_show(const char *args, GString *answer, gpointer data)
 {
     struct policyd *policyd = data;
+    g_auto(GStrv) words = take_words(args, 1, answer);
     g_autofree char *user = NULL, *network = NULL;
     gint64 now_ms = g_get_real_time() / 1000;
     struct pairs pairs;
     json_t *object;
     char *text;
 
-    if (!take_subject(args, &user, &network, answer) || !find_pairs(policyd->parts.state, user, network, TRUE, now_ms, &pairs, answer))
+    if (words == NULL || !take_subject(words[0], &user, &network, answer) ||
+        !find_pairs(policyd->parts.state, user, network, TRUE, now_ms, &pairs, answer))
         return FALSE;
     object = tell(policyd->signin, user, network, &pairs, now_ms);
     g_hash_table_unref(pairs.rows);
@@ -180,21 +196,43 @@ gboolean
 signin_admin_allow(const char *args, GString *answer, gpointer data)
 {
     struct state *state = ((struct policyd *)data)->parts.state;
-    g_auto(GStrv) words = g_strsplit(args, " ", 3);
-    g_autofree char *user = NULL, *network = NULL, *by = NULL, *reason = NULL;
+    g_auto(GStrv) words = take_words(args, 3, answer);
+    g_autofree char *user = NULL, *network = NULL;
     gint64 now_ms = g_get_real_time() / 1000;
     struct pairs pairs;
     gboolean done;
 
-    by = g_strv_length(words) == 3 ? g_uri_unescape_string(words[1], NULL) : NULL;
-    reason = by != NULL ? g_uri_unescape_string(words[2], NULL) : NULL;
-    if (reason == NULL) {
-        g_string_append(answer, "3 words are needed, percent-encoded");
+    if (words == NULL || !take_subject(words[0], &user, &network, answer) || !find_pairs(state, user, network, FALSE, now_ms, &pairs, answer))
+        return FALSE;
+    done = forgive(state, user, network, words[1], words[2], &pairs, now_ms, answer);
+    g_hash_table_unref(pairs.rows);
+    return done;
+}
+
+gboolean
+signin_admin_suspend(const char *args, GString *answer, gpointer data)
+{
+    struct state *state = ((struct policyd *)data)->parts.state;
+    g_auto(GStrv) words = take_words(args, 4, answer);
+    g_autofree char *user = NULL, *network = NULL;
+    gint64 now_ms = g_get_real_time() / 1000, seconds;
+    g_autoptr(GError) error = NULL;
+    struct fact_change change = {0};
+    gboolean done;
+
+    if (words == NULL || !take_subject(words[0], &user, &network, answer))
+        return FALSE;
+    if (user == NULL) {
+        g_string_append(answer, "an account is needed, not a network");
         return FALSE;
     }
-    if (!take_subject(words[0], &user, &network, answer) || !find_pairs(state, user, network, FALSE, now_ms, &pairs, answer))
-        return FALSE;
-    done = forgive(state, user, network, by, reason, &pairs, now_ms, answer);
-    g_hash_table_unref(pairs.rows);
+    seconds = (gint64)MIN(g_ascii_strtoull(words[1], NULL, 10), G_GUINT64_CONSTANT(4000000000));
+    json_t *value = json_pack("{s:o, s:b}", "reason", text_of(words[3]), "signin", 1);
+    char *text = json_dumps(value, JSON_COMPACT);
+    change = (struct fact_change){.value = text, .expires_ms = seconds > 0 ? now_ms + seconds * 1000 : 0, .by = words[2], .action = "signin suspend", .detail = words[3]};
+    done = fact_put(state, FACT_SUSPENSION, user, &change, now_ms, &error);
+    free(text);
+    json_decref(value);
+    g_string_append(answer, done ? "{}" : error->message);
     return done;
 }

@@ -6,3 +6,5 @@
 
 gboolean signin_admin_show(const char *args, GString *answer, gpointer data);  /* USER or NETWORK */
 gboolean signin_admin_allow(const char *args, GString *answer, gpointer data); /* USER or NETWORK, BY, REASON */
+/* ACCOUNT or @DOMAIN, SECONDS (0: until it is released), BY, REASON: neither signing in nor sending. */
+gboolean signin_admin_suspend(const char *args, GString *answer, gpointer data);

@@ -156,16 +156,25 @@ signin_network(const char *text)
 
 /* ---- the question ---- */
 
-gboolean
-signin_is_suspended(struct state *state, const char *user, gint64 now_ms)
+/* Whether the decision, if there is one, is about signing in as well as about sending. */
+static gboolean
+stops_signin(struct state *state, const char *subject, gint64 now_ms)
 {
-    struct fact *fact = *user != '\0' ? fact_get(state, FACT_SUSPENSION, user, now_ms) : NULL;
+    struct fact *fact = fact_get(state, FACT_SUSPENSION, subject, now_ms);
     json_t *value = fact != NULL ? json_loads(fact->value, 0, NULL) : NULL;
-    gboolean suspended = json_is_true(json_object_get(value, "signin"));
+    gboolean stops = json_is_true(json_object_get(value, "signin"));
 
     json_decref(value);
     fact_unref(fact);
-    return suspended;
+    return stops;
+}
+
+gboolean
+signin_is_suspended(struct state *state, const char *user, gint64 now_ms)
+{
+    const char *at = strrchr(user, '@');
+
+    return *user != '\0' && (stops_signin(state, user, now_ms) || (at != NULL && stops_signin(state, at, now_ms)));
 }
 
 gboolean
