@@ -1,6 +1,6 @@
 /* admin.h: commands of the control socket that look at what is remembered, and change what was decided about someone.
  *
- * Arguments are words, percent-encoded, between blanks; answers one JSON object. data: struct policyd. */
+ * Arguments are words, percent-encoded, between blanks (an empty one is "%20"); answers one JSON object. data: struct policyd. */
 #pragma once
 #include <glib.h>
 
