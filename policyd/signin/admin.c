@@ -101,7 +101,7 @@ take_words(const char *args, guint n, GString *answer)
     char **plain = g_new0(char *, n + 1);
 
     for (guint i = 0; g_strv_length(words) == n && i < n; i++)
-        plain[i] = g_uri_unescape_string(words[i], NULL);
+        plain[i] = strcmp(words[i], "%20") == 0 ? g_strdup("") : g_uri_unescape_string(words[i], NULL); /* an empty one is sent so */
     if (g_strv_length(plain) == n)
         return plain;
     g_strfreev(plain);
