@@ -93,6 +93,8 @@ signin_request_parse(const char *body, gsize length, const char **problem_r)
         request->session[SIGNIN_TEXT_MAX + 1] = '\0'; /* planted: as if values had room for this */
 #endif
     json_decref(object);
+    if (request != NULL)
+        *problem_r = NULL;
     return request;
 }
 

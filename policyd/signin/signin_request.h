@@ -31,6 +31,6 @@ struct signin_request {
 };
 
 /* NULL and *problem_r (a literal, for the log) for what is no request: no JSON object, a member of another type, an overlong value. The
- * body is UTF-8 without NUL, or it is none. Thread-safe. */
+ * body is UTF-8 without NUL, or it is none. *problem_r is NULL for a request. Thread-safe. */
 struct signin_request *signin_request_parse(const char *body, gsize length, const char **problem_r);
 void signin_request_free(struct signin_request *request); /* NULL-safe */

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import smtplib
 import socket
 import subprocess
 import tempfile
@@ -18,6 +19,7 @@ import pytest
 from support import dovecot as dovecots
 from support.accounts import Accounts, address, password
 from support.policyd import Policyd
+from support.postfix import Postfix
 from support.process import connects, wait_until
 from conftest import ROOT, SANITIZER
 
@@ -42,12 +44,14 @@ def mailbox():
     """A Dovecot that asks about sign-ins."""
     directory = tempfile.mkdtemp(prefix="ps-", dir="/tmp")
     os.chmod(directory, 0o755)
-    queue = os.path.join(directory, "q")
-    os.makedirs(os.path.join(queue, "private"))
-    server = dovecots.Dovecot(os.path.join(directory, "d"), Accounts(os.path.join(directory, "a")), queue, imap_port=IMAP_PORT, extra=AUTH_POLICY)
+    accounts = Accounts(os.path.join(directory, "a"))
+    postfix = Postfix(os.path.join(directory, "p"), accounts)
+    server = dovecots.Dovecot(os.path.join(directory, "d"), accounts, postfix.queue_directory, imap_port=IMAP_PORT, extra=AUTH_POLICY)
+    server.postfix = postfix
     server.start()
     yield server
     server.stop()
+    postfix.stop()
     shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -247,6 +251,28 @@ def test_suspended_accounts_sign_in_no_more(mailbox, signin):
     assert sign_in("alice")[0]
     daemon.run("signin", "suspend", "@example.test")
     assert not sign_in("bob")[0]
+
+
+def test_submission_by_postfix_counts_as_well(mailbox, signin):
+    """Postfix asks Dovecot, Dovecot asks us; there is no session then."""
+    daemon = signin(pair_limit=2, max_delay="0")
+    mailbox.postfix.start()
+
+    def submit(secret):
+        with smtplib.SMTP("127.0.0.1", 587, timeout=30, source_address=(CAFE, 0)) as client:
+            try:
+                return client.login(address("bob"), secret)[0]
+            except smtplib.SMTPAuthenticationError as refusal:
+                return refusal.smtp_code
+
+    assert [submit(f"guess-{n}") for n in range(2)] == [535, 535]
+    counted(daemon, 2)
+    assert submit(password("bob")) == 535
+    assert re.search(r"action=refused remote=127\.0\.2\.1 reason=pair user=bob@example\.test .* protocol=smtp session=\"\"", daemon.log()), daemon.log()
+    assert sign_in("bob")[0]
+    daemon.run("signin", "allow", "bob@example.test")
+    assert submit(password("bob")) == 235
+    mailbox.postfix.stop()
 
 
 def test_reload_changes_the_limits(mailbox, signin):
