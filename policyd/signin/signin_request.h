@@ -3,10 +3,10 @@
  * What Dovecot 2.3.19 and 2.4.1 send by themselves (auth_policy_request_attributes; all strings):
  *   {"device_id":"","login":"bob@example.org","protocol":"imap","pwhash":"0c18","remote":"192.0.2.1","session_id":"Y54Ob2lhSIB/AAAB",
  *    "tls":false}
- * and in reports also "success":true|false and "policy_reject":true|false. 2.4 (and 2.3 from 2.3.20) has "fail_type" besides: "" until the
- * sign-in is over, then "", "credentials", "account" (none such), "disabled", "expired", "internal" or "policy". With Postfix in front there
- * is no session_id. pwhash is a hash of nonce, login and password, cut to 12 bits; the same for the same wrong password of one user. login
- * is empty when the client's was none that can be. Members that are not known are passed over. */
+ * and in reports also "success":true|false and "policy_reject":true|false. 2.4 has "fail_type" besides: "" until the sign-in is over, then
+ * "", "credentials", "account" (none such), "disabled", "expired", "internal" or "policy". With Postfix in front there is no session_id.
+ * pwhash is a hash of nonce, login and password, cut to 12 bits; the same for the same wrong password of one user. login is empty when the
+ * client's was none that can be. Members that are not known are passed over. */
 #pragma once
 #include <glib.h>
 

@@ -127,7 +127,7 @@ def test_the_sample_is_what_the_command_prints_and_is_valid(tmp_path):
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", ["postern.1", "postern-milter.8", "postern-archived.8", "postern-policyd.8", "postern.conf.5"])
+@pytest.mark.parametrize("name", ["postern.1", "postern-milter.8", "postern-archived.8", "postern-policyd.8", "postern-signin.7", "postern.conf.5"])
 def test_pages_are_good_mdoc(name, tmp_path):
     if not shutil.which("mandoc"):
         pytest.skip("mandoc is not installed")

@@ -375,6 +375,8 @@ test_suspended_accounts(void **state)
     assert_int_equal(ask(&bench, ME, "127.0.0.1", "1").status, -1); /* webmail, too */
     assert_int_equal(sign_in(&bench, "eve@a.test", HOME), 0);
     assert_int_equal(sign_in(&bench, "odd@a.test", HOME), 0);
+    put_fact(&bench, FACT_SUSPENSION, "@b.test", "{\"signin\":true}", 0);
+    assert_int_equal(ask(&bench, "anyone@b.test", HOME, "1").reason, SIGNIN_SUSPENDED);
     bench.now_ms += HOUR_MS + 1;
     assert_int_equal(sign_in(&bench, ME, HOME), 0);
     bench_close(&bench);
