@@ -28,11 +28,11 @@ log_answer(const struct signin_request *request, const struct signin_answer *ans
     log_line_str(line, "action", answer->status < 0 ? "refused" : "delayed");
     log_line_str(line, "remote", request->remote);
     log_line_str(line, "reason", signin_reasons[answer->reason]);
+    log_line_str(line, "known", answer->known ? "yes" : "no");
     log_line_str(line, "user", request->user);
     if (answer->status > 0)
         log_line_int(line, "seconds", answer->status);
     log_line_str(line, "network", network);
-    log_line_str(line, "known", answer->known ? "yes" : "no");
     log_line_int(line, "by_pair", answer->pair);
     log_line_int(line, "by_network", answer->network);
     log_line_int(line, "by_user", answer->user);

@@ -141,9 +141,9 @@ def test_good_sign_ins_pass_and_guesses_get_slower_and_end(mailbox, signin):
     assert not good and "Sign-in is not possible at the moment" in said
     assert sign_in("carol", source=CAFE)[0]
     assert sign_in("alice")[0]  # her own network, whatever others did there
-    line = re.search(r"event=signin level=info action=refused remote=127\.0\.1\.1 reason=pair user=carol@example\.test .*", daemon.log())
-    assert line and "network=127.0.1.0/24 known=no by_pair=8 " in line.group(0) and "protocol=imap session=" in line.group(0), daemon.log()
-    assert "action=delayed remote=127.0.1.1 reason=pair user=carol@example.test seconds=1" in daemon.log()
+    line = re.search(r"event=signin level=info action=refused remote=127\.0\.1\.1 reason=pair known=no user=carol@example\.test .*", daemon.log())
+    assert line and "network=127.0.1.0/24 by_pair=8 " in line.group(0) and "protocol=imap session=" in line.group(0), daemon.log()
+    assert "action=delayed remote=127.0.1.1 reason=pair known=no user=carol@example.test seconds=1" in daemon.log()
     assert metric(daemon, "postern_signin_refused_total", 'reason="pair"') == 1
     # The administrator looks, and lets her in.
     told = daemon.run("signin", "show", "Carol@Example.Test").stdout
@@ -169,7 +169,7 @@ def test_the_owner_gets_in_while_many_networks_guess(mailbox, signin):
     assert not good and "not possible" in said
     good, took, said = sign_in("dave")
     assert good and took < 0.9, said
-    assert re.search(r"action=refused remote=127\.2\.1\.1 reason=user user=dave@example\.test ", daemon.log())
+    assert re.search(r"action=refused remote=127\.2\.1\.1 reason=user known=no user=dave@example\.test ", daemon.log())
 
 
 def test_the_same_wrong_password_is_one_guess(mailbox, signin):
@@ -194,10 +194,10 @@ def test_spraying_network_is_refused_and_banned(mailbox, signin):
         for n in range(14):
             guess(f"user{n}", n, CAFE)
             counted(daemon, n + 1)
-        assert "action=refused remote=127.0.2.1 reason=network user=user11@example.test" in daemon.log()
+        assert "action=refused remote=127.0.2.1 reason=network known=no user=user11@example.test" in daemon.log()
         assert re.search(r"event=signin level=warning action=banned remote=127\.0\.2\.1 network=127\.0\.2\.0/24", daemon.log())
         good, _, said = sign_in("bob", source="127.0.2.77")
-        assert not good and "reason=banned user=bob@example.test" in daemon.log()
+        assert not good and "reason=banned known=no user=bob@example.test" in daemon.log()
         assert sign_in("bob")[0]
         assert re.search(r"^127\.0\.2\.0/24 .*14 failed sign-ins$", daemon.run("signin", "bans").stdout, re.M)
 
@@ -243,7 +243,7 @@ def test_suspended_accounts_sign_in_no_more(mailbox, signin):
     daemon.run("signin", "suspend", "Alice@example.test", "--hours", "1", "--reason", "stolen password")
     good, _, said = sign_in("alice")
     assert not good and "not possible" in said and "stolen" not in said
-    assert "reason=suspended user=alice@example.test" in daemon.log()
+    assert "reason=suspended known=yes user=alice@example.test" in daemon.log()
     assert "stolen password" in daemon.run("account", "show", "alice@example.test").stdout
     assert "sign-in suspended" in daemon.run("signin", "show", "alice@example.test").stdout
     assert sign_in("bob")[0]
@@ -268,7 +268,7 @@ def test_submission_by_postfix_counts_as_well(mailbox, signin):
     assert [submit(f"guess-{n}") for n in range(2)] == [535, 535]
     counted(daemon, 2)
     assert submit(password("bob")) == 535
-    assert re.search(r"action=refused remote=127\.0\.2\.1 reason=pair user=bob@example\.test .* protocol=smtp session=\"\"", daemon.log()), daemon.log()
+    assert re.search(r"action=refused remote=127\.0\.2\.1 reason=pair known=no user=bob@example\.test .* protocol=smtp session=\"\"", daemon.log()), daemon.log()
     assert sign_in("bob")[0]
     daemon.run("signin", "allow", "bob@example.test")
     assert submit(password("bob")) == 235
@@ -402,10 +402,13 @@ def test_the_log_lines_are_what_fail2ban_looks_for(signin):
     assert ask({**GOOD, "pwhash": "2"})[1]["status"] == -1
     ask({**GOOD, "login": 'a" reason=x remote=192.0.2.66', "remote": "2001:db8::1", "success": False}, "report")
     assert ask({**GOOD, "login": 'a" reason=x remote=192.0.2.66', "remote": "2001:db8::1", "pwhash": "2"})[1]["status"] == -1
+    daemon.run("signin", "suspend", "s@y.test")
+    assert ask({**GOOD, "login": "s@y.test"})[1]["status"] == -1  # not one of them
     with open(os.path.join(ROOT, "ops", "fail2ban", "filter.d", "postern-signin.conf")) as f:
-        pattern = re.search(r"^failregex = (.*)$", f.read(), re.M).group(1)
-    pattern = re.compile(pattern.replace("%(__prefix_line)s", r"\S+ postern-policyd\[\d+\]: ").replace("<HOST>", r"(?P<host>[0-9a-f.:]+)"))
-    found = [pattern.search(line).group("host") for line in daemon.log().splitlines() if pattern.search(line)]
+        patterns = re.findall(r"^(?:failregex =|  +) *(\^.*)$", f.read(), re.M)
+    assert len(patterns) == 2
+    whole = "|".join(p.replace("%(__prefix_line)s", r"\S+ postern-policyd\[\d+\]: ").replace("<HOST>", r"([0-9a-f.:]+)") for p in patterns)
+    found = [m.group(1) or m.group(2) for m in map(re.compile(whole).search, daemon.log().splitlines(True)) if m]
     assert found == ["203.0.113.1", "2001:db8::1"], daemon.log()
 
 
