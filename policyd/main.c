@@ -109,6 +109,20 @@ open_parts(struct policyd *policyd, GError **error)
     return policyd->parts.dns != NULL;
 }
 
+/* What Dovecot asks, if it does. */
+static gboolean
+start_signin(struct policyd *policyd, GError **error)
+{
+    const struct config_signin *config = &policyd->config->signin;
+
+    policyd->signin = signin_new(policyd->parts.state, policyd->config);
+    if (*config->listen != '\0' || *config->ban_file != '\0')
+        policyd->bans = bans_start(config->ban_file, policyd->parts.state);
+    if (*config->listen != '\0')
+        policyd->signin_server = signin_server_start(config->listen, config->api_key, policyd->signin, error);
+    return *config->listen == '\0' || policyd->signin_server != NULL;
+}
+
 static gboolean
 start(struct policyd *policyd, const int *fds, guint n_fds, GError **error)
 {
@@ -116,7 +130,7 @@ start(struct policyd *policyd, const int *fds, guint n_fds, GError **error)
     const struct policy_server_options options = {.threads = (guint)config->threads, .connections = (guint)config->connections, .jobs = 1024,
                                                   .workers = 32, .stall_ms = 30000, .idle_ms = 2000000};
 
-    if (!open_parts(policyd, error))
+    if (!open_parts(policyd, error) || !start_signin(policyd, error))
         return FALSE;
     policyd_set_current(policyd, policy_new(policyd->config, &policyd->parts));
     policyd->server = policy_server_new(fds, n_fds, &options, policyd_current, policyd);
@@ -152,6 +166,9 @@ run(struct policyd *policyd)
     }
     control_stop(&policyd->control);
     metrics_server_stop(&policyd->metrics);
+    signin_server_stop(&policyd->signin_server);
+    bans_stop(&policyd->bans);
+    signin_free(&policyd->signin);
     policy_server_stop(&policyd->server, DRAIN_MS);
     policy_unref(policyd->policy);
     policy_accounts_free(&policyd->parts.accounts);

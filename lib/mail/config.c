@@ -293,6 +293,9 @@ const struct settings_section config_sections[] = {
            "A check that weighs what is known of a client: DNS block and welcome lists, its name, its HELO, and SPF. What can't be asked weighs "
            "nothing. Without settings it weighs nothing at all."),
     TITLED(account, "A check that does what was decided about an account by postern account: suspended, on hold, or slowed down."),
+    SECTION(signin, signin_check,
+            "Sign-ins, about which Dovecot asks the policy daemon (auth_policy_server_url). Wrong passwords are counted by user, by network and by the "
+            "two together, the same one again only once; who guesses is delayed, then refused, then banned. See postern-signin(7)."),
     {.name = NULL}};
 
 /* config_check_across - what no section can see alone */
@@ -308,7 +311,8 @@ config_check_across(const struct config *config, struct settings_report *report)
                      {"archived", "control", config->archived.control},
                      {"archived", "metrics", config->archived.metrics},
                      {"policyd", "control", config->policyd.control},
-                     {"policyd", "metrics", config->policyd.metrics}};
+                     {"policyd", "metrics", config->policyd.metrics},
+                     {"signin", "listen", config->signin.listen}};
     for (guint i = 0; i < G_N_ELEMENTS(listeners); i++)
         for (guint j = 0; j < i; j++)
             if (*listeners[i].address && strcmp(listeners[i].address, listeners[j].address) == 0)
