@@ -31,6 +31,8 @@ static const struct kind meters[METER_KINDS] = {
     [METER_SIGNAL] = {"signal", 2 * DAYS},
     [METER_SCORE] = {"score", 2 * DAYS},
     [METER_SENT] = {"sent", 2 * DAYS},
+    [METER_RATE_MESSAGES] = {"rate_messages", 2 * DAYS},
+    [METER_RATE_RECIPIENTS] = {"rate_recipients", 2 * DAYS},
 };
 
 /* Facts end when they say so. */

@@ -33,6 +33,8 @@ enum meter_kind {
     METER_SIGNAL,         /* abuse: "signal account", weights of one signal */
     METER_SCORE,          /* abuse: an account's score */
     METER_SENT,           /* messages an account sent, to take shares of */
+    METER_RATE_MESSAGES,  /* of a check: "check subject" */
+    METER_RATE_RECIPIENTS,
     METER_KINDS
 };
 
