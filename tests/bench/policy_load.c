@@ -215,7 +215,8 @@ ask(uint64_t due, uint64_t time)
     connection->from = due;
     connection->counted = due >= load.counted_from;
     connection->sent = connection->received = 0;
-    connection->to_send = policy_request_write(&options.population, next_triplet(), load.start / 1000 + load.issued, connection->request);
+    connection->to_send =
+        policy_request_write(&options.population, next_triplet(), load.start / 1000 + load.issued, connection->request);
     load.issued++;
     if (connection->counted) {
         uint64_t possible = due > load.free_since ? due : load.free_since;
@@ -229,21 +230,21 @@ ask(uint64_t due, uint64_t time)
         send_rest(connection);
 }
 
+/* Counts an answer by its action's first word (as much of it as a name holds); what finds no place is counted as the last. */
 static void
 count_kind(const char *action, size_t length)
 {
+    char name[KIND_MAX];
     size_t word = 0;
-    while (word < length && action[word] != ' ' && action[word] != '\n')
+    while (word < length && word < sizeof name - 1 && action[word] != ' ' && action[word] != '\n')
         word++;
-    for (int i = 0; i < KINDS; i++) {
-        Kind *kind = &load.kinds[i];
-        if (kind->count == 0)
-            snprintf(kind->name, sizeof kind->name, "%.*s", (int)(word < KIND_MAX ? word : KIND_MAX), i < KINDS - 1 ? action : "(others)");
-        if (i == KINDS - 1 || (strlen(kind->name) == word && memcmp(kind->name, action, word) == 0)) {
-            kind->count++;
-            return;
-        }
-    }
+    memcpy(name, action, word);
+    name[word] = '\0';
+    int i = 0;
+    while (i < KINDS - 1 && load.kinds[i].count > 0 && strcmp(load.kinds[i].name, name) != 0)
+        i++;
+    if (load.kinds[i].count++ == 0)
+        memcpy(load.kinds[i].name, i < KINDS - 1 ? name : "(others)", i < KINDS - 1 ? sizeof name : sizeof "(others)");
 }
 
 static void
@@ -358,8 +359,8 @@ report(void)
     struct rusage children;
     getrusage(RUSAGE_CHILDREN, &children);
     printf("{\"connections\": %u, \"wanted_rate\": %.0f, \"rate\": %.1f, \"seconds\": %.3f, \"counted\": %" PRIu64
-           ", \"answered\": %" PRIu64 ", \"errors\": %" PRIu64, options.connections, options.rate, seconds > 0 ? (double)load.latency.total / seconds : 0, seconds,
-           load.latency.total, load.answered, load.errors);
+           ", \"answered\": %" PRIu64 ", \"errors\": %" PRIu64, options.connections, options.rate,
+           seconds > 0 ? (double)load.latency.total / seconds : 0, seconds, load.latency.total, load.answered, load.errors);
     static const struct { const char *name; double share; } quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
     for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
         printf(", \"%s\": %.1f", quantiles[i].name, (double)load_histogram_quantile(&load.latency, quantiles[i].share) / 1000);
