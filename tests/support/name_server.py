@@ -1,4 +1,4 @@
-"""A little DNS server (UDP) of a table, for programs that are told its address.
+"""A little DNS server (UDP) of a table, for programs that are told its address (or, on port 53 of a namespace, for the system's).
 
     names = NameServer()
     names.records[("example.test", "TXT")] = ["v=DMARC1"]
@@ -29,10 +29,10 @@ def rdata(kind, value):
 
 
 class NameServer:
-    def __init__(self):
+    def __init__(self, port=0):
         self.records, self.failing, self.silent, self.asked = {}, set(), set(), []
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
+        self.socket.bind(("127.0.0.1", port))
         self.forwarder = f"127.0.0.1@{self.socket.getsockname()[1]}"
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()
