@@ -19,11 +19,15 @@ struct cli_command {
 };
 
 /* Tables and commands of the files in cli/. */
+extern const struct cli_command cli_account_commands[];
 extern const struct cli_command cli_archive_commands[];
 extern const struct cli_command cli_config_commands[];
 extern const struct cli_command cli_db_commands[];
 extern const struct cli_command cli_dkim_commands[];
 extern const struct cli_command cli_dmarc_commands[];
+extern const struct cli_command cli_greylist_commands[];
+extern const struct cli_command cli_policy_commands[];
+extern const struct cli_command cli_rate_commands[];
 extern const struct cli_command cli_rules_commands[];
 int cli_dnsbl(int argc, char **argv, const char *config_path);
 int cli_control(int argc, char **argv, const char *config_path);

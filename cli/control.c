@@ -36,17 +36,19 @@ control_command(int argc, char **argv, const char *config_path, const char *comm
         return CLI_FAILED;
     const struct {
         const char *name, *address;
-    } daemons[] = {{"milter", config->milter.control}, {"archived", config->archived.control}};
+    } daemons[] = {{"milter", config->milter.control}, {"archived", config->archived.control}, {"policyd", config->policyd.control}};
     for (guint i = 0; i < G_N_ELEMENTS(daemons); i++) {
         gboolean named = argc > 1 && strcmp(argv[1], daemons[i].name) == 0;
         if (argc > 1 ? !named : *daemons[i].address == '\0')
             continue;
+        if (!named && *config->policyd.checks == NULL && daemons[i].address == config->policyd.control)
+            continue; /* a policy daemon without checks is hardly meant to run */
         found = TRUE;
         if (control_one(daemons[i].name, daemons[i].address, command) != CLI_OK)
             result = CLI_FAILED;
     }
     if (!found && argc > 1) {
-        cli_error("there is no daemon \"%s\"; use milter or archived", argv[1]);
+        cli_error("there is no daemon \"%s\"; use milter, archived or policyd", argv[1]);
         result = CLI_USAGE;
     } else if (!found) {
         cli_error("no daemon has a control socket in this configuration");
@@ -59,7 +61,7 @@ control_command(int argc, char **argv, const char *config_path, const char *comm
 int
 cli_control(int argc, char **argv, const char *config_path)
 {
-    int done = cli_parse(&argc, &argv, "milter|archived COMMAND [ARGUMENT]",
+    int done = cli_parse(&argc, &argv, "milter|archived|policyd COMMAND [ARGUMENT]",
                          "Sends a command to a daemon's control socket and prints its answer. The command help lists\n"
                          "what the daemon knows, as stop, or the milter's restart and flush.",
                          NULL, 2, 3);
@@ -76,7 +78,7 @@ cli_control(int argc, char **argv, const char *config_path)
 int
 cli_reload(int argc, char **argv, const char *config_path)
 {
-    int done = cli_parse(&argc, &argv, "[milter|archived]",
+    int done = cli_parse(&argc, &argv, "[milter|archived|policyd]",
                          "Lets the daemon (or all) load the configuration again. A configuration with errors is\n"
                          "refused, and the daemon goes on with the one that it has.",
                          NULL, 0, 1);
@@ -86,6 +88,6 @@ cli_reload(int argc, char **argv, const char *config_path)
 int
 cli_status(int argc, char **argv, const char *config_path)
 {
-    int done = cli_parse(&argc, &argv, "[milter|archived]", "Asks the daemon (or all) how it is.", NULL, 0, 1);
+    int done = cli_parse(&argc, &argv, "[milter|archived|policyd]", "Asks the daemon (or all) how it is.", NULL, 0, 1);
     return done >= 0 ? done : control_command(argc, argv, config_path, "status");
 }

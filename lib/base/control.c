@@ -3,7 +3,7 @@
  *     C: reload\n                     S: OK configuration loaded\n
  *     C: reload\n                     S: ERROR /etc/postern/postern.conf:12: ...\n
  *
- * A request is at most 1 KiB and must come within 5 s; clients are served one after the other, so commands
+ * A request is at most 16 KiB and must come within 5 s; clients are served one after the other, so commands
  * never run at the same time. Newlines inside an answer become "; ". */
 #include "lib/base/control.h"
 #include "lib/base/log.h"
@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONTROL_REQUEST_MAX 1024u
+#define CONTROL_REQUEST_MAX 16384u
 #define CONTROL_ANSWER_MAX ((gsize)1 << 20)
 #define CONTROL_TIMEOUT_MS 5000
 

@@ -4,8 +4,9 @@
  * default (text, as the admin would write it), bounds and one line of documentation. The same tables feed
  * `postern config check|show`, the manual page postern.conf(5) and the sample file, so they can't drift.
  *
- * File syntax: `section { name = value ... }`, lists as {a, b}, `include("file")` (at top level or in a
- * section; at most 8 deep, relative to the including file), comments by #, // and slash-star. Values with
+ * File syntax: `section { name = value ... }`, or `section TITLE { ... }` for sections that there may be several of, lists as
+ * {a, b}, `include("file")` (at top level or in a section; at most 8 deep, relative to the including file), comments by #, //
+ * and slash-star. Values with
  * other characters than letters, digits and ._-:/@ go in quotes; "${NAME}" and "${NAME:-default}" take an
  * environment variable. Sizes take K, M, G, T (1024); times take ms, s, m, h, d; modes are octal.
  *
@@ -43,12 +44,17 @@ struct setting {
     gboolean secret;            /* shown as "(hidden)" by config show */
 };
 
+#define SETTINGS_ITEMS_MAX 256u /* of one titled section */
+#define SETTINGS_TITLE_MAX 64u  /* bytes */
+
 struct settings_section {
     const char *name;
     gsize offset;                   /* of the section's struct within the whole configuration */
+    gsize item_size;                /* 0: one section, without title. Else offset is of a GPtrArray * of such structs, in file order (never
+                                     * NULL); the first member of each is char *title. */
     const struct setting *settings; /* closed by name == NULL */
     const char *doc;                /* one or two sentences for the manual */
-    /* Checks that cross settings; appends messages with settings_complain. May be NULL. */
+    /* Checks that cross settings; appends messages with settings_complain. May be NULL. Titled: called for each. */
     void (*check)(const void *section, struct settings_report *report);
 };
 
@@ -61,9 +67,13 @@ struct settings_report {
 struct settings_report *settings_report_new(void);
 void settings_report_free(struct settings_report **report);
 /* Adds an error (fatal TRUE) or a warning about section.name with the file:line where it was set, or
- * "(default)". For check functions and for checks that cross sections. */
+ * "(default)". For check functions and for checks that cross sections. A titled section is "section TITLE", and its line is told
+ * where the setting itself was not set. */
 void settings_complain(struct settings_report *report, gboolean fatal, const char *section, const char *name,
                        const char *format, ...) G_GNUC_PRINTF(5, 6);
+/* The same about a titled section, of which item is a struct. */
+void settings_complain_item(struct settings_report *report, gboolean fatal, const char *section, const void *item, const char *name,
+                            const char *format, ...) G_GNUC_PRINTF(6, 7);
 
 /* Fills config (zeroed by the caller, size known to the caller) with defaults and then the file at path.
  * path NULL: defaults only. Returns TRUE when no error was reported; on FALSE config is still filled as far

@@ -53,15 +53,31 @@ doc_show_setting(const struct settings_section *section, const struct setting *s
     return TRUE;
 }
 
+/* doc_show_section - title NULL: there is none; else the section is shown even when all in it is default */
+static void
+doc_show_section(const struct settings_section *section, const char *title, gconstpointer base, gboolean changed_only, GString *out)
+{
+    g_autoptr(GString) body = g_string_new(NULL);
+
+    for (const struct setting *s = section->settings; s->name; s++)
+        doc_show_setting(section, s, base, changed_only, body);
+    if (body->len > 0 || title)
+        g_string_append_printf(out, "%s%s%s%s {\n%s}\n", out->len > 0 ? "\n" : "", section->name, title ? " " : "", title ? title : "",
+                               body->str);
+}
+
 void
 settings_show(const struct settings_section *sections, const void *config, gboolean changed_only, GString *out)
 {
     for (const struct settings_section *section = sections; section->name; section++) {
-        g_autoptr(GString) body = g_string_new(NULL);
-        for (const struct setting *s = section->settings; s->name; s++)
-            doc_show_setting(section, s, (const char *)config + section->offset, changed_only, body);
-        if (body->len > 0)
-            g_string_append_printf(out, "%s%s {\n%s}\n", out->len > 0 ? "\n" : "", section->name, body->str);
+        gconstpointer base = (const char *)config + section->offset;
+        const GPtrArray *items = section->item_size > 0 ? *(GPtrArray *const *)base : NULL;
+        if (items == NULL)
+            doc_show_section(section, NULL, base, changed_only, out);
+        for (guint i = 0; items != NULL && i < items->len; i++) {
+            gconstpointer item = g_ptr_array_index(items, i);
+            doc_show_section(section, *(char *const *)item, item, changed_only, out);
+        }
     }
 }
 
@@ -83,24 +99,48 @@ doc_append_comment(const char *indent, const char *text, GString *out)
     g_string_append_c(out, '\n');
 }
 
+/* doc_sample_section - with each setting as a comment, or (lead "") as it is */
+static void
+doc_sample_section(const struct settings_section *section, const char *lead, GString *out)
+{
+    for (const struct setting *s = section->settings; s->name; s++) {
+        g_autoptr(GString) doc = g_string_new(s->doc);
+        g_string_append(doc, " (");
+        settings_value_describe(s, doc);
+        g_string_append(doc, ")");
+        doc_append_comment("    ", doc->str, out);
+        g_string_append_printf(out, "    %s%s = ", lead, s->name);
+        doc_append_default(section, s, out);
+        g_string_append(out, "\n\n");
+    }
+    g_string_truncate(out, out->len - 1); /* no empty line before the brace */
+}
+
+/* doc_sample_titled - wholly as a comment: one more section would be no default */
+static void
+doc_sample_titled(const struct settings_section *section, GString *out)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    g_string_append_printf(text, "%s example {\n", section->name);
+    doc_sample_section(section, "", text);
+    g_string_append_c(text, '}');
+    g_string_replace(text, "\n", "\n#", 0);
+    g_string_append_printf(out, "#%s\n", text->str);
+}
+
 void
 settings_sample(const struct settings_section *sections, GString *out)
 {
     for (const struct settings_section *section = sections; section->name; section++) {
         g_string_append_c(out, '\n');
         doc_append_comment("", section->doc, out);
-        g_string_append_printf(out, "%s {\n", section->name);
-        for (const struct setting *s = section->settings; s->name; s++) {
-            g_autoptr(GString) doc = g_string_new(s->doc);
-            g_string_append(doc, " (");
-            settings_value_describe(s, doc);
-            g_string_append(doc, ")");
-            doc_append_comment("    ", doc->str, out);
-            g_string_append_printf(out, "    #%s = ", s->name);
-            doc_append_default(section, s, out);
-            g_string_append(out, "\n\n");
+        if (section->item_size > 0) {
+            doc_sample_titled(section, out);
+            continue;
         }
-        g_string_truncate(out, out->len - 1); /* no empty line before the brace */
+        g_string_append_printf(out, "%s {\n", section->name);
+        doc_sample_section(section, "#", out);
         g_string_append(out, "}\n");
     }
 }
@@ -139,7 +179,7 @@ void
 settings_mdoc(const struct settings_section *sections, GString *out)
 {
     for (const struct settings_section *section = sections; section->name; section++) {
-        g_string_append_printf(out, ".Ss Section %s\n", section->name);
+        g_string_append_printf(out, ".Ss Section %s%s\n", section->name, section->item_size > 0 ? " TITLE" : "");
         doc_append_sentences(section->doc, out);
         g_string_append(out, ".Bl -tag -width Ds\n");
         for (const struct setting *s = section->settings; s->name; s++) {

@@ -41,6 +41,7 @@ struct frame {
     const char *path;
     int file, depth;
     const struct settings_section *section; /* that this file is included in, or NULL */
+    const char *section_name;               /* the same with its title */
     GArray *include_lines;                  /* int: in the order in which libconfuse will call include */
     guint next_include;
     gboolean world_readable;
@@ -98,26 +99,69 @@ place_find(const struct settings_report *report, const char *section, const char
     return g_hash_table_lookup(report->places, key);
 }
 
+static void
+complain(struct settings_report *report, gboolean fatal, const char *section, const char *name, const char *text)
+{
+    const struct place *place = place_find(report, section, name);
+
+    if (!place)
+        place = place_find(report, section, ""); /* where a titled section begins */
+    g_ptr_array_add(fatal ? report->errors : report->warnings,
+                    g_strdup_printf("%s: %s.%s: %s", place ? place->text : "(default)", section, name, text));
+}
+
 void
 settings_complain(struct settings_report *report, gboolean fatal, const char *section, const char *name,
                   const char *format, ...)
 {
-    const struct place *place = place_find(report, section, name);
     va_list args;
     va_start(args, format);
     g_autofree char *text = g_strdup_vprintf(format, args);
     va_end(args);
-    g_ptr_array_add(fatal ? report->errors : report->warnings,
-                    g_strdup_printf("%s: %s.%s: %s", place ? place->text : "(default)", section, name, text));
+    complain(report, fatal, section, name, text);
+}
+
+void
+settings_complain_item(struct settings_report *report, gboolean fatal, const char *section, const void *item, const char *name,
+                       const char *format, ...)
+{
+    g_autofree char *full = g_strconcat(section, " ", *(char *const *)item, NULL);
+    va_list args;
+    va_start(args, format);
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    complain(report, fatal, full, name, text);
 }
 
 const struct settings_section *
 settings_find_section(const struct settings_section *sections, const char *name)
 {
+    gsize length = strcspn(name, " ");
+
     for (; sections->name; sections++)
-        if (strcmp(sections->name, name) == 0)
+        if (strlen(sections->name) == length && memcmp(sections->name, name, length) == 0)
             return sections;
     return NULL;
+}
+
+/* The item of a titled section that has the title in name, or NULL. */
+static gpointer
+load_find_item(const struct settings_section *section, const char *name)
+{
+    const GPtrArray *items = *(GPtrArray *const *)(gpointer)(loader->config + section->offset);
+    const char *title = name + strlen(section->name) + 1;
+
+    for (guint i = 0; i < items->len; i++)
+        if (strcmp(*(char *const *)g_ptr_array_index(items, i), title) == 0)
+            return g_ptr_array_index(items, i);
+    return NULL;
+}
+
+/* The struct that the section's settings go to; name with its title. */
+static gpointer
+load_target(const struct settings_section *section, const char *name)
+{
+    return section->item_size > 0 ? load_find_item(section, name) : loader->config + section->offset;
 }
 
 const struct setting *
@@ -197,12 +241,59 @@ load_setting_names(const struct settings_section *section)
     return (const char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
 }
 
+static void
+load_set_place(const char *section, const char *name, int line)
+{
+    struct place *place = g_new0(struct place, 1);
+
+    place->text = g_strdup_printf("%s:%d", loader->frame->path, line);
+    place->file = loader->frame->file;
+    place->line = line;
+    g_hash_table_insert(loader->report->places, g_strconcat(section, ".", name, NULL), place);
+}
+
+/* load_item - a section of this title begins: makes its struct. FALSE after an error */
+static gboolean
+load_item(const struct settings_section *section, const char *name, int line)
+{
+    GPtrArray *items = *(GPtrArray **)(gpointer)(loader->config + section->offset);
+    const struct place *before = place_find(loader->report, name, "");
+    char *item;
+
+    if (before) {
+        load_find(TRUE, line, "there is a section \"%s\" already, at %s; give this one another title", name, before->text);
+        return FALSE;
+    }
+    if (items->len >= SETTINGS_ITEMS_MAX) {
+        load_find(TRUE, line, "more than %u sections \"%s\"", SETTINGS_ITEMS_MAX, section->name);
+        return FALSE;
+    }
+    load_set_place(name, "", line);
+    item = g_malloc0(section->item_size);
+    *(char **)(gpointer)item = g_strdup(name + strlen(section->name) + 1);
+    for (const struct setting *s = section->settings; s->name; s++)
+        settings_value_default(s, item);
+    g_ptr_array_add(items, item);
+    return TRUE;
+}
+
 static gboolean
 load_on_section(const char *name, int line, gpointer data)
 {
+    const struct settings_section *section = settings_find_section(loader->sections, name);
+    gboolean titled = strchr(name, ' ') != NULL;
+
     (void)data;
-    if (settings_find_section(loader->sections, name))
-        return TRUE;
+    if (section && titled && section->item_size == 0) {
+        load_find(TRUE, line, "there is one section \"%s\" only: it takes no title", section->name);
+        return FALSE;
+    }
+    if (section && !titled && section->item_size > 0) {
+        load_find(TRUE, line, "a section \"%s\" needs a title, as in %s example { ... }", name, name);
+        return FALSE;
+    }
+    if (section)
+        return !titled || load_item(section, name, line);
     g_autofree const char **names = load_section_names();
     g_autofree char *all = g_strjoinv(", ", (char **)(guintptr)names);
     const char *guess = settings_guess(name, names);
@@ -248,13 +339,9 @@ load_on_setting(const char *section_name, const char *name, gboolean is_list, in
     if (before) {
         load_find(TRUE, line, "%s.%s is set twice, first at %s; remove one", section_name, name, before->text);
     } else {
-        struct place *place = g_new0(struct place, 1);
-        place->text = g_strdup_printf("%s:%d", loader->frame->path, line);
-        place->file = loader->frame->file;
-        place->line = line;
-        g_hash_table_insert(loader->report->places, g_strconcat(section_name, ".", name, NULL), place);
+        load_set_place(section_name, name, line);
         if (setting->type == SETTING_LIST)
-            settings_value_empty_list(setting, loader->config + section->offset);
+            settings_value_empty_list(setting, load_target(section, section_name));
     }
     if (setting->secret && loader->frame->world_readable)
         load_find(FALSE, line, "%s.%s is a secret in a file that everyone can read; chmod o-r %s", section_name,
@@ -283,21 +370,30 @@ load_on_error(int line, const char *text, gpointer data)
 static const struct settings_scan_events scan_events = {load_on_section, load_on_setting, load_on_include,
                                                         load_on_error};
 
+/* load_section_name - of the section that libconfuse is in, with its title; caller frees */
+static char *
+load_section_name(const cfg_t *cfg)
+{
+    if (loader->frame->section)
+        return g_strdup(loader->frame->section_name);
+    return cfg->title ? g_strconcat(cfg->name, " ", cfg->title, NULL) : g_strdup(cfg->name);
+}
+
 /* load_value - libconfuse has a value: convert and store it. Errors don't stop libconfuse. */
 static int
 load_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
-    const struct settings_section *section =
-        loader->frame->section ? loader->frame->section : settings_find_section(loader->sections, cfg->name);
+    g_autofree char *name = load_section_name(cfg);
+    const struct settings_section *section = settings_find_section(loader->sections, name);
     const struct setting *setting = section ? settings_find(section, opt->name) : NULL;
-    const struct place *place = setting ? place_find(loader->report, section->name, setting->name) : NULL;
+    const struct place *place = setting ? place_find(loader->report, name, setting->name) : NULL;
     *(const char **)result = value;
     if (!place)
         return 0;
-    char *problem = settings_value_set(setting, loader->config + section->offset, value);
+    char *problem = settings_value_set(setting, load_target(section, name), value);
     if (problem) {
         gboolean here = place->file == loader->frame->file;
-        load_find(TRUE, here ? place->line : 1, "%s.%s: %s", section->name, setting->name,
+        load_find(TRUE, here ? place->line : 1, "%s.%s: %s", name, setting->name,
                   setting->secret ? "the value is not allowed (not shown, it is a secret)" : problem);
         g_free(problem);
     }
@@ -408,7 +504,8 @@ load_parse(const char *text)
     } else {
         for (const struct settings_section *s = loader->sections; s->name; s++) {
             g_ptr_array_add(owned, load_section_options(s));
-            cfg_opt_t section = CFG_SEC(s->name, g_ptr_array_index(owned, owned->len - 1), CFGF_NODEFAULT);
+            cfg_flag_t flags = s->item_size > 0 ? CFGF_NODEFAULT | CFGF_MULTI | CFGF_TITLE : CFGF_NODEFAULT;
+            cfg_opt_t section = CFG_SEC(s->name, g_ptr_array_index(owned, owned->len - 1), flags);
             g_array_append_val(options, section);
         }
         g_array_append_val(options, include);
@@ -445,7 +542,7 @@ load_file(struct frame *frame, int line_in_outer)
         loader->complete = FALSE;
     }
     if (text && (!load_is_text(text, length) ||
-                 !settings_scan(text, length, frame->section ? frame->section->name : NULL, &scan_events, NULL) ||
+                 !settings_scan(text, length, frame->section_name, &scan_events, NULL) ||
                  !load_parse(text)))
         loader->complete = FALSE;
     g_array_free(frame->include_lines, TRUE);
@@ -470,11 +567,31 @@ load_include(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
     }
     g_autofree char *dir = g_path_get_dirname(outer->path);
     g_autofree char *path = g_path_is_absolute(argv[0]) ? g_strdup(argv[0]) : g_build_filename(dir, argv[0], NULL);
-    struct frame frame = {.path = path, .depth = outer->depth + 1, .section = outer->section};
-    if (!frame.section)
-        frame.section = settings_find_section(loader->sections, cfg->name); /* NULL for "root" */
+    g_autofree char *name = load_section_name(cfg);
+    struct frame frame = {.path = path, .depth = outer->depth + 1, .section = settings_find_section(loader->sections, name)};
+    frame.section_name = frame.section ? name : NULL; /* at top level it is "root" */
     load_file(&frame, line);
     return 0;
+}
+
+static void
+settings_defaults(const struct settings_section *section, gpointer target)
+{
+    if (section->item_size > 0)
+        *(GPtrArray **)target = g_ptr_array_new();
+    for (const struct setting *s = section->settings; s->name && section->item_size == 0; s++)
+        settings_value_default(s, target);
+}
+
+static void
+settings_check(const struct settings_section *section, gpointer target, struct settings_report *report)
+{
+    const GPtrArray *items = section->item_size > 0 ? *(GPtrArray **)target : NULL;
+
+    if (items == NULL)
+        section->check(target, report);
+    for (guint i = 0; items != NULL && i < items->len; i++)
+        section->check(g_ptr_array_index(items, i), report);
 }
 
 gboolean
@@ -483,8 +600,7 @@ settings_load(const struct settings_section *sections, const char *path, void *c
 {
     struct loader state = {.sections = sections, .config = config, .report = report, .complete = TRUE};
     for (const struct settings_section *section = sections; section->name; section++)
-        for (const struct setting *s = section->settings; s->name; s++)
-            settings_value_default(s, (char *)config + section->offset);
+        settings_defaults(section, (char *)config + section->offset);
     if (path) {
         struct frame frame = {.path = path};
         g_mutex_lock(&load_lock);
@@ -500,14 +616,33 @@ settings_load(const struct settings_section *sections, const char *path, void *c
     }
     for (const struct settings_section *section = sections; section->name && state.complete; section++)
         if (section->check)
-            section->check((char *)config + section->offset, report);
+            settings_check(section, (char *)config + section->offset, report);
     return report->errors->len == 0;
+}
+
+static void
+settings_clear_items(const struct settings_section *section, gpointer target)
+{
+    GPtrArray *items = *(GPtrArray **)target;
+
+    for (guint i = 0; items != NULL && i < items->len; i++) {
+        gpointer item = g_ptr_array_index(items, i);
+        for (const struct setting *s = section->settings; s->name; s++)
+            settings_value_clear(s, item);
+        g_free(*(char **)item);
+        g_free(item);
+    }
+    g_clear_pointer((GPtrArray **)target, g_ptr_array_unref);
 }
 
 void
 settings_clear(const struct settings_section *sections, void *config)
 {
-    for (const struct settings_section *section = sections; section->name; section++)
-        for (const struct setting *s = section->settings; s->name; s++)
-            settings_value_clear(s, (char *)config + section->offset);
+    for (const struct settings_section *section = sections; section->name; section++) {
+        gpointer target = (char *)config + section->offset;
+        if (section->item_size > 0)
+            settings_clear_items(section, target);
+        for (const struct setting *s = section->settings; s->name && section->item_size == 0; s++)
+            settings_value_clear(s, target);
+    }
 }

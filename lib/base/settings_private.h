@@ -21,7 +21,8 @@ void settings_value_describe(const struct setting *setting, GString *out);
 /* settings_scan.c */
 
 struct settings_scan_events {
-    /* section { ...: TRUE when there is such a section; else the handler has reported it. */
+    /* section { ... or section TITLE { ...: TRUE when there is such a section; else the handler has reported it. name: with the
+     * title, after a blank, where there is one. */
     gboolean (*section)(const char *name, int line, gpointer data);
     /* name = ... in a section. TRUE when there is such a setting and it may be a list if is_list. */
     gboolean (*setting)(const char *section, const char *name, gboolean is_list, int line, gpointer data);
@@ -36,5 +37,6 @@ gboolean settings_scan(char *text, gsize length, const char *section,
 
 /* settings_load.c */
 
+/* name: with or without title. */
 const struct settings_section *settings_find_section(const struct settings_section *sections, const char *name);
 const struct setting *settings_find(const struct settings_section *section, const char *name);

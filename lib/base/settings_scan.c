@@ -4,7 +4,7 @@
  *
  *     file      = { section | include }                  at top level
  *               | { setting | include }                  in a file that is included in a section
- *     section   = name "{" { setting | include } "}"
+ *     section   = name [ title ] "{" { setting | include } "}"
  *     setting   = name "=" ( value | "{" [ value { "," value } [ "," ] ] "}" )
  *     include   = "include" "(" value ")"
  *     value     = word | "..." | '...' | ${NAME} | ${NAME:-default}
@@ -383,14 +383,39 @@ scan_skip_section(struct scan *scan)
     }
 }
 
+/* scan_title - a word after the name of a section, if there is one: appended to name; FALSE when it is no title */
+static gboolean
+scan_title(struct scan *scan, GString *name)
+{
+    gboolean good = scan->word_length > 0 && scan->word_length <= SETTINGS_TITLE_MAX;
+
+    if (scan->token != TOKEN_WORD)
+        return TRUE;
+    for (gsize i = 0; i < scan->word_length; i++)
+        good &= g_ascii_isalnum(scan->word[i]) || strchr("-_.", scan->word[i]) != NULL;
+    if (good)
+        g_string_append_printf(name, " %.*s", (int)scan->word_length, scan->word);
+    scan_next(scan);
+    return good;
+}
+
 /* scan_section - after a name at top level */
 static void
 scan_section(struct scan *scan)
 {
     int line = scan->token_line;
-    g_autofree char *name = g_strndup(scan->word, scan->word_length), *shown = NULL;
+    g_autoptr(GString) full = g_string_new_len(scan->word, (gssize)scan->word_length);
+    g_autofree char *shown = NULL;
     scan_next(scan);
-    if (scan_is(scan, '{')) {
+    gboolean titled = scan_title(scan, full);
+    const char *name = full->str;
+    if (!titled && (scan_is(scan, '{') || scan->token == TOKEN_END)) {
+        g_autofree char *text = g_strdup_printf("the title of a section \"%s\" has 1 to %u letters, digits, -, _ and . only", name,
+                                                SETTINGS_TITLE_MAX);
+        scan->events->error(line, text, scan->data);
+        scan->ok = FALSE;
+        scan_skip_section(scan);
+    } else if (scan_is(scan, '{')) {
         if (scan->events->section(name, line, scan->data)) {
             scan_body(scan, name, TRUE, line);
         } else {

@@ -1,4 +1,5 @@
-/* accounts.c: expansion of a recipient through PostfixAdmin's alias, mailbox and alias_domain.
+/* accounts.c: expansion of an address through PostfixAdmin's alias, mailbox and alias_domain, to who gets its mail or to
+ * who may send as it.
  *
  * The walk is breadth first over a queue of addresses with their depth; every address is looked up once, so a
  * loop ends by itself. An alias that names itself (PostfixAdmin makes one for every mailbox) is a result.
@@ -49,6 +50,7 @@ struct step {
 struct domain {
     char *twin; /* the target when it is an alias domain */
     gboolean no_catch_all;
+    gboolean off; /* only looked at when owners are asked for */
 };
 
 struct walk {
@@ -59,6 +61,8 @@ struct walk {
     GHashTable *domains;  /* name -> struct domain *: asked once, so that a list of strangers costs one query each */
     GQueue steps;         /* struct step * */
     const char *limit;    /* which limit was met, or NULL */
+    gboolean owners;      /* not where mail goes, but whose the address is */
+    gboolean catch_all;   /* only its domain's catch-all knows the first address */
 };
 
 static void
@@ -140,10 +144,56 @@ walk_targets(struct walk *walk, const struct step *step, const char *alias, cons
     }
 }
 
+/* What there is of exactly this address, switched off or not. */
+struct holding {
+    const char *address;
+    gboolean alias, alias_on, mailbox, mailbox_on;
+    char *targets;
+};
+
+static gboolean
+holding_row(const struct sql_row *row, gpointer data)
+{
+    struct holding *holding = data;
+    g_autofree char *found = address_normalise(sql_row_text(row, 0, NULL));
+    if (strcmp(found, holding->address) != 0)
+        return TRUE;
+    gboolean on = sql_row_int(row, 2) != 0;
+    if (sql_row_is_null(row, 1)) {
+        holding->mailbox = TRUE;
+        holding->mailbox_on |= on;
+    } else if (!holding->targets) {
+        holding->alias = TRUE;
+        holding->alias_on = on;
+        holding->targets = g_strdup(sql_row_text(row, 1, NULL));
+    }
+    return TRUE;
+}
+
+/* Whose exactly this address is: the mailbox's own, or its alias' members'; what is off is nobody's. Results as walk_exact. */
+static int
+walk_holding(struct walk *walk, const struct step *step, const char *address, GError **error)
+{
+    struct holding holding = {.address = address};
+    struct sql_value values[] = {SQL_T(address), SQL_T(address)};
+    if (!sql_run(walk->sql, "account_find_any", values, 2, holding_row, &holding, NULL, error)) {
+        g_free(holding.targets);
+        return -1;
+    }
+    if (holding.mailbox_on)
+        walk_result(walk, address);
+    else if (holding.alias_on && !holding.mailbox)
+        walk_targets(walk, step, address, holding.targets);
+    g_free(holding.targets);
+    return holding.alias || holding.mailbox;
+}
+
 /* Alias, then mailbox, of exactly this address: 1 taken, 0 none, -1 error. */
 static int
 walk_exact(struct walk *walk, const struct step *step, const char *address, GError **error)
 {
+    if (walk->owners)
+        return walk_holding(walk, step, address, error);
     struct lookup found = {.key = address};
     struct sql_value values[] = {SQL_T(address), SQL_T(address)};
     if (!sql_run(walk->sql, "account_find", values, 2, lookup_row, &found, NULL, error))
@@ -176,29 +226,37 @@ walk_local(struct walk *walk, const struct step *step, const char *local, gsize 
     return walk_exact(walk, step, twin, error);
 }
 
-/* Length of the local part up to the extension, or 0 when it has none. As Postfix's split_addr: not at the first
- * character, not for two names of its own, nor for list owners' addresses where the delimiter is "-". */
-static gsize
-base_length(const struct accounts *accounts, const char *local, gsize length)
-{
-    static const char *const whole[] = {"mailer-daemon", "double-bounce"};
-    for (guint i = 0; i < G_N_ELEMENTS(whole); i++)
-        if (strlen(whole[i]) == length && memcmp(local, whole[i], length) == 0)
-            return 0;
-    gboolean list = (length > 6 && memcmp(local, "owner-", 6) == 0) ||
-                    (length > 8 && memcmp(local + length - 8, "-request", 8) == 0);
-    for (gsize i = 1; i < length; i++)
-        if (!(list && local[i] == '-') && strchr(accounts->delimiter, local[i]) && local[i])
-            return i;
-    return 0;
-}
-
 static void
 domain_free(gpointer data)
 {
     struct domain *domain = data;
     g_free(domain->twin);
     g_free(domain);
+}
+
+struct domain_state {
+    const char *name;
+    gboolean off;
+};
+
+static gboolean
+domain_row(const struct sql_row *row, gpointer data)
+{
+    struct domain_state *state = data;
+    g_autofree char *found = address_normalise_domain(sql_row_text(row, 0, NULL));
+    if (strcmp(found, state->name) == 0)
+        state->off = sql_row_int(row, 1) == 0;
+    return TRUE;
+}
+
+/* 1: PostfixAdmin has it switched off, 0: not so (or not there), -1 error. */
+static int
+domain_is_off(struct sql *sql, const char *name, GError **error)
+{
+    struct domain_state state = {.name = name};
+    if (!sql_run(sql, "account_domain", (struct sql_value[]){SQL_T(name)}, 1, domain_row, &state, NULL, error))
+        return -1;
+    return state.off;
 }
 
 /* What is known of a domain, asked once in a walk; NULL on error. */
@@ -211,7 +269,13 @@ walk_domain(struct walk *walk, const char *name, GError **error)
     struct lookup target = {.key = name};
     if (!sql_run(walk->sql, "account_alias_domain", (struct sql_value[]){SQL_T(name)}, 1, lookup_row, &target, NULL, error))
         return NULL;
+    int off = walk->owners ? domain_is_off(walk->sql, name, error) : 0;
+    if (off < 0) {
+        g_free(target.value);
+        return NULL;
+    }
     domain = g_new0(struct domain, 1);
+    domain->off = off == 1;
     if (target.value && *target.value) {
         /* Normalised as the domain of an address. */
         g_autofree char *at = g_strconcat("@", target.value, NULL);
@@ -224,28 +288,46 @@ walk_domain(struct walk *walk, const char *name, GError **error)
     return domain;
 }
 
+/* Nothing is known of an address: mail to it goes there; but as a sender it is nobody's, unless as a member of an alias. */
+static void
+walk_unknown(struct walk *walk, const struct step *step)
+{
+    if (!walk->owners || step->depth > 0)
+        walk_result(walk, step->address);
+}
+
 /* FALSE on SQL errors only. */
 static gboolean
 walk_step(struct walk *walk, const struct step *step, GError **error)
 {
     const char *name = address_domain(step->address);
     if (!name || !*name) { /* not an address (a command, a bare name): as it is */
-        walk_result(walk, step->address);
+        walk_unknown(walk, step);
         return TRUE;
     }
-    gsize length = (gsize)(name - step->address) - 1, base = base_length(walk->accounts, step->address, length);
+    gsize length = (gsize)(name - step->address) - 1, base = address_base_length(step->address, length, walk->accounts->delimiter);
     struct domain *domain = walk_domain(walk, name, error);
     if (!domain)
         return FALSE;
-    int found = walk_local(walk, step, step->address, length, name, domain->twin, error);
+    if (domain->off)
+        return TRUE;
+    const char *twin = domain->twin;
+    if (twin && walk->owners) {
+        struct domain *target = walk_domain(walk, twin, error);
+        if (!target)
+            return FALSE;
+        twin = target->off ? NULL : twin;
+    }
+    int found = walk_local(walk, step, step->address, length, name, twin, error);
     if (found == 0 && base)
-        found = walk_local(walk, step, step->address, base, name, domain->twin, error);
+        found = walk_local(walk, step, step->address, base, name, twin, error);
     if (found == 0 && !domain->no_catch_all) {
-        found = walk_local(walk, step, "", 0, name, domain->twin, error);
+        found = walk_local(walk, step, "", 0, name, twin, error);
         domain->no_catch_all = found == 0;
+        walk->catch_all |= found > 0 && step->depth == 0;
     }
     if (found == 0)
-        walk_result(walk, step->address);
+        walk_unknown(walk, step);
     return found >= 0;
 }
 
@@ -280,38 +362,62 @@ walk_all(struct walk *walk, const char *start, GError **error)
         gboolean full = walk->limit && g_hash_table_size(walk->results) >= RESULTS_MAX;
         good = good && (full || walk_step(walk, step, error));
     }
-    if (good && g_hash_table_size(walk->results) == 0) /* a loop, or an alias of nothing */
+    if (good && !walk->owners && g_hash_table_size(walk->results) == 0) /* a loop, or an alias of nothing */
         walk_result(walk, start);
     return good;
+}
+
+/* 1: *addresses_r set, -1: error. */
+static int
+walk_run(struct walk *walk, struct accounts *accounts, const char *start, char ***addresses_r, GError **error)
+{
+    walk->accounts = accounts;
+    walk->sql = sql_pool_take(accounts->pool, error);
+    if (!walk->sql)
+        return -1;
+    walk->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    walk->results = g_hash_table_new(g_str_hash, g_str_equal);
+    walk->domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, domain_free);
+    g_queue_init(&walk->steps);
+    gboolean good = walk_all(walk, start, error);
+    sql_pool_give(accounts->pool, walk->sql);
+    if (good)
+        *addresses_r = sorted(walk->results);
+    g_hash_table_destroy(walk->domains);
+    g_hash_table_destroy(walk->results);
+    g_hash_table_destroy(walk->seen);
+    return good ? 1 : -1;
 }
 
 int
 accounts_expand(struct accounts *accounts, const char *address, char ***mailboxes_r, GError **error)
 {
     g_autofree char *start = address_normalise(address);
+    struct walk walk = {0};
     if (!accounts->pool) {
         *mailboxes_r = g_new0(char *, 2);
         (*mailboxes_r)[0] = g_steal_pointer(&start);
         return 0;
     }
-    struct walk walk = {.accounts = accounts};
-    walk.sql = sql_pool_take(accounts->pool, error);
-    if (!walk.sql)
-        return -1;
-    walk.seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    walk.results = g_hash_table_new(g_str_hash, g_str_equal);
-    walk.domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, domain_free);
-    g_queue_init(&walk.steps);
-    gboolean good = walk_all(&walk, start, error);
-    sql_pool_give(accounts->pool, walk.sql);
-    if (good) {
-        *mailboxes_r = sorted(walk.results);
-        if (walk.limit)
-            log_text(LOG_SEV_WARNING, "accounts", "<%s> expands beyond the limit of %s; the rest is left out, so those "
-                     "mailboxes won't find this mail in the archive; look for a loop or split the alias", start, walk.limit);
-    }
-    g_hash_table_destroy(walk.domains);
-    g_hash_table_destroy(walk.results);
-    g_hash_table_destroy(walk.seen);
-    return good ? 1 : -1;
+    int result = walk_run(&walk, accounts, start, mailboxes_r, error);
+    if (result == 1 && walk.limit)
+        log_text(LOG_SEV_WARNING, "accounts", "<%s> expands beyond the limit of %s; the rest is left out, so those "
+                 "mailboxes won't find this mail in the archive; look for a loop or split the alias", start, walk.limit);
+    return result;
+}
+
+int
+accounts_owners(struct accounts *accounts, const char *address, char ***owners_r, gboolean *catch_all_r, GError **error)
+{
+    g_autofree char *start = address_normalise(address);
+    struct walk walk = {.owners = TRUE};
+    if (!accounts->pool)
+        return 0;
+    int result = walk_run(&walk, accounts, start, owners_r, error);
+    if (result == 1 && walk.limit)
+        log_text(LOG_SEV_WARNING, "accounts", "<%s> has members beyond the limit of %s; the rest is left out, so those may not send as "
+                 "it; look for a loop or split the alias", start, walk.limit);
+    if (result == 1 && catch_all_r)
+        *catch_all_r = walk.catch_all;
+    return result;
 }

@@ -486,3 +486,19 @@ address_normalise(const char *mailbox)
     domain_part = address_normalise_domain(domain);
     return g_strconcat(local_part, "@", domain_part, NULL);
 }
+
+gsize
+address_base_length(const char *local, gsize length, const char *delimiter)
+{
+    static const char *const whole[] = {"mailer-daemon", "double-bounce"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(whole); i++)
+        if (strlen(whole[i]) == length && memcmp(local, whole[i], length) == 0)
+            return 0;
+    gboolean list = (length > 6 && memcmp(local, "owner-", 6) == 0) ||
+                    (length > 8 && memcmp(local + length - 8, "-request", 8) == 0);
+    for (gsize i = 1; i < length; i++)
+        if (!(list && local[i] == '-') && strchr(delimiter, local[i]) != NULL && local[i] != '\0')
+            return i;
+    return 0;
+}

@@ -23,3 +23,7 @@ char *address_normalise(const char *mailbox);
 char *address_normalise_domain(const char *domain);
 /* Pointer into mailbox after the last @, or NULL. */
 const char *address_domain(const char *mailbox);
+/* Length of the local part of length bytes without the extension after one of delimiter's characters (Postfix's
+ * recipient_delimiter), or 0 when it has none. As Postfix's split_addr: not at the first character, not for two names of its
+ * own, nor for list owners' addresses where the delimiter is "-". */
+gsize address_base_length(const char *local, gsize length, const char *delimiter);

@@ -246,6 +246,10 @@ archived_check(const void *section, struct settings_report *report)
 #define SECTION(n, t, d)                                                                                       \
     {.name = #n, .offset = G_STRUCT_OFFSET(struct config, n), .settings = n##_settings, .check = t, .doc = d}
 
+#define TITLED(n, d)                                                                                                          \
+    {.name = #n, .offset = G_STRUCT_OFFSET(struct config, n), .item_size = sizeof(struct config_##n), .settings = n##_settings, \
+     .check = n##_check, .doc = d}
+
 const struct settings_section config_sections[] = {
     SECTION(log, NULL, "Logging of all programs. An event is one line: the ids first, then what happened."),
     SECTION(accounts, accounts_check,
@@ -270,6 +274,25 @@ const struct settings_section config_sections[] = {
             "archive or in the spool."),
     SECTION(envelope, envelope_check, "The milter's module envelope, and how the envelope is shown."),
     SECTION(archived, archived_check, "The archive, postern-archived."),
+    SECTION(policyd, policyd_check,
+            "The policy daemon, postern-policyd: Postfix asks it at each step of an SMTP session. What it answers is told by checks, each a "
+            "section of its own with a title, in the order of the setting checks; the first that has an answer ends the question. "
+            "Whom a check is about is told by lists, which all must hold; an empty one holds for all. An item with ! before it takes out."),
+    TITLED(access, "A check with a fixed answer."),
+    TITLED(greylist,
+           "A check that puts off mail from hosts that are not known yet: whoever tries again is let in. Hosts are told apart by network "
+           "and not by address, and a network that has passed for a sender's domain some times is not put off any more."),
+    TITLED(rate,
+           "A check that limits how much may be sent: by minute, hour and day at once, in messages and in recipients. A limit fills up evenly: "
+           "60 an hour is one a minute, and up to 60 at once after an hour of rest. An account or domain may have limits of its own in the table "
+           "policy_limit."),
+    TITLED(sender_login,
+           "A check that lets a user who signed in send as an address of their own only: their mailbox, an alias that leads to it, or what the table "
+           "policy_sender gives them. It needs the section accounts."),
+    TITLED(client,
+           "A check that weighs what is known of a client: DNS block and welcome lists, its name, its HELO, and SPF. What can't be asked weighs "
+           "nothing. Without settings it weighs nothing at all."),
+    TITLED(account, "A check that does what was decided about an account by postern account: suspended, on hold, or slowed down."),
     {.name = NULL}};
 
 /* config_check_across - what no section can see alone */
@@ -283,7 +306,9 @@ config_check_across(const struct config *config, struct settings_report *report)
                      {"milter", "metrics", config->milter.metrics},
                      {"archived", "listen", config->archived.listen},
                      {"archived", "control", config->archived.control},
-                     {"archived", "metrics", config->archived.metrics}};
+                     {"archived", "metrics", config->archived.metrics},
+                     {"policyd", "control", config->policyd.control},
+                     {"policyd", "metrics", config->policyd.metrics}};
     for (guint i = 0; i < G_N_ELEMENTS(listeners); i++)
         for (guint j = 0; j < i; j++)
             if (*listeners[i].address && strcmp(listeners[i].address, listeners[j].address) == 0)
@@ -296,6 +321,7 @@ config_check_across(const struct config *config, struct settings_report *report)
     if (config->archived.max_message < config->milter.max_message)
         settings_complain(report, TRUE, "archived", "max_message",
                           "is less than milter.max_message: larger messages would wait in the spool for ever");
+    policyd_check_across(config, report);
 }
 
 struct config *

@@ -79,6 +79,61 @@ struct config_archived {            /* section "archived": the daemon */
     char *catalogue_host, *catalogue_database, *catalogue_user, *catalogue_password;
     gint64 catalogue_port;
 };
+enum config_policyd_driver { CONFIG_POLICYD_SQLITE, CONFIG_POLICYD_MARIADB };
+enum config_policyd_trouble { CONFIG_POLICYD_DUNNO, CONFIG_POLICYD_DEFER };
+struct config_policyd {             /* section "policyd": the policy daemon */
+    char **listen, **checks;        /* checks: titles of the sections below, in order */
+    char *socket_group, *control, *metrics, *user;
+    gint64 socket_mode, threads, connections;
+    int on_trouble;
+    int driver;                     /* where what it knows is kept */
+    char *path, *host, *database, *db_user, *password, *node;
+    gint64 port;
+};
+/* Whom a check is about; first in the struct of each kind of check, after its title. Lists as policy_match.h has them. */
+enum config_when_sign_in { CONFIG_WHEN_ANY, CONFIG_WHEN_SIGNED_IN, CONFIG_WHEN_NOT_SIGNED_IN };
+struct config_when {
+    char *title;
+    char **states, **clients, **senders, **recipients, **users;
+    int sign_in;
+    gboolean dry_run;
+};
+struct config_access {              /* sections "access TITLE": a fixed answer */
+    struct config_when when;
+    char *action;
+};
+struct config_greylist {            /* sections "greylist TITLE" */
+    struct config_when when;
+    gint64 delay, window, keep, passes;
+    gboolean spf;
+    char **skip_clients;
+    char *action;
+};
+enum config_rate_of { CONFIG_RATE_USER, CONFIG_RATE_SENDER, CONFIG_RATE_SENDER_DOMAIN, CONFIG_RATE_CLIENT, CONFIG_RATE_RECIPIENT, CONFIG_RATE_RECIPIENT_DOMAIN };
+struct config_client {              /* sections "client TITLE": weights in points */
+    struct config_when when;
+    char **dnsbl;
+    gint64 unverified, helo, spf_fail, spf_softfail, threshold, timeout;
+    char *action;
+};
+struct config_rate {                /* sections "rate TITLE" */
+    struct config_when when;
+    int of;
+    gint64 messages_per_minute, messages_per_hour, messages_per_day, recipients_per_minute, recipients_per_hour, recipients_per_day;
+    gint64 warn_at;
+    char *action;
+};
+struct config_sender_login {        /* sections "sender_login TITLE" */
+    struct config_when when;
+    gboolean null_sender, forwards;
+    gint64 members_max;
+    char *default_domain, *action;
+};
+struct config_account {             /* sections "account TITLE" */
+    struct config_when when;
+    gint64 slow_per_hour;
+    char *suspended_action, *hold_action, *slow_action;
+};
 
 struct config {
     struct config_log log;
@@ -92,6 +147,8 @@ struct config {
     struct config_archive_module archive;
     struct config_envelope envelope;
     struct config_archived archived;
+    struct config_policyd policyd;
+    GPtrArray *access, *greylist, *rate, *sender_login, *account, *client; /* struct config_access *, .. */
     char *path;   /* file it came from, or NULL */
     gint refs;    /* private */
 };

@@ -5,12 +5,24 @@
 /* One row of a table: section struct s, field f. */
 #define ROW(s, f, t, d, ...) {.name = #f, .type = t, .offset = G_STRUCT_OFFSET(struct s, f), .dflt = d, __VA_ARGS__}
 
-/* config_auth.c: the DNS, the milter's modules auth and sign. config_dmarc.c: reports. config_spam.c: the module spam. */
+/* config_auth.c: the DNS, the milter's modules auth and sign. config_dmarc.c: reports. config_spam.c: the module spam. config_policyd.c:
+ * the policy daemon and its checks. */
 extern const struct setting dns_settings[], auth_settings[], sign_settings[], dmarc_settings[], spam_settings[];
+extern const struct setting policyd_settings[], access_settings[], greylist_settings[], rate_settings[], sender_login_settings[],
+    account_settings[], client_settings[];
 void dns_check(const void *section, struct settings_report *report);
 void auth_check(const void *section, struct settings_report *report);
 void sign_check(const void *section, struct settings_report *report);
 void dmarc_check(const void *section, struct settings_report *report);
 void spam_check(const void *section, struct settings_report *report);
+void policyd_check(const void *section, struct settings_report *report);
+void access_check(const void *section, struct settings_report *report);
+void greylist_check(const void *section, struct settings_report *report);
+void rate_check(const void *section, struct settings_report *report);
+void sender_login_check(const void *section, struct settings_report *report);
+void account_check(const void *section, struct settings_report *report);
+void client_check(const void *section, struct settings_report *report);
+/* What the sections of checks and policyd.checks say of each other. */
+void policyd_check_across(const struct config *config, struct settings_report *report);
 /* Complains of the first item that is no network. */
 void config_check_networks(struct settings_report *report, const char *section, const char *name, char **list);

@@ -75,3 +75,16 @@ databases_reports(const struct config_dmarc *config, struct sql_options *options
     }
     return FALSE;
 }
+
+void
+databases_policy(const struct config_policyd *config, struct sql_options *options_r)
+{
+    *options_r = (struct sql_options){.driver = config->driver == CONFIG_POLICYD_SQLITE ? "sqlite" : "mariadb",
+                                      .path = config->path,
+                                      .create = TRUE,
+                                      .host = config->host,
+                                      .port = (guint)config->port,
+                                      .database = config->database,
+                                      .user = config->db_user,
+                                      .password = config->password};
+}

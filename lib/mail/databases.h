@@ -10,5 +10,7 @@
 void databases_catalogue(const struct config_archived *config, struct sql_options *options_r, char **path_r);
 /* PostfixAdmin's database, read-only. FALSE when none is configured. */
 gboolean databases_accounts(const struct config_accounts *config, struct sql_options *options_r);
+/* The schema "policy". The file's directory must be there. */
+void databases_policy(const struct config_policyd *config, struct sql_options *options_r);
 /* The schema "reports". FALSE when none is configured. */
 gboolean databases_reports(const struct config_dmarc *config, struct sql_options *options_r);

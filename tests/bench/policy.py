@@ -126,11 +126,11 @@ class Ours(Server):
         self.run([str(self.program), "-c", str(configuration)])
 
     def configuration(self):
+        """As postgrey does it: no SPF, which it does not know."""
         return f"""log {{ target = stderr level = warning }}
-policy {{ listen = {{"unix:{self.socket}"}} control = "unix:{self.directory}/control" user = "{USER}"
-  checks = {{greylist}} }}
-greylist {{ delay = 1 }}
-sql {{ database = "sqlite:{self.directory}/policy.db" }}
+policyd {{ listen = {{"unix:{self.socket}"}} control = "unix:{self.directory}/control" metrics = "" user = "{USER}" socket_group = ""
+  path = "{self.directory}/state/policy.db" checks = {{main}} }}
+greylist main {{ delay = 1s spf = no skip_clients = {{}} }}
 """
 
 

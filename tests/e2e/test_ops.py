@@ -33,7 +33,7 @@ def analyze(*arguments):
 
 def test_systemd_accepts_the_units(tmp_path):
     units = list(unit_copies(tmp_path))
-    assert len(units) == 5
+    assert len(units) == 6
     done = analyze("verify", "--man=no", *units)
     complaints = [line for line in done.stdout.splitlines() if "postern" in line and "Failed to create" not in line]
     assert done.returncode == 0 and not complaints, done.stdout
@@ -50,10 +50,10 @@ def test_installation_puts_programs_where_units_and_images_call_them():
     for path in [*(os.path.join(UNITS, name) for name in os.listdir(UNITS)), os.path.join(ROOT, "docker", "postern", "run")]:
         with open(path) as f:
             called.update(name.replace("$1", "milter") for name in re.findall(r"/usr/s?bin/postern[-a-z]*(?:\$1)?", f.read()))
-    assert len(called) == 3 and called <= installed, (called, installed)
+    assert len(called) == 4 and called <= installed, (called, installed)
 
 
-@pytest.mark.parametrize("unit", ["postern-milter.service", "postern-archived.service", "postern-dmarc-report.service"])
+@pytest.mark.parametrize("unit", ["postern-milter.service", "postern-archived.service", "postern-policyd.service", "postern-dmarc-report.service"])
 def test_the_services_are_confined(unit):
     done = analyze("security", "--offline=true", "--threshold=20", os.path.join(UNITS, unit))
     assert done.returncode == 0, done.stdout[-3000:]

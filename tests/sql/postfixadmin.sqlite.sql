@@ -42,3 +42,9 @@ CREATE TABLE alias_domain (
   active tinyint(1) NOT NULL default '1',
   PRIMARY KEY (alias_domain)
 );
+CREATE TABLE quota2 (
+  username varchar(100) NOT NULL,
+  bytes bigint(20) NOT NULL default '0',
+  messages int(11) NOT NULL default '0',
+  PRIMARY KEY (username)
+);

@@ -12,8 +12,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAN = ROOT / "docs" / "man"
 BUILD = pathlib.Path(os.environ.get("POSTERN_BUILD", ROOT / "build"))
 PROGRAMS = {"postern": BUILD / "cli/postern", "postern-milter": BUILD / "milters/postern-milter",
-            "postern-archived": BUILD / "archive-store/server/postern-archived"}
-PAGES = {"postern": "postern.1", "postern-milter": "postern-milter.8", "postern-archived": "postern-archived.8"}
+            "postern-archived": BUILD / "archive-store/server/postern-archived", "postern-policyd": BUILD / "policyd/postern-policyd"}
+PAGES = {"postern": "postern.1", "postern-milter": "postern-milter.8", "postern-archived": "postern-archived.8",
+         "postern-policyd": "postern-policyd.8"}
 
 
 @functools.lru_cache(maxsize=None)
@@ -100,12 +101,14 @@ def generated(name):
 
 def test_every_setting_is_in_the_page():
     sample, text = generated("postern.conf.sample"), generated("postern.conf.5")
-    settings = re.findall(r"^    #(\w+) = ", sample, flags=re.M)
+    settings = re.findall(r"^(?:    #|#    )(\w+) = ", sample, flags=re.M)
     assert len(settings) > 40
     in_page = re.findall(r"^\.It Ic (\w+) No = ", text, flags=re.M)
     assert in_page == settings
     for section in re.findall(r"^(\w+) \{", sample, flags=re.M):
         assert f"\n.Ss Section {section}\n" in text
+    for section in re.findall(r"^#(\w+) example \{", sample, flags=re.M):
+        assert f"\n.Ss Section {section} TITLE\n" in text
     # A setting's line of documentation is there, and says more than its name.
     for name, doc in re.findall(r"^\.It Ic (\w+) No = .*\n(.*)", text, flags=re.M):
         assert len(doc) > len(name) and not doc.startswith("."), name
@@ -124,7 +127,7 @@ def test_the_sample_is_what_the_command_prints_and_is_valid(tmp_path):
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", ["postern.1", "postern-milter.8", "postern-archived.8", "postern.conf.5"])
+@pytest.mark.parametrize("name", ["postern.1", "postern-milter.8", "postern-archived.8", "postern-policyd.8", "postern.conf.5"])
 def test_pages_are_good_mdoc(name, tmp_path):
     if not shutil.which("mandoc"):
         pytest.skip("mandoc is not installed")

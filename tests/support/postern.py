@@ -10,7 +10,7 @@ import subprocess
 from .process import Daemon, connects, wait_until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROGRAMS = {"postern-milter": "milters", "postern-archived": "archive-store/server", "postern": "cli"}
+PROGRAMS = {"postern-milter": "milters", "postern-archived": "archive-store/server", "postern-policyd": "policyd", "postern": "cli"}
 USER = "daemon"  # an unprivileged account that every Debian has; stands for the user postern
 
 
@@ -29,6 +29,15 @@ def quote(value):
     if isinstance(value, (list, tuple)):
         return "{" + ", ".join(quote(v) for v in value) + "}"
     return '"%s"' % str(value).replace("\\", "\\\\").replace('"', '\\"')
+
+
+def read_metrics(path):
+    """All that a daemon's endpoint at a unix socket shows."""
+    connection = http.client.HTTPConnection("localhost", timeout=10)
+    connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.sock.connect(path)
+    connection.request("GET", "/metrics")
+    return connection.getresponse().read().decode()
 
 
 class Postern:
@@ -143,11 +152,7 @@ class Postern:
 
     def metric(self, daemon, name, label=""):
         """The value of one metric, by the daemon's own endpoint."""
-        connection = http.client.HTTPConnection("localhost", timeout=10)
-        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.sock.connect(self.metrics[daemon])
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
+        text = read_metrics(self.metrics[daemon])
         for line in text.splitlines():
             if line.startswith(name) and label in line:
                 return float(line.rsplit(" ", 1)[1])

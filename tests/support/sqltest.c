@@ -1,6 +1,8 @@
 /* sqltest.c: see sqltest.h. */
 #include "tests/support/sqltest.h"
 #include <glib/gstdio.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -118,4 +120,37 @@ sqltest_int(struct sql *sql, const struct sql_statement *statement, const struct
     if (!sql_run_statement(sql, statement, values, n, take_int, &result, NULL, &error))
         fail_msg("%s", error->message);
     return result;
+}
+
+void
+sqltest_kill_server(void)
+{
+    const char *dir = g_getenv("POSTERN_TEST_MARIADB_DIR");
+    assert_non_null(dir);
+    g_autofree char *path = g_build_filename(dir, "pid", NULL);
+    g_autofree char *text = NULL;
+    assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    pid_t pid = (pid_t)atoi(text);
+    assert_true(pid > 1);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    for (int i = 0; i < 200 && kill(pid, 0) == 0; i++) {
+        g_autofree char *stat = g_strdup_printf("/proc/%d/stat", (int)pid);
+        g_autofree char *state = NULL;
+        /* Our script's child: it stays a zombie until the script looks. */
+        if (g_file_get_contents(stat, &state, NULL, NULL) && strstr(state, ") Z"))
+            break;
+        g_usleep(10000);
+    }
+}
+
+void
+sqltest_start_server(void)
+{
+    const char *argv[] = {"/bin/sh", g_getenv("POSTERN_TEST_MARIADB_SH"), "start", g_getenv("POSTERN_TEST_MARIADB_DIR"), NULL};
+    int status = -1;
+    g_autoptr(GError) error = NULL;
+    if (!g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL, NULL,
+                      &status, &error))
+        fail_msg("%s", error->message);
+    assert_int_equal(status, 0);
 }

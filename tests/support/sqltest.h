@@ -41,3 +41,7 @@ void sqltest_exec(struct sql *sql, const struct sql_statement *statement, const 
 gint64 sqltest_int(struct sql *sql, const struct sql_statement *statement, const struct sql_value *values, guint n);
 /* Defines a statement with the same text for both engines. */
 #define SQLTEST_STATEMENT(id, text) static const struct sql_statement id = {#id, {text, text}}
+
+/* Only in programs that mariadb.sh runs with --own: ends the server at once, as a power cut does, and starts it again. */
+void sqltest_kill_server(void);
+void sqltest_start_server(void);

@@ -83,11 +83,11 @@ test_bad_clients(void **state)
     int gone = net_connect(address, 1000, NULL); /* leaves without a line */
     close(gone);
     int fd = net_connect(address, 1000, NULL);
-    g_autofree char *flood = g_strnfill(4096, 'x');
-    net_write_full(fd, flood, 4096, 1000, NULL);
+    g_autofree char *flood = g_strnfill(20000, 'x');
+    net_write_full(fd, flood, 20000, 1000, NULL);
     char answer[64] = "";
     assert_true(recv(fd, answer, sizeof answer - 1, 0) > 0);
-    assert_true(g_str_has_prefix(answer, "ERROR a line of more than 1024 bytes"));
+    assert_true(g_str_has_prefix(answer, "ERROR a line of more than 16384 bytes"));
     close(fd);
     expect(address, "echo still", TRUE, "me|still");
     control_stop(&control);

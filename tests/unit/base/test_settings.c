@@ -14,9 +14,15 @@ struct box {
 struct other {
     char *only_here;
 };
+struct rule {
+    char *title;
+    gint64 weight;
+    char **words;
+};
 struct whole {
     struct box box;
     struct other other;
+    GPtrArray *rules;
 };
 
 static const char *const colours[] = {"red", "green", NULL};
@@ -42,6 +48,21 @@ static const struct setting other_settings[] = {
     {"only_here", SETTING_STRING, G_STRUCT_OFFSET(struct other, only_here), "", 0, 0, NULL, "Only here.", FALSE},
     {.name = NULL}};
 
+static const struct setting rule_settings[] = {
+    {"weight", SETTING_INT, G_STRUCT_OFFSET(struct rule, weight), "1", 0, 9, NULL, "Weight.", FALSE},
+    {"words", SETTING_LIST, G_STRUCT_OFFSET(struct rule, words), "one, two", 0, 5, NULL, "Words.", FALSE},
+    {.name = NULL}};
+
+static void
+rule_check(const void *section, struct settings_report *to)
+{
+    const struct rule *rule = section;
+    if (rule->weight == 4)
+        settings_complain_item(to, TRUE, "rule", rule, "weight", "is %s", "unlucky");
+    if (rule->weight == 5)
+        settings_complain_item(to, FALSE, "rule", rule, "words", "goes badly with %s", rule->title);
+}
+
 static void
 box_check(const void *section, struct settings_report *report)
 {
@@ -53,8 +74,9 @@ box_check(const void *section, struct settings_report *report)
 }
 
 static const struct settings_section sections[] = {
-    {"box", G_STRUCT_OFFSET(struct whole, box), box_settings, "A box. For tests.", box_check},
-    {"other", G_STRUCT_OFFSET(struct whole, other), other_settings, "Another.", NULL},
+    {"box", G_STRUCT_OFFSET(struct whole, box), 0, box_settings, "A box. For tests.", box_check},
+    {"other", G_STRUCT_OFFSET(struct whole, other), 0, other_settings, "Another.", NULL},
+    {"rule", G_STRUCT_OFFSET(struct whole, rules), sizeof(struct rule), rule_settings, "A rule.", rule_check},
     {.name = NULL}};
 
 static char *dir;
@@ -225,7 +247,7 @@ test_unknown_and_repeated(void **state)
            "main.conf:3: there is no setting \"only_here\" in section box; it belongs in section other",
            "main.conf:4: there is no setting \"frobnicate\" in section box; `postern config sample` shows them all",
            "main.conf:7: there is no section \"bax\"; did you mean \"box\"?",
-           "main.conf:11: there is no section \"whatever\"; the sections are: box, other",
+           "main.conf:11: there is no section \"whatever\"; the sections are: box, other, rule",
            "main.conf:14: box.name is set twice, first at main.conf:13; remove one",
            "main.conf:16: box.list is set twice, first at main.conf:15; remove one");
     /* Where only settings are unknown, libconfuse can go on, and wrong values after them are found too. */
@@ -411,13 +433,72 @@ test_sample_and_mdoc(void **state)
     assert_non_null(strstr(mdoc->str, ".It Ic count No = Ar \\-1\nCount.\n(number, \\-5 to 1000)\n"));
 }
 
+static const struct rule *
+rule(guint i)
+{
+    assert_true(i < config.rules->len);
+    return g_ptr_array_index(config.rules, i);
+}
+
+static void
+test_titled_sections(void **state)
+{
+    (void)state;
+    g_autoptr(GString) shown = g_string_new(NULL), sample = g_string_new(NULL);
+    assert_true(load("rule b { weight = 3 }\nbox { count = 5 }\nrule \"a-1.x\" { words = {x} }\nrule c {}\n"));
+    assert_int_equal(config.rules->len, 3);
+    assert_string_equal(rule(0)->title, "b"); /* in the order of the file */
+    assert_int_equal(rule(0)->weight, 3);
+    assert_string_equal(rule(0)->words[1], "two");
+    assert_string_equal(rule(1)->title, "a-1.x");
+    assert_int_equal(rule(1)->weight, 1);
+    assert_int_equal(g_strv_length(rule(1)->words), 1);
+    settings_show(sections, &config, TRUE, shown);
+    assert_string_equal(shown->str, "box {\n    count = 5\n}\n\nrule b {\n    weight = 3\n}\n\nrule a-1.x {\n    words = {\"x\"}\n}\n\n"
+                                    "rule c {\n}\n");
+    assert_true(load(shown->str));
+    assert_int_equal(config.rules->len, 3);
+    settings_sample(sections, sample);
+    assert_non_null(strstr(sample->str, "\n#rule example {\n#    # Weight. (number, 0 to 9)\n#    weight = 1\n#\n"));
+    assert_true(load(sample->str));
+    assert_int_equal(config.rules->len, 0);
+    write_file("words.conf", "words = {from, file}\n");
+    assert_true(load("rule r { include(\"words.conf\") }\nrule s { include(\"words.conf\") weight = 2 }"));
+    assert_string_equal(rule(0)->words[1], "file");
+    assert_string_equal(rule(1)->words[1], "file");
+    assert_int_equal(rule(1)->weight, 2);
+}
+
+static void
+test_titled_section_errors(void **state)
+{
+    (void)state;
+    assert_false(load("rule {\n}\nbox x { count = 2 }\nrule a {}\nrule a { weight = 3 }\nrule \"no blanks\" {\n weight = 1 }\nrule e\n"));
+    EXPECT("main.conf:1: a section \"rule\" needs a title, as in rule example { ... }",
+           "main.conf:3: there is one section \"box\" only: it takes no title",
+           "main.conf:5: there is a section \"rule a\" already, at main.conf:4; give this one another title",
+           "main.conf:6: the title of a section \"rule\" has 1 to 64 letters, digits, -, _ and . only",
+           "main.conf:8: write rule e { ... }: there is the end of the file after the name of the section");
+    assert_false(load("rule a {\n weight = 1\n weight = 2\n weigth = 1\n}\nrule b {\n weight = 77\n}"));
+    EXPECT("main.conf:3: rule a.weight is set twice, first at main.conf:2; remove one",
+           "main.conf:4: there is no setting \"weigth\" in section rule; did you mean \"weight\"?",
+           "main.conf:7: rule b.weight: \"77\" is too large: at most 9");
+    assert_false(load("rule a {\n weight = 4\n}\nrule b {\n weight = 5\n}\n"));
+    EXPECT("main.conf:2: rule a.weight: is unlucky", "W main.conf:4: rule b.words: goes badly with b");
+    g_autoptr(GString) many = g_string_new(NULL);
+    for (guint i = 0; i <= SETTINGS_ITEMS_MAX; i++)
+        g_string_append_printf(many, "rule r%u {}\n", i);
+    assert_false(load(many->str));
+    EXPECT("main.conf:257: more than 256 sections \"rule\"");
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {T(test_defaults), T(test_all_forms), T(test_value_errors_are_all_told),
                                        T(test_unknown_and_repeated), T(test_syntax_errors),
-                                       T(test_many_errors_in_one_pass), T(test_includes), T(test_files),
+                                       T(test_many_errors_in_one_pass), T(test_includes), T(test_files), T(test_titled_sections), T(test_titled_section_errors),
                                        T(test_checks), T(test_show_loads_to_the_same), T(test_sample_and_mdoc)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

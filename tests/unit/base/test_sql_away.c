@@ -1,8 +1,6 @@
 /* test_sql_away.c: what is not there: missing and locked SQLite files, a MariaDB server that is killed and comes back. */
 #include "tests/support/sqltest.h"
 #include <glib/gstdio.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -140,41 +138,8 @@ deadlock(const struct sqltest *test)
 }
 
 static void
-kill_server(const char *dir)
-{
-    g_autofree char *path = g_build_filename(dir, "pid", NULL);
-    g_autofree char *text = NULL;
-    assert_true(g_file_get_contents(path, &text, NULL, NULL));
-    pid_t pid = (pid_t)atoi(text);
-    assert_true(pid > 1);
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    for (int i = 0; i < 200 && kill(pid, 0) == 0; i++) {
-        g_autofree char *stat = g_strdup_printf("/proc/%d/stat", (int)pid);
-        g_autofree char *state = NULL;
-        /* Our script's child: it stays a zombie until the script looks. */
-        if (g_file_get_contents(stat, &state, NULL, NULL) && strstr(state, ") Z"))
-            break;
-        g_usleep(10000);
-    }
-}
-
-static void
-start_server(const char *dir)
-{
-    const char *argv[] = {"/bin/sh", g_getenv("POSTERN_TEST_MARIADB_SH"), "start", dir, NULL};
-    int status = -1;
-    g_autoptr(GError) error = NULL;
-    if (!g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL, NULL,
-                      &status, &error))
-        fail_msg("%s", error->message);
-    assert_int_equal(status, 0);
-}
-
-static void
 server_killed(const struct sqltest *test)
 {
-    const char *dir = g_getenv("POSTERN_TEST_MARIADB_DIR");
-    assert_non_null(dir);
     struct sqltest again = *test;
     again.options.retry_ms = 200;
     struct sql *sql = sqltest_open(&again), *writer = sqltest_open(&again);
@@ -185,7 +150,7 @@ server_killed(const struct sqltest *test)
     assert_true(sql_begin(writer, &error));
     sqltest_exec(writer, &insert, (struct sql_value[]){SQL_I(2)}, 1);
 
-    kill_server(dir);
+    sqltest_kill_server();
     assert_false(sql_run_statement(sql, &count, NULL, 0, NULL, NULL, NULL, &error));
     assert_true(g_error_matches(error, SQL_ERROR, SQL_ERROR_AWAY));
     g_clear_error(&error);
@@ -204,7 +169,7 @@ server_killed(const struct sqltest *test)
     assert_true(g_error_matches(error, SQL_ERROR, SQL_ERROR_AWAY));
     g_clear_error(&error);
 
-    start_server(dir);
+    sqltest_start_server();
     g_usleep(250000); /* the pause */
     assert_int_equal(sqltest_int(sql, &count, NULL, 0), 1);
     /* The half done transaction must not go on by itself in autocommit. */

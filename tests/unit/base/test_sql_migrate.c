@@ -135,6 +135,7 @@ statements_prepare(const struct sqltest *test)
     g_autoptr(GError) error = NULL;
     assert_true(sql_migrate(sql, "catalogue", NULL, &error));
     assert_true(sql_migrate(sql, "reports", NULL, &error));
+    assert_true(sql_migrate(sql, "policy", NULL, &error));
     g_autofree char *path = g_strdup_printf("%s/tests/sql/postfixadmin.%s.sql", g_getenv("POSTERN_SOURCE"),
                                             test->mariadb ? "mariadb" : "sqlite");
     g_autofree char *keys = g_strdup_printf("%s/tests/sql/postern_dkim.sql", g_getenv("POSTERN_SOURCE"));

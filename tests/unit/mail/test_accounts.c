@@ -154,8 +154,79 @@ limits(const struct sqltest *test)
     assert_int_equal(expand_count(accounts, "many@a.test"), 1000);
     expand(accounts, "deep15@a.test", "carol@a.test");
     expand(accounts, "deep0@a.test", "deep0@a.test"); /* too deep: left out, so itself */
+    g_auto(GStrv) owners = NULL;
+    assert_int_equal(accounts_owners(accounts, "many@a.test", &owners, NULL, NULL), 1);
+    assert_int_equal(g_strv_length(owners), 1000);
     accounts_free(&accounts);
     sql_pool_free(&pool);
+}
+
+static const char owner_data[] =
+    "INSERT INTO domain (domain) VALUES ('a.test'), ('catch.test')\n;\n"
+    "INSERT INTO domain (domain, active) VALUES ('dead.test', 0), ('gone.test', 0)\n;\n"
+    "INSERT INTO mailbox (username) VALUES ('x@dead.test')\n;\n"
+    "INSERT INTO mailbox (username, active) VALUES ('left@a.test', 0), ('left@catch.test', 0)\n;\n"
+    "INSERT INTO alias (address, goto) VALUES ('x@dead.test', 'bob@a.test'), ('left@a.test', 'bob@a.test'), "
+    "('all@a.test', 'left@a.test,dora@a.test,away@elsewhere.test,x@dead.test')\n;\n"
+    "INSERT INTO alias (address, goto, active) VALUES ('quiet@catch.test', 'carol@a.test', 0)\n;\n"
+    "INSERT INTO alias_domain (alias_domain, target_domain) VALUES ('todead.test', 'dead.test')\n;\n"
+    "INSERT INTO alias_domain (alias_domain, target_domain) VALUES ('gone.test', 'a.test')\n;\n";
+
+static void
+owners_are(struct accounts *accounts, const char *address, const char *want)
+{
+    g_auto(GStrv) owners = NULL;
+    g_autoptr(GError) error = NULL;
+    gboolean catch_all = FALSE;
+    if (accounts_owners(accounts, address, &owners, &catch_all, &error) != 1)
+        fail_msg("%s: %s", address, error->message);
+    g_autofree char *joined = g_strjoinv(" ", owners);
+    g_autofree char *got = g_strconcat(catch_all ? "by catch-all: " : "", joined, NULL);
+    if (strcmp(got, want) != 0)
+        fail_msg("%s: got \"%s\", want \"%s\"", address, got, want);
+}
+
+static void
+owners(const struct sqltest *test)
+{
+    struct sql *sql = fill(test);
+    sqltest_script(sql, owner_data);
+    sql_close(&sql);
+    struct sql_options options = test->options;
+    options.read_only = TRUE;
+    struct sql_pool *pool = sql_pool_new(&options, 1);
+    struct accounts *accounts = accounts_new(pool, "+");
+    static const char *const table[][2] = {
+        {"bob@a.test", "bob@a.test"},
+        {"BOB+x@B.test", "bob@a.test"},
+        {"dora@a.test", "dora@a.test"},                  /* she forwards to bob, and stays the owner */
+        {"fwd@a.test", "fwd@a.test"},
+        {"only@a.test", "only@a.test"},
+        {"team@a.test", "bob@a.test carol@a.test dora@a.test"},
+        {"team@b.test", "bob@a.test carol@a.test dora@a.test"},
+        {"chain1@a.test", "carol@a.test"},
+        {"exact+ext@a.test", "carol@a.test"},
+        {"all@a.test", "away@elsewhere.test dora@a.test"}, /* members outside count, those switched off don't */
+        {"other@catch.test", "by catch-all: bob@a.test"},
+        {"known@catch.test", "carol@a.test"},
+        {"left@catch.test", ""},                         /* an account that is off isn't the catch-all's */
+        {"left+x@catch.test", ""},
+        {"quiet@catch.test", ""},
+        {"bob@moved.test", "by catch-all: bob@a.test"},
+        {"left@a.test", ""}, {"left@b.test", ""}, {"off@a.test", ""}, {"dead@a.test", ""},
+        {"x@dead.test", ""}, {"x@todead.test", ""}, {"bob@gone.test", ""}, {"bob@old.test", ""},
+        {"nobody@a.test", ""}, {"someone@elsewhere.test", ""}, {"root", ""}, {"", ""}, {"loop1@a.test", ""},
+        {"program@a.test", "root |/usr/bin/x"},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(table); i++)
+        owners_are(accounts, table[i][0], table[i][1]);
+    accounts_free(&accounts);
+    sql_pool_free(&pool);
+    accounts = accounts_new(NULL, "+");
+    char *untouched[] = {NULL}, **none = untouched;
+    assert_int_equal(accounts_owners(accounts, "bob@a.test", &none, NULL, NULL), 0);
+    assert_ptr_equal(none, untouched);
+    accounts_free(&accounts);
 }
 
 static void
@@ -232,6 +303,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         SQLTEST(cases),
         SQLTEST(limits),
+        SQLTEST(owners),
         SQLTEST(away),
         cmocka_unit_test(not_configured),
         cmocka_unit_test(options_from_config),

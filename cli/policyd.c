@@ -1,0 +1,67 @@
+/* policyd.c: the control socket of postern-policyd, for the commands about it. */
+#include "cli/policyd.h"
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+#include "lib/base/control.h"
+
+#define TIMEOUT_MS 30000
+
+json_t *
+policyd_ask(const struct config *config, const char *command, const char *const *words)
+{
+    g_autoptr(GString) line = g_string_new(command), answer = g_string_new(NULL);
+    g_autoptr(GError) error = NULL;
+    json_t *told;
+
+    for (; *words != NULL; words++) {
+        const char *word = **words != '\0' ? *words : " "; /* so that there is one */
+        g_autofree char *plain = g_uri_escape_bytes((const guint8 *)word, strlen(word), "@/:.=-_");
+        g_string_append_printf(line, " %s", plain);
+    }
+    if (*config->policyd.control == '\0') {
+        cli_error("policyd has no control socket; set policyd.control");
+        return NULL;
+    }
+    if (!control_call(config->policyd.control, line->str, TIMEOUT_MS, answer, &error)) {
+        cli_error("policyd: %s", error->message);
+        return NULL;
+    }
+    told = json_loadb(answer->str, answer->len, 0, NULL);
+    if (told == NULL)
+        cli_error("policyd: it answered something else than JSON; is it of another version than this command?");
+    return told;
+}
+
+const char *
+policyd_text(const json_t *row, const char *name)
+{
+    const char *text = json_string_value(json_object_get(row, name));
+
+    return text != NULL ? text : "";
+}
+
+gint64
+policyd_number(const json_t *row, const char *name)
+{
+    return json_integer_value(json_object_get(row, name));
+}
+
+char *
+policyd_time(gint64 seconds)
+{
+    g_autoptr(GDateTime) time = seconds > 0 ? g_date_time_new_from_unix_local(seconds) : NULL;
+
+    return time != NULL ? g_date_time_format(time, "%Y-%m-%d %H:%M") : g_strdup("-");
+}
+
+char *
+policyd_who(void)
+{
+    const char *sudo = g_getenv("SUDO_USER");
+    const struct passwd *entry = getpwuid(getuid());
+
+    if (sudo != NULL && *sudo != '\0' && getuid() == 0)
+        return g_strdup(sudo);
+    return entry != NULL ? g_strdup(entry->pw_name) : g_strdup_printf("uid %u", (guint)getuid());
+}

@@ -1,0 +1,222 @@
+/* rate.c: checks of the kind rate: how much a user, sender, client or recipient may send or get, by minute, hour and day at once.
+ *
+ * At RCPT each question is one recipient, and the first of a message is the message, too; at DATA and END-OF-MESSAGE Postfix tells how many
+ * recipients there are. What is refused is not counted. */
+#include <string.h>
+#include "policyd/checks/check.h"
+#include "policyd/greylist/origin.h"
+#include "policyd/server/repeats.h"
+#include "policyd/state/meters.h"
+
+#define NO_LIMIT G_MAXINT32
+
+static const guint32 windows[METER_WINDOWS] = {60, 3600, 86400};
+static const char *const window_names[METER_WINDOWS] = {"minute", "hour", "day"};
+
+enum counted { MESSAGES, RECIPIENTS, COUNTED };
+static const char *const counted_names[COUNTED] = {"messages", "recipients"};
+static const enum meter_kind counted_meters[COUNTED] = {METER_RATE_MESSAGES, METER_RATE_RECIPIENTS};
+
+struct rate {
+    const struct config_rate *config;
+    struct state *state;
+    struct policy_accounts *accounts;
+    struct meter_limit limits[COUNTED][METER_WINDOWS];
+    struct repeats *seen; /* messages that were counted: their first recipient was */
+    char *yes;            /* what is kept there */
+};
+
+static guint32
+amount(gint64 configured)
+{
+    return configured > 0 ? (guint32)configured : NO_LIMIT;
+}
+
+static gpointer
+rate_make(const struct config_when *config, const struct check_parts *parts)
+{
+    const struct config_rate *c = (const struct config_rate *)config;
+    const gint64 amounts[COUNTED][METER_WINDOWS] = {{c->messages_per_minute, c->messages_per_hour, c->messages_per_day},
+                                                    {c->recipients_per_minute, c->recipients_per_hour, c->recipients_per_day}};
+    struct rate *own = g_new0(struct rate, 1);
+
+    own->config = c;
+    own->state = parts->state;
+    own->accounts = parts->accounts;
+    own->seen = repeats_new();
+    own->yes = g_ref_string_new("yes");
+    for (guint what = 0; what < COUNTED; what++)
+        for (guint w = 0; w < METER_WINDOWS; w++)
+            own->limits[what][w] = (struct meter_limit){amount(amounts[what][w]), windows[w]};
+    return own;
+}
+
+static void
+rate_free(gpointer data)
+{
+    struct rate *own = data;
+
+    repeats_free(own->seen);
+    g_ref_string_release(own->yes);
+    g_free(own);
+}
+
+/* What has the limit; "" when the session has no such thing. Caller frees. */
+static char *
+subject_of(const struct rate *own, const struct evaluation *evaluation)
+{
+    switch ((enum config_rate_of)own->config->of) {
+    case CONFIG_RATE_USER:
+        return g_strdup(evaluation->user);
+    case CONFIG_RATE_SENDER:
+        return g_strdup(evaluation->sender);
+    case CONFIG_RATE_SENDER_DOMAIN:
+        return *evaluation->sender_domain != '\0' ? g_strconcat("@", evaluation->sender_domain, NULL) : g_strdup("");
+    case CONFIG_RATE_CLIENT:
+        return origin_network(evaluation->request->values[POLICY_CLIENT_ADDRESS]);
+    case CONFIG_RATE_RECIPIENT:
+        return g_strdup(evaluation->recipient);
+    case CONFIG_RATE_RECIPIENT_DOMAIN:
+    default:
+        return *evaluation->recipient_domain != '\0' ? g_strconcat("@", evaluation->recipient_domain, NULL) : g_strdup("");
+    }
+}
+
+/* How much the question is of each. */
+static void
+count(struct rate *own, const struct evaluation *evaluation, guint32 n_r[COUNTED])
+{
+    guint8 identity[16];
+    char *seen;
+
+    n_r[MESSAGES] = 1;
+    n_r[RECIPIENTS] = 1;
+    if (evaluation->request->state != POLICY_AT_RCPT) {
+        n_r[RECIPIENTS] = (guint32)MIN(policy_request_number(evaluation->request, POLICY_RECIPIENT_COUNT), G_MAXINT32);
+        return;
+    }
+    if (!policy_request_message(evaluation->request, identity))
+        return;
+    seen = repeats_find(own->seen, identity, g_get_monotonic_time() / 1000);
+    if (seen == NULL)
+        return;
+    n_r[MESSAGES] = 0;
+    g_ref_string_release(seen);
+}
+
+static void
+remember(struct rate *own, const struct evaluation *evaluation)
+{
+    guint8 identity[16];
+
+    if (policy_request_message(evaluation->request, identity))
+        repeats_keep(own->seen, identity, own->yes, g_get_monotonic_time() / 1000);
+}
+
+/* A limit that an account has of its own in SQL. FALSE: it would block. */
+static gboolean
+override(const struct rate *own, const char *subject, enum counted what, gboolean may_block, gint64 now_ms, struct meter_limit *limits)
+{
+    struct account_limits found;
+    enum lookup lookup;
+
+    if (own->accounts == NULL)
+        return TRUE;
+    lookup = account_limits_find(own->accounts, subject, counted_names[what], may_block, now_ms, &found);
+    if (lookup == LOOKUP_WOULD_BLOCK)
+        return FALSE;
+    for (guint i = 0; lookup == LOOKUP_YES && i < found.n; i++)
+        for (guint w = 0; w < METER_WINDOWS; w++)
+            if (found.limit[i].seconds == windows[w])
+                limits[w].amount = found.limit[i].amount < 0 ? NO_LIMIT : (guint32)MIN(found.limit[i].amount, NO_LIMIT);
+    return TRUE;
+}
+
+/* Says once that a limit comes near: when the level rises above the share. */
+static void
+warn(const struct rate *own, const char *subject, enum counted what, const struct meter_limit *limits, const struct meter_answer *answer)
+{
+    for (guint w = 0; own->config->warn_at > 0 && w < METER_WINDOWS; w++) {
+        double at = limits[w].amount * (double)own->config->warn_at / 100;
+        struct log_line *line;
+        if (limits[w].amount == NO_LIMIT || answer->before[w] >= at || answer->after[w] < at)
+            continue;
+        line = log_line_new(LOG_SEV_WARNING, "rate");
+        log_line_str(line, "check", own->config->when.title);
+        log_line_str(line, "subject", subject);
+        log_line_str(line, "counted", counted_names[what]);
+        log_line_str(line, "window", window_names[w]);
+        log_line_int(line, "level", (gint64)answer->after[w]);
+        log_line_int(line, "limit", limits[w].amount);
+        log_line_emit(line);
+    }
+}
+
+static void
+tell(const struct rate *own, const struct check *check, struct evaluation *evaluation, const char *subject, enum counted what,
+     const struct meter_limit *limits, const struct meter_answer *answer)
+{
+    (void)own;
+    for (guint w = 0; w < METER_WINDOWS; w++)
+        if (limits[w].amount != NO_LIMIT)
+            evaluation_trace(evaluation, check, "%s: %.1f of %u %s in a %s%s", subject, answer->before[w], limits[w].amount, counted_names[what],
+                             window_names[w], answer->refused_by == (int)w ? ": this is too much" : "");
+}
+
+static enum step
+refuse(const struct rate *own, struct evaluation *evaluation, enum counted what, const struct meter_answer *answer)
+{
+    gint64 wait_ms = answer->wait_ms == METER_NEVER ? (gint64)windows[answer->refused_by] * 1000 : answer->wait_ms;
+    g_autofree char *over = g_strdup_printf("%s/%s", counted_names[what], window_names[answer->refused_by]);
+
+    evaluation_note(evaluation, "over", over);
+    check_answer(evaluation, own->config->action, (wait_ms + 999) / 1000);
+    return STEP_ANSWERED;
+}
+
+static enum step
+take(struct rate *own, const struct check *check, struct evaluation *evaluation, const char *subject, struct meter_limit limits[COUNTED][METER_WINDOWS])
+{
+    g_autofree char *text = g_strdup_printf("%s %s", own->config->when.title, subject);
+    guint32 n[COUNTED];
+    struct meter_answer answer;
+
+    count(own, evaluation, n);
+    for (guint what = 0; what < COUNTED; what++) {
+        gboolean allowed;
+        if (n[what] == 0)
+            continue;
+        allowed = (evaluation->trial ? meter_read : meter_take)(own->state, counted_meters[what], text, limits[what], METER_WINDOWS, n[what],
+                                                               evaluation->now_ms, &answer);
+        tell(own, check, evaluation, subject, what, limits[what], &answer);
+        if (!allowed) {
+            for (guint taken = 0; taken < what && !evaluation->trial; taken++)
+                if (n[taken] > 0)
+                    meter_give(own->state, counted_meters[taken], text, limits[taken], METER_WINDOWS, n[taken], evaluation->now_ms);
+            return refuse(own, evaluation, what, &answer);
+        }
+        if (!evaluation->trial)
+            warn(own, subject, what, limits[what], &answer);
+    }
+    if (!evaluation->trial)
+        remember(own, evaluation);
+    return STEP_GO_ON;
+}
+
+static enum step
+rate_run(const struct check *check, struct evaluation *evaluation, gboolean may_block)
+{
+    struct rate *own = check->own;
+    struct meter_limit limits[COUNTED][METER_WINDOWS];
+    g_autofree char *subject = subject_of(own, evaluation);
+
+    if (*subject == '\0')
+        return STEP_GO_ON;
+    memcpy(limits, own->limits, sizeof limits);
+    for (guint what = 0; what < COUNTED; what++)
+        if (!override(own, subject, what, may_block, evaluation->now_ms, limits[what]))
+            return STEP_WOULD_BLOCK;
+    return take(own, check, evaluation, subject, limits);
+}
+
+const struct check_kind check_rate = {"rate", rate_make, rate_free, rate_run, NULL};
