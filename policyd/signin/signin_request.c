@@ -89,8 +89,8 @@ signin_request_parse(const char *body, gsize length, const char **problem_r)
         signin_request_free(g_steal_pointer(&request));
     }
 #ifdef POSTERN_PLANTED_BUGS
-    if (request != NULL && strlen(request->session) < 8 && request->session[0] == 'x')
-        request->session[SIGNIN_TEXT_MAX + 1] = '\0'; /* planted: as if values had room for this */
+    if (request != NULL && *request->session != '\0' && strlen(request->session) < 5)
+        request->session[strlen(request->session) + 1] = '\0'; /* planted: behind its memory */
 #endif
     json_decref(object);
     if (request != NULL)
