@@ -105,6 +105,7 @@ struct config_access {              /* sections "access TITLE": a fixed answer *
 struct config_greylist {            /* sections "greylist TITLE" */
     struct config_when when;
     gint64 delay, window, keep, passes;
+    gboolean spf;
     char **skip_clients;
     char *action;
 };

@@ -131,7 +131,7 @@ class Dovecot:
     """junk: mail marked as spam goes to the folder Junk (needs dovecot-sieve). extra: more settings, in the words of the version."""
 
     def __init__(self, directory, accounts, queue_directory, imap_port=143, junk=False, extra=""):
-        self.directory, self.imap_port, self.queue_directory = directory, imap_port, queue_directory
+        self.directory, self.accounts, self.imap_port, self.queue_directory = directory, accounts, imap_port, queue_directory
         for name in ("state", "mail"):
             os.makedirs(os.path.join(directory, name), exist_ok=True)
         os.chmod(directory, 0o755)
