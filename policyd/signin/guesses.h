@@ -6,7 +6,7 @@
 #pragma once
 #include <glib.h>
 
-#define GUESSES_FOLD 20u         /* every so many times the same password counts again: sign-ins without a password (CRAM-MD5) look all the same */
+#define GUESSES_FOLD 100u        /* every so many times the same password counts again, since sign-ins without one look all the same */
 #define GUESSES_MAX 200000u      /* remembered in one window; what comes then counts each time */
 #define GUESSES_TRIAL_MS 120000  /* a try of which no report came is over */
 #define GUESSES_TRIALS_MAX 64u   /* told apart for one subject */
