@@ -200,3 +200,18 @@ marks_sweep(struct state *state, guint shard, guint32 now_s)
 {
     return shards_sweep(state->marks, shard, sweep_expired, &(struct sweep){state, now_s});
 }
+
+gboolean
+marks_row_expired(const struct state *state, const struct mark_row *row, guint32 now_s)
+{
+    struct mark_cell mark = {.cell.bits = row->kind, .epoch = row->epoch, .first_s = row->first_s, .last_s = row->last_s};
+    return is_expired(state, &mark, now_s);
+}
+
+gboolean
+marks_row_look(const struct state *state, const struct mark_row *row, guint32 now_s, struct mark *mark_r)
+{
+    struct mark_cell mark = {.cell.bits = row->kind, .epoch = row->epoch, .first_s = row->first_s, .last_s = row->last_s};
+    set_count(&mark, row->count);
+    return look(state, &mark, now_s, mark_r);
+}

@@ -60,6 +60,10 @@ state_new(const struct state_options *options)
     state->meters = meters_table_new(state);
     state->heard = heard_table_new(state);
     state->facts = facts_new();
+    g_mutex_init(&state->turn);
+    g_mutex_init(&state->lock);
+    g_cond_init(&state->wake);
+    g_cond_init(&state->done);
     return state;
 }
 
@@ -72,6 +76,12 @@ state_free(struct state **state)
     shards_free(&(*state)->meters);
     shards_free(&(*state)->heard);
     facts_free(&(*state)->facts);
+    g_mutex_clear(&(*state)->turn);
+    g_mutex_clear(&(*state)->lock);
+    g_cond_clear(&(*state)->wake);
+    g_cond_clear(&(*state)->done);
+    g_clear_error(&(*state)->failure);
+    g_free((*state)->holder);
     free_strings(&(*state)->options);
     g_free(*state);
     *state = NULL;

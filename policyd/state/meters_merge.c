@@ -80,9 +80,8 @@ hear_totals(struct state *state, guint node, const struct meter_row *row, gint64
     return more;
 }
 
-/* The row's level of a window as it is now. */
-static double
-level_now(const struct meter_row *row, guint window, gint64 now_ms)
+double
+meter_row_level(const struct meter_row *row, guint window, gint64 now_ms)
 {
     double elapsed_s = now_ms > row->last_ms ? (double)(now_ms - row->last_ms) / 1000 : 0;
     return MAX(0, row->level[window] - elapsed_s * row->rate[window]);
@@ -98,7 +97,7 @@ meters_hear(struct state *state, guint node, const struct meter_row *row, gboole
     struct meter_cell *meter = find_or_add(state, shard, &row->key, row->kind, now_ms);
     meter_drain(meter, NULL, 0, now_ms);
     for (guint i = 0; i < METER_WINDOWS; i++) {
-        double add = MIN(more, level_now(row, i, now_ms));
+        double add = MIN(more, meter_row_level(row, i, now_ms));
         meter->level[i] = MAX(0, meter->level[i] + add);
         if (meter->rate[i] <= 0)
             meter->rate[i] = (float)row->rate[i];
@@ -169,6 +168,17 @@ heard_expired(const struct cell *cell, gconstpointer data)
     const struct sweep *sweep = data;
     gint64 heard_ms = (gint64)((const struct heard_cell *)cell)->heard_s * 1000;
     return heard_ms + 2 * expiry_ms(sweep->state, cell) < sweep->now_ms;
+}
+
+gboolean
+meters_row_expired(const struct state *state, const struct meter_row *row, gint64 now_ms)
+{
+    struct meter_cell meter = {.cell.bits = row->kind, .last_ms = row->last_ms};
+    for (guint i = 0; i < METER_WINDOWS; i++) {
+        meter.level[i] = row->level[i];
+        meter.rate[i] = (float)row->rate[i];
+    }
+    return meter.last_ms + expiry_ms(state, &meter.cell) < now_ms && at_rest_ms(&meter) < now_ms;
 }
 
 guint

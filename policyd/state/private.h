@@ -58,7 +58,35 @@ struct state {
     struct state_options options; /* strings are our copies */
     struct shards *marks, *meters, *heard;
     struct facts *facts;
+
+    struct sql_pool *pool; /* for what is asked for by other threads */
+    GMutex turn;           /* SQLite has one writer at a time: whoever writes holds it */
+
+    /* The writing thread's own, and state_open's before there is one. */
+    struct sql *sql;
+    char *holder; /* see lease.c */
+    guint node_id;
+    gboolean leased;
+    gint64 renewed_us;                              /* monotonic */
+    gint64 pulled_us, marks_to, meters_to, facts_to; /* when, monotonic; up to which time of the database */
+    struct state_key meters_done; /* while loading */
+    guint sweep_shard;
+    gint64 sweep_us, clock_offset_us;
+    gint64 complained_us;
+    GThread *thread;
+
+    GMutex lock; /* guards what follows */
+    GCond wake, done;
+    gboolean stop;
+    guint64 asked, answered; /* rounds of writing */
+    GError *failure;         /* why the last round failed; NULL: it didn't */
+    gboolean loaded, connected;
+    gint64 clean_us; /* monotonic: all that was dirty then is written */
+    guint64 written, pulled, expired;
 };
+
+/* Adds to written, pulled or expired. */
+void state_count(struct state *state, guint64 *counter, guint64 n);
 
 /* ---- memory.c: a state without SQL ---- */
 struct state *state_new(const struct state_options *options);
@@ -68,6 +96,9 @@ void state_free(struct state **state); /* NULL-safe */
 struct shards *marks_table_new(struct state *state);
 /* Merges what SQL has; nothing gets dirty. */
 void marks_merge(struct state *state, const struct mark_row *row);
+gboolean marks_row_expired(const struct state *state, const struct mark_row *row, guint32 now_s);
+/* What callers see of it; FALSE: nothing. */
+gboolean marks_row_look(const struct state *state, const struct mark_row *row, guint32 now_s, struct mark *mark_r);
 guint marks_sweep(struct state *state, guint shard, guint32 now_s);
 
 /* ---- meters.c, meters_merge.c ---- */
@@ -80,6 +111,9 @@ void meters_load_levels(struct state *state, const struct state_key *key, enum m
                         const double *rate, gint64 now_ms);
 /* What another node has written: at_load only notes its totals, else what they grew by is counted here. */
 void meters_hear(struct state *state, guint node, const struct meter_row *row, gboolean at_load, gint64 now_ms);
+/* A row's level of a window as it is at now_ms. */
+double meter_row_level(const struct meter_row *row, guint window, gint64 now_ms);
+gboolean meters_row_expired(const struct state *state, const struct meter_row *row, gint64 now_ms);
 guint meters_sweep(struct state *state, guint shard, gint64 now_ms);
 
 /* ---- facts.c ---- */
