@@ -44,6 +44,7 @@ note_fixed(const struct config_policyd *old, const struct config_policyd *fresh,
         {"socket_group", strcmp(old->socket_group, fresh->socket_group) != 0},
         {"control", strcmp(old->control, fresh->control) != 0},
         {"metrics", strcmp(old->metrics, fresh->metrics) != 0},
+        {"reports", strcmp(old->reports, fresh->reports) != 0},
         {"user", strcmp(old->user, fresh->user) != 0},
         {"threads", old->threads != fresh->threads},
         {"connections", old->connections != fresh->connections},
@@ -73,6 +74,7 @@ on_reload(const char *args, GString *answer, gpointer data)
     if (fresh != NULL) {
         log_open("postern-policyd", (enum log_target)fresh->log.target, (enum log_format)fresh->log.format, (enum log_severity)fresh->log.least);
         policy_accounts_forget(policyd->parts.accounts);
+        abuse_configure(policyd->parts.abuse, fresh);
         policyd_set_current(policyd, policy_new(fresh, &policyd->parts));
         g_string_append_printf(answer, "the new configuration is in effect, with %u checks", g_strv_length(fresh->policyd.checks));
         note_fixed(&policyd->config->policyd, &fresh->policyd, answer);
@@ -177,6 +179,7 @@ const struct control_command policyd_commands[] = {
     {"fact-put", "KIND SUBJECT SECONDS BY REASON: decides it", admin_fact_put},
     {"fact-drop", "KIND SUBJECT BY REASON: takes it back", admin_fact_drop},
     {"audit", "SUBJECT LIMIT: who decided what", admin_audit},
+    {"abuse", "ACCOUNT: its score, and the signs of misuse that it is made of", admin_abuse},
     {"stop", "answer what is due and end", on_stop},
     {NULL, NULL, NULL},
 };

@@ -3,6 +3,7 @@
 #include "lib/base/control.h"
 #include "lib/base/metrics.h"
 #include "policyd/policy.h"
+#include "policyd/reports/receiver.h"
 #include "policyd/server/server.h"
 
 struct policyd {
@@ -15,6 +16,7 @@ struct policyd {
     struct policy_server *server;
     struct control *control;
     struct metrics_server *metrics;
+    struct reports *reports;    /* NULL: policyd.reports is empty */
 };
 /* A reference to the policy in force. data: struct policyd. Thread-safe. */
 struct policy *policyd_current(gpointer data);

@@ -38,7 +38,7 @@ ensure_folder(const char *address, const char *user, GError **error)
 
 /* All that may need root. Descriptors go to fds; *n_r how many. */
 static gboolean
-open_as_root(const struct config_policyd *config, int *fds, guint *n_r, GError **error)
+open_as_root(const struct config_policyd *config, int *fds, guint *n_r, int *reports_r, GError **error)
 {
     g_autofree char *folder = config->driver == CONFIG_POLICYD_SQLITE ? g_path_get_dirname(config->path) : NULL;
 
@@ -49,6 +49,13 @@ open_as_root(const struct config_policyd *config, int *fds, guint *n_r, GError *
             return FALSE;
         fds[*n_r] = net_listen(*address, (guint)config->socket_mode, config->socket_group, LISTEN_BACKLOG, error);
         if (fds[*n_r] < 0)
+            return FALSE;
+    }
+    if (*config->reports != '\0') {
+        if (!ensure_folder(config->reports, config->user, error))
+            return FALSE;
+        *reports_r = net_listen_datagram(config->reports, (guint)config->socket_mode, config->socket_group, error);
+        if (*reports_r < 0)
             return FALSE;
     }
     return daemon_drop_privileges(config->user, NULL, error);
@@ -110,7 +117,7 @@ open_parts(struct policyd *policyd, GError **error)
 }
 
 static gboolean
-start(struct policyd *policyd, const int *fds, guint n_fds, GError **error)
+start(struct policyd *policyd, const int *fds, guint n_fds, int reports_fd, GError **error)
 {
     const struct config_policyd *config = &policyd->config->policyd;
     const struct policy_server_options options = {.threads = (guint)config->threads, .connections = (guint)config->connections, .jobs = 1024,
@@ -118,6 +125,9 @@ start(struct policyd *policyd, const int *fds, guint n_fds, GError **error)
 
     if (!open_parts(policyd, error))
         return FALSE;
+    policyd->parts.abuse = abuse_start(policyd->config, policyd->parts.state, policyd->parts.accounts);
+    if (reports_fd >= 0)
+        policyd->reports = reports_start(reports_fd, policyd->parts.state, policyd->parts.abuse);
     policyd_set_current(policyd, policy_new(policyd->config, &policyd->parts));
     policyd->server = policy_server_new(fds, n_fds, &options, policyd_current, policyd);
     if (*config->metrics != '\0' && (policyd->metrics = metrics_server_start(config->metrics, error)) == NULL)
@@ -131,13 +141,13 @@ start(struct policyd *policyd, const int *fds, guint n_fds, GError **error)
 static int
 run(struct policyd *policyd)
 {
-    int fds[LISTENERS_MAX], status = EXIT_FAILURE;
+    int fds[LISTENERS_MAX], reports_fd = -1, status = EXIT_FAILURE;
     g_autoptr(GError) error = NULL;
     guint n_fds = 0;
 
     raise_descriptor_limit();
     g_mutex_init(&policyd->lock);
-    if (open_as_root(&policyd->config->policyd, fds, &n_fds, &error) && start(policyd, fds, n_fds, &error)) {
+    if (open_as_root(&policyd->config->policyd, fds, &n_fds, &reports_fd, &error) && start(policyd, fds, n_fds, reports_fd, &error)) {
         log_text(LOG_SEV_INFO, "start", "postern-policyd %s serves %s with %u checks", POSTERN_VERSION, policyd->config->policyd.listen[0],
                  policyd->policy->checks->len);
         daemon_notify_ready("serving");
@@ -153,7 +163,9 @@ run(struct policyd *policyd)
     control_stop(&policyd->control);
     metrics_server_stop(&policyd->metrics);
     policy_server_stop(&policyd->server, DRAIN_MS);
+    reports_stop(&policyd->reports);
     policy_unref(policyd->policy);
+    abuse_stop(&policyd->parts.abuse);
     policy_accounts_free(&policyd->parts.accounts);
     sql_pool_free(&policyd->accounts_pool);
     sql_pool_free(&policyd->policy_pool);

@@ -165,6 +165,8 @@ struct config {
 
 extern const struct settings_section config_sections[];
 
+/* Something that can stand in a header and in an SMTP command without quoting. */
+gboolean config_is_plain_address(const char *text);
 /* Loads path (NULL = defaults only). On errors: NULL with them in report. */
 struct config *config_load(const char *path, struct settings_report *report);
 struct config *config_ref(struct config *config);

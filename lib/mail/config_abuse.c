@@ -37,7 +37,7 @@ const struct setting abuse_settings[] = {
     LEVEL(suspend_at, "its mail is refused, and its IMAP sessions are ended"),
     ROW(config_abuse, expires, SETTING_TIME, "24h", .min = 0, .max = 366 * DAY, .doc = "How long it lasts what is done; 0: until postern account release."),
     ROW(config_abuse, cool_down, SETTING_TIME, "1h", .min = 0, .max = 1 * DAY,
-        .doc = "How long after it was done the same is not done again, so that who was released by hand is left alone for a while."),
+        .doc = "How long an account that was released by hand is left alone."),
     ROW(config_abuse, doveadm, SETTING_STRING, "", .max = 1024,
         .doc = "URL of Dovecot's doveadm HTTP API, as http://127.0.0.1:8080/doveadm/v1, by which sessions of suspended accounts are ended; empty: "
                "they are not."),

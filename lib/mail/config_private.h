@@ -28,7 +28,5 @@ void abuse_check(const void *section, struct settings_report *report);
 void abuse_check_across(const struct config *config, struct settings_report *report);
 /* What the sections of checks and policyd.checks say of each other. */
 void policyd_check_across(const struct config *config, struct settings_report *report);
-/* Something that can stand in a header and in an SMTP command without quoting. */
-gboolean config_is_plain_address(const char *text);
 /* Complains of the first item that is no network. */
 void config_check_networks(struct settings_report *report, const char *section, const char *name, char **list);
