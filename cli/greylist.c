@@ -1,6 +1,7 @@
 /* greylist.c: `postern greylist`: who is put off, who never is, and why. */
 #include <stdio.h>
 #include <string.h>
+#include "cli/greylist.h"
 #include "cli/policyd.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
@@ -193,5 +194,6 @@ const struct cli_command cli_greylist_commands[] = {
     {"why", "what would happen to a mail, and why", greylist_why, NULL},
     {"allow", "senders and networks that are never put off", greylist_allow, NULL},
     {"skip", "recipients whose mail is never put off", greylist_skip, NULL},
+    {"import", "take over what postgrey remembers", greylist_import, NULL},
     {"forget", "forget tries, so that they begin anew", greylist_forget, NULL},
     {NULL, NULL, NULL, NULL}};

@@ -15,7 +15,8 @@ policyd_ask(const struct config *config, const char *command, const char *const 
     json_t *told;
 
     for (; *words != NULL; words++) {
-        g_autofree char *plain = g_uri_escape_bytes((const guint8 *)*words, strlen(*words), "@/:.=-_");
+        const char *word = **words != '\0' ? *words : " "; /* so that there is one */
+        g_autofree char *plain = g_uri_escape_bytes((const guint8 *)word, strlen(word), "@/:.=-_");
         g_string_append_printf(line, " %s", plain);
     }
     if (*config->policyd.control == '\0') {

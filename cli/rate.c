@@ -15,7 +15,10 @@ add_row(struct table *table, const json_t *row)
     char level[3][32];
 
     for (guint i = 0; i < 3; i++)
-        g_snprintf(level[i], sizeof level[i], "%.1f", json_number_value(json_array_get(levels, i)));
+        if (json_number_value(json_array_get(levels, i)) < 0.05)
+            g_strlcpy(level[i], "-", sizeof level[i]);
+        else
+            g_snprintf(level[i], sizeof level[i], "%.1f", json_number_value(json_array_get(levels, i)));
     table_add(table, (const char *const[]){blank != NULL ? blank + 1 : text, check, policyd_text(row, "counted"), level[0], level[1], level[2], total, last, NULL});
 }
 
@@ -28,7 +31,8 @@ rate_show(int argc, char **argv, const char *config_path)
     size_t i;
     int done = cli_parse(&argc, &argv, "[SUBJECT]",
                          "Shows how much is used of the limits of users, senders, domains or networks with SUBJECT in their name: what is in\n"
-                         "the windows of a minute, an hour and a day now. Limits fill up evenly, so these fall as time goes by.",
+                         "the windows of a minute, an hour and a day now, \"-\" where that is nothing, or where there is no limit. Limits fill up\n"
+                         "evenly, so these fall as time goes by.",
                          NULL, 0, 1);
 
     if (done >= 0)

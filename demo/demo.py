@@ -1,4 +1,4 @@
-"""./run demo: a private Postfix, Dovecot and Postern on loopback ports, seven messages, and the story of each.
+"""./run demo: a private Postfix, Dovecot and Postern on loopback ports, seven messages and the story of each, and who may send.
 
   demo.py [--dir DIR]          starts everything, tells the story, stays up
   demo.py --once               the same, then stops and removes everything; exit status 0 when all went as it should
@@ -25,6 +25,7 @@ sys.path.insert(0, os.path.join(ROOT, "demo"))
 
 from letters import Letter, letters  # noqa: E402
 from names import Names  # noqa: E402
+from policy import Policy, tell_greylist, tell_rate  # noqa: E402
 from support.accounts import Accounts, USERS, address, password  # noqa: E402
 from support.client import Refused, inbox, send  # noqa: E402
 from support.dovecot import Dovecot  # noqa: E402
@@ -108,14 +109,16 @@ class Demo:
         self.names = Names(os.path.join(self.directory, "dns"), self.ports["dns"])
         self.configure_authentication()
         self.configure_spam()
+        self.policy = Policy(self)
         try:
             self.names.start()
             self.dovecot.start()
             self.postern.start()
+            self.policy.start()
             self.postfix.start()
         finally:
             self.save([d.process.pid for d in (self.names.daemon, self.dovecot.daemon, self.postern.milter,
-                                                    self.postern.archived) if d.process])
+                                                    self.postern.archived, self.policy.daemon) if d.process])
 
     def configure_authentication(self):
         """Keys for example.test, published in the demo's DNS. Loopback clients play strangers here, so they are checked."""
@@ -296,6 +299,14 @@ def show_privacy(demo, letter, meta, queue_id, mailboxes):
     fact("blind copies", f"no delivered copy names another's; the archive knows {', '.join(letter.bcc)}")
 
 
+def tell_policy(demo):
+    title("Who may send: greylisting")
+    tell_greylist(demo, fact)
+    title("Who may send: a limit")
+    tell_rate(demo, fact)
+    demo.postfix.wait_queue_empty()
+
+
 def check_end(demo, expected):
     title("At the end")
     verify = demo.postern.run("archive", "verify")
@@ -341,12 +352,13 @@ def run(demo, once):
 
 
 def tell_all(demo, once):
-    expected = {"alice": 2, "bob": 2, "carol": 2, "dave": 1}  # and some in Junk
+    expected = {"alice": 2, "bob": 5, "carol": 2, "dave": 2}  # and some in Junk
     print("Starting a private Postfix, Dovecot and Postern in", demo.directory, flush=True)
     try:
         demo.start()
         for number, letter in enumerate(letters(), 1):
             tell(demo, number, letter)
+        tell_policy(demo)
         check_end(demo, expected)
     except (Failed, AssertionError, OSError, subprocess.CalledProcessError) as error:
         print("\n" + styled("31", "The demo failed: ") + str(error), file=sys.stderr)
@@ -357,14 +369,14 @@ def tell_all(demo, once):
         return 130
     if once:
         demo.stop()
-        print("\nAll seven messages were checked or signed, judged, delivered, archived and found. Everything was stopped and removed.")
+        print("\nAll seven messages were checked or signed, judged, delivered, archived and found; a stranger and a busy sender were put off. Everything was stopped and removed.")
         return 0
     say_how_to_go_on(demo, demo.directory)
     return 0
 
 
 def show_logs(demo):
-    for name in ("postfix/mail.log", "postern/milter.log", "postern/archived.log", "dovecot/dovecot.log", "dns/unbound.log"):
+    for name in ("postfix/mail.log", "postern/milter.log", "postern/archived.log", "postern/policyd.log", "dovecot/dovecot.log", "dns/unbound.log"):
         path = os.path.join(demo.directory, name)
         if os.path.exists(path):
             with open(path, encoding="utf-8", errors="replace") as f:

@@ -2,7 +2,9 @@
 #include "policyd/admin.h"
 #include <jansson.h>
 #include <string.h>
+#include "lib/mail/address.h"
 #include "policyd/daemon.h"
+#include "policyd/greylist/origin.h"
 #include "policyd/state/facts.h"
 #include "policyd/state/marks.h"
 #include "policyd/state/meters.h"
@@ -20,7 +22,7 @@ take_words(const char *args, guint n, GString *answer)
     char **plain = g_new0(char *, n + 1);
 
     for (guint i = 0; g_strv_length(words) == n && i < n; i++)
-        plain[i] = g_uri_unescape_string(words[i], NULL);
+        plain[i] = strcmp(words[i], "%20") == 0 ? g_strdup("") : g_uri_unescape_string(words[i], NULL);
     if (g_strv_length(plain) == n)
         return plain;
     g_strfreev(plain);
@@ -154,19 +156,24 @@ admin_forget(const char *args, GString *answer, gpointer data)
 }
 
 gboolean
-admin_touch(const char *args, GString *answer, gpointer data)
+admin_import(const char *args, GString *answer, gpointer data)
 {
-    g_auto(GStrv) words = take_words(args, 5, answer);
-    guint32 first, last, times;
-    enum mark_kind kind;
+    g_auto(GStrv) words = take_words(args, 6, answer);
+    struct state *state = state_of(data);
+    guint32 first, last, passed;
 
-    if (words == NULL || !find_mark_kind(words[0], &kind, answer))
+    if (words == NULL)
         return FALSE;
-    first = (guint32)MIN(g_ascii_strtoull(words[1], NULL, 10), now_s());
-    last = (guint32)CLAMP(g_ascii_strtoull(words[2], NULL, 10), first, MAX(now_s(), first));
-    times = (guint32)MIN(g_ascii_strtoull(words[3], NULL, 10), MARK_COUNT_MAX);
-    marks_touch(state_of(data), kind, words[4], first, 0, NULL);
-    marks_touch(state_of(data), kind, words[4], last, times, NULL);
+    first = (guint32)MIN(g_ascii_strtoull(words[3], NULL, 10), now_s());
+    last = (guint32)CLAMP(g_ascii_strtoull(words[4], NULL, 10), first, now_s());
+    passed = *words[5] == '1';
+    g_autofree char *sender = address_normalise(words[1]), *recipient = address_normalise(words[2]), *network = origin_network(words[0]);
+    const char *domain = address_domain(sender);
+    g_autofree char *origin = origin_text(network, domain != NULL ? domain : ""), *triplet = origin_triplet(origin, sender, recipient);
+    marks_touch(state, MARK_GREYLIST, triplet, first, 0, NULL);
+    marks_touch(state, MARK_GREYLIST, triplet, last, passed, NULL);
+    if (passed != 0)
+        marks_touch(state, MARK_ORIGIN, origin, last, 1, NULL);
     g_string_append(answer, "{}");
     return TRUE;
 }

@@ -1,12 +1,12 @@
 /* admin.h: commands of the control socket that look at what is remembered, and change what was decided about someone.
  *
- * Arguments are words, percent-encoded, between blanks; answers one JSON object. data: struct policyd. */
+ * Arguments are words, percent-encoded, between blanks (an empty one is "%20"); answers one JSON object. data: struct policyd. */
 #pragma once
 #include <glib.h>
 
 gboolean admin_marks(const char *args, GString *answer, gpointer data);      /* KIND PART LIMIT */
 gboolean admin_forget(const char *args, GString *answer, gpointer data);     /* KIND PART: marks whose text holds it */
-gboolean admin_touch(const char *args, GString *answer, gpointer data);      /* KIND FIRST LAST COUNT TEXT: import of one mark */
+gboolean admin_import(const char *args, GString *answer, gpointer data);     /* CLIENT SENDER RECIPIENT FIRST LAST PASSED: a triplet of another program */
 gboolean admin_rates(const char *args, GString *answer, gpointer data);      /* PART LIMIT */
 gboolean admin_facts(const char *args, GString *answer, gpointer data);      /* KIND */
 gboolean admin_fact_put(const char *args, GString *answer, gpointer data);   /* KIND SUBJECT SECONDS BY DETAIL; SECONDS 0: for ever */

@@ -173,7 +173,7 @@ const struct control_command policyd_commands[] = {
     {"test", "NAME=VALUE ..: what would be answered, and why", on_test},
     {"marks", "KIND TEXT LIMIT: what is remembered with TEXT in it", admin_marks},
     {"forget", "KIND TEXT: forgets it", admin_forget},
-    {"touch", "KIND FIRST LAST COUNT TEXT: remembers something that another program did", admin_touch},
+    {"import", "CLIENT SENDER RECIPIENT FIRST LAST PASSED: a triplet that another program has seen", admin_import},
     {"rates", "TEXT LIMIT: how much of limits is used", admin_rates},
     {"facts", "KIND: what was decided", admin_facts},
     {"fact-put", "KIND SUBJECT SECONDS BY REASON: decides it", admin_fact_put},

@@ -27,7 +27,9 @@ struct sql_options {
     const char *path;     /* SQLite: file (":memory:" allowed) */
     gboolean create;      /* SQLite: make the file (mode 0640) when it is missing; else that is SQL_ERROR_AWAY */
     gboolean durable;     /* SQLite: synchronous=FULL; default NORMAL: a power cut may undo the last commits */
-    gboolean read_only;   /* no writes; also leaves the journal mode of a database that isn't ours alone */
+    gboolean read_only;   /* no writes; also leaves the journal mode, as keep_journal */
+    gboolean keep_journal; /* SQLite: leaves the journal mode: the database isn't ours alone, and with WAL, others that
+                            * may only read its folder could not open it */
     const char *host;     /* MariaDB: host, or a socket path when it begins with / */
     guint port;           /* 0 = 3306 */
     const char *database, *user, *password;

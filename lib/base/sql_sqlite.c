@@ -1,8 +1,8 @@
 /* sql_sqlite.c: the SQLite backend of sql.h.
  *
  * WAL, foreign keys on, synchronous NORMAL (a power cut may undo the last commits, never damage the file;
- * FULL as an option), 2 s busy timeout. Databases that are opened read-only keep their journal mode: they
- * belong to others. Defensive mode and trusted_schema off: a file that someone prepared can't call functions
+ * FULL as an option), 2 s busy timeout. Databases that are opened read-only or with keep_journal keep their
+ * journal mode: they belong to others. Defensive mode and trusted_schema off: a file that someone prepared can't call functions
  * from its schema. */
 #include "lib/base/sql_private.h"
 #include <errno.h>
@@ -81,10 +81,14 @@ sqlite_setup(sqlite3 *db, const struct sql_options *options)
     sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     if (sqlite3_exec(db, "PRAGMA foreign_keys=ON", NULL, NULL, NULL) != SQLITE_OK)
         return FALSE;
-    if (options->read_only) /* reading the schema shows at once whether it is a database */
-        return sqlite3_exec(db, "SELECT 1 FROM sqlite_master LIMIT 1", NULL, NULL, NULL) == SQLITE_OK;
-    return sqlite3_exec(db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL) == SQLITE_OK &&
-           sqlite3_exec(db, options->durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", NULL, NULL,
+    gboolean ours = !options->read_only && !options->keep_journal;
+    const char *begin = ours ? "PRAGMA journal_mode=WAL" : "SELECT 1 FROM sqlite_master LIMIT 1"; /* shows whether it is a database */
+    if (sqlite3_exec(db, begin, NULL, NULL, NULL) != SQLITE_OK)
+        return FALSE;
+    if (options->read_only)
+        return TRUE;
+    /* Without WAL, NORMAL could damage the file in a power cut. */
+    return sqlite3_exec(db, options->durable || !ours ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", NULL, NULL,
                         NULL) == SQLITE_OK;
 }
 

@@ -88,10 +88,10 @@ const struct setting greylist_settings[] = {
     ROW(config_greylist, passes, SETTING_INT, "2", .min = 1, .max = 1000,
         .doc = "After how many messages that passed a network is not put off any more for the domain that they came from."),
     ROW(config_greylist, skip_clients, SETTING_LIST,
-        ".google.com, .outlook.com, .yahoo.com, .yahoodns.net, .icloud.com, .apple.com, .amazonses.com, .sendgrid.net, .mailgun.net, "
+        "127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7, .google.com, .outlook.com, .yahoo.com, .yahoodns.net, .icloud.com, .apple.com, .amazonses.com, .sendgrid.net, .mailgun.net, "
         ".mandrillapp.com, .mcsv.net, .rsgsv.net, .postmarkapp.com, .facebook.com, .linkedin.com, .github.com, .paypal.com, .mimecast.com, "
         ".pphosted.com, .messagelabs.com, .gmx.net, .web.de, .mail.ru, .yandex.net, .qq.com, .163.com, .126.com, .aliyun.com, .hinet.net",
-        .doc = "Clients that are never put off, as clients above: large senders, who try again from many networks. A name counts only "
+        .doc = "Clients that are never put off, as clients above: private networks, and large senders, who try again from many networks. A name counts only "
                "when Postfix has verified it."),
     ROW(config_greylist, action, SETTING_STRING, "DEFER_IF_PERMIT 4.2.0 Greylisted, please try again in {wait} seconds", .min = 1,
         .max = POLICY_ACTION_MAX, .doc = "What Postfix is told while mail is put off; {wait} becomes the seconds that are left."),

@@ -15,7 +15,7 @@
 struct policy_accounts_options {
     struct sql_pool *accounts;         /* PostfixAdmin's database, read_only; NULL: not configured */
     struct sql_pool *policy;           /* the schema "policy"; NULL: nobody has rows in its tables */
-    struct sql_pool *quota;            /* PostfixAdmin's database, writable, for quota2 only; NULL: not written */
+    struct sql_pool *quota;            /* PostfixAdmin's database, writable, with keep_journal, for quota2 only; NULL: not written */
     const char *recipient_delimiter;   /* Postfix's; "" for none */
     struct lookup_cache_options cache; /* lookup_cache_defaults unless there is reason */
 };

@@ -7,56 +7,68 @@
 
 struct question {
     struct policy_accounts *accounts;
-    const char *list;
-    const char *statement;
-    guint places;    /* parameters that the statement has for keys */
+    const char *list, *subject;
+    enum policy_question kind;
+};
+
+/* The most specific of the keys that is in the list. */
+struct found {
     GPtrArray *keys; /* the most specific first */
-    guint best;      /* place of the most specific one that is in the list */
+    guint best;      /* its place among them; their number: none */
 };
 
 static gboolean
 entry_row(const struct sql_row *row, gpointer data)
 {
-    struct question *q = data;
+    struct found *found = data;
 
-    for (guint i = 0; i < q->best; i++)
-        if (strcmp(g_ptr_array_index(q->keys, i), sql_row_text(row, 0, NULL)) == 0)
-            q->best = i;
-    return q->best > 0;
+    for (guint i = 0; i < found->best; i++)
+        if (strcmp(g_ptr_array_index(found->keys, i), sql_row_text(row, 0, NULL)) == 0)
+            found->best = i;
+    return found->best > 0;
+}
+
+/* FALSE: can't be told now. A statement has places for so many keys, all of which get a value or NULL. */
+static gboolean
+find_best(struct policy_accounts *accounts, const char *list, const char *statement, guint places, struct found *found)
+{
+    g_autofree struct sql_value *values = g_new0(struct sql_value, 1 + places);
+
+    g_assert(found->keys->len <= places);
+    values[0] = SQL_T(list);
+    for (guint i = 0; i < found->keys->len; i++)
+        values[1 + i] = SQL_T(g_ptr_array_index(found->keys, i));
+    return policy_source_run(&accounts->policy, statement, values, 1 + places, entry_row, found);
 }
 
 static enum lookup
 ask(gpointer data, GBytes **value_r)
 {
-    struct question *q = data;
-    g_autofree struct sql_value *values = g_new0(struct sql_value, 1 + q->places);
+    const struct question *q = data;
+    gboolean client = q->kind == ASKED_CLIENT;
+    g_autoptr(GPtrArray) keys = client ? policy_keys_client(q->subject) : policy_keys_address(q->subject, q->accounts->delimiter);
+    struct found found = {keys, keys->len};
 
-    g_assert(q->keys->len <= q->places);
-    values[0] = SQL_T(q->list);
-    for (guint i = 0; i < q->keys->len; i++)
-        values[1 + i] = SQL_T(g_ptr_array_index(q->keys, i));
-    q->best = q->keys->len;
-    if (!policy_source_run(&q->accounts->policy, q->statement, values, 1 + q->places, entry_row, q))
+    if (keys->len > 0 && !find_best(q->accounts, q->list, client ? "policy_list_client" : "policy_list_address",
+                                    client ? POLICY_CLIENT_KEYS : POLICY_ADDRESS_KEYS, &found))
         return LOOKUP_UNKNOWN;
-    if (q->best == q->keys->len)
+    if (found.best == keys->len)
         return LOOKUP_NO;
-    const char *entry = g_ptr_array_index(q->keys, q->best);
+    const char *entry = g_ptr_array_index(keys, found.best);
     *value_r = g_bytes_new(entry, strlen(entry));
     return LOOKUP_YES;
 }
 
-/* subject: what the answer is kept under; keys and what stands in question are made from it. */
 static enum lookup
-find(struct question *q, enum policy_question kind, const char *subject, gboolean may_block, gint64 now_ms, char **entry_r,
-     gboolean *stale_r)
+find(struct question *q, gboolean may_block, gint64 now_ms, char **entry_r, gboolean *stale_r)
 {
     g_autoptr(GBytes) value = NULL;
     enum lookup answer = LOOKUP_NO;
     gboolean stale = FALSE;
     gsize length = 0;
 
-    if (q->accounts->policy.pool && strlen(q->list) <= POLICY_LIST_MAX && q->keys->len > 0)
-        answer = policy_lookup(q->accounts, policy_key(kind, subject, q->list), may_block, now_ms, ask, q, &value, &stale);
+    if (q->accounts->policy.pool && strlen(q->list) <= POLICY_LIST_MAX && strlen(q->subject) <= POLICY_ADDRESS_MAX)
+        answer = policy_lookup(q->accounts, policy_key(q->kind, q->subject, q->list), may_block, now_ms, ask, q, &value, &stale);
     const char *entry = value ? g_bytes_get_data(value, &length) : NULL;
     if (entry_r)
         *entry_r = entry ? g_strndup(entry, length) : NULL;
@@ -71,21 +83,16 @@ policy_list_address(struct policy_accounts *accounts, const char *list, const ch
 {
     /* Of an address too long for a list only the domain can be in one. */
     const char *domain = strlen(address) > POLICY_ADDRESS_MAX ? address_domain(address) : NULL;
-    const char *subject = domain ? domain - 1 : address;
-    g_autoptr(GPtrArray) keys = policy_keys_address(subject, accounts->delimiter);
-    struct question q = {.accounts = accounts, .list = list, .statement = "policy_list_address", .places = POLICY_ADDRESS_KEYS,
-                         .keys = keys};
+    struct question q = {accounts, list, domain ? domain - 1 : address, ASKED_ADDRESS};
 
-    return find(&q, ASKED_ADDRESS, subject, may_block, now_ms, entry_r, stale_r);
+    return find(&q, may_block, now_ms, entry_r, stale_r);
 }
 
 enum lookup
 policy_list_client(struct policy_accounts *accounts, const char *list, const char *client, gboolean may_block, gint64 now_ms,
                    char **entry_r, gboolean *stale_r)
 {
-    g_autoptr(GPtrArray) keys = policy_keys_client(client);
-    struct question q = {.accounts = accounts, .list = list, .statement = "policy_list_client", .places = POLICY_CLIENT_KEYS,
-                         .keys = keys};
+    struct question q = {accounts, list, client, ASKED_CLIENT};
 
-    return find(&q, ASKED_CLIENT, keys->len > 0 ? g_ptr_array_index(keys, 0) : "", may_block, now_ms, entry_r, stale_r);
+    return find(&q, may_block, now_ms, entry_r, stale_r);
 }

@@ -120,7 +120,7 @@ passes(struct look *look, const char *origin, const char *triplet)
             marks_forget(look->own->state, MARK_GREYLIST, triplet, seconds(look));
         return FALSE;
     }
-    if (age_s < delay_s) {
+    if (mark.count == 0 && age_s < delay_s) {
         look->wait_s = delay_s - MAX(age_s, 0);
         return FALSE;
     }

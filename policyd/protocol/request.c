@@ -101,7 +101,8 @@ policy_request_parse(const char *text, gsize length, char **problem_r)
 
     if (length <= POLICY_REQUEST_MAX) {
         request->text = g_malloc(length + 1);
-        memcpy(request->text, text, length);
+        if (length > 0)
+            memcpy(request->text, text, length);
         request->text[length] = '\0';
         problem = take_lines(request, length);
     }

@@ -76,6 +76,7 @@ static struct {
     int poll;
     Connection *all, *free;
     uint64_t start, counted_from, end;           /* nanoseconds of CLOCK_MONOTONIC */
+    uint64_t free_since; /* when the last time that no connection was free ended */
     uint64_t issued, answered, errors, random;
     uint64_t first_counted, last_counted;        /* when the first counted request was due, and the last one answered */
     LoadHistogram latency, late;
@@ -156,6 +157,8 @@ close_connection(Connection *connection)
 static void
 set_free(Connection *connection)
 {
+    if (!load.free)
+        load.free_since = now();
     connection->waiting = false;
     connection->next_free = load.free;
     load.free = connection;
@@ -215,7 +218,8 @@ ask(uint64_t due, uint64_t time)
     connection->to_send = policy_request_write(&options.population, next_triplet(), load.start / 1000 + load.issued, connection->request);
     load.issued++;
     if (connection->counted) {
-        load_histogram_add(&load.late, time - due);
+        uint64_t possible = due > load.free_since ? due : load.free_since;
+        load_histogram_add(&load.late, time > possible ? time - possible : 0);
         if (load.first_counted == 0)
             load.first_counted = due;
     }
@@ -246,7 +250,7 @@ static void
 answered(Connection *connection, uint64_t time)
 {
     static const char start[] = "action=";
-    if (!connection->waiting || connection->received <= sizeof start || memcmp(connection->answer, start, sizeof start - 1) != 0) {
+    if (!connection->waiting || connection->received <= sizeof start + 1 || memcmp(connection->answer, start, sizeof start - 1) != 0) {
         failed(connection);
         return;
     }

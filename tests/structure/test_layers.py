@@ -48,3 +48,9 @@ def test_the_folders_are_there():
     missing = [f for f in (*LAYERS, "sql", "docker", "ops", "docs", "tests/unit", "tests/e2e", "tests/fuzz",
                            "tests/bench", "tests/parity") if not (ROOT / f).is_dir()]
     assert not missing, f"named by the design, absent: {missing}"
+
+
+def test_all_sql_is_compiled_in():
+    listed = (ROOT / "sql/meson.build").read_text()
+    missing = [str(p.relative_to(ROOT / "sql")) for p in (ROOT / "sql").rglob("*.sql") if f"'{p.relative_to(ROOT / 'sql')}'" not in listed]
+    assert not missing, f"not in sql/meson.build: {missing}"

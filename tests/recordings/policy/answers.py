@@ -220,6 +220,28 @@ def by_silence(site):
     return out
 
 
+def connection_numbers(site, **settings):
+    """The connections, numbered from 1, that two sessions of a message each asked on."""
+    site.restart(**settings)
+    first = site.recorder.connections
+    for _ in range(2):
+        session = site.session()
+        session.message(SENDER, [ALICE])
+        session.quit()
+        wait_until(lambda: site.postfix.log().count("disconnect from client") >= len(site.sessions), 20, site.postfix.log)
+    return ", ".join(str(request.connection - first) for request in site.recorder.take())
+
+
+def by_connection(site):
+    service = ASK.split()[1]
+    other = f"check_policy_service {{ {service}, timeout=10s }}"
+    return [f"| {name} | {connection_numbers(site, **settings)} |" for name, settings in (
+        ("RCPT, DATA, end of message", {}), ("each smtpd serves one session (max_use = 1)", {"max_use": "1"}),
+        ("twice at RCPT, in two lists", {"smtpd_client_restrictions": ASK}),
+        ("twice at RCPT, once with a timeout of its own", {"smtpd_client_restrictions": other}),
+        ("smtpd_policy_service_request_limit = 2", {"smtpd_policy_service_request_limit": "2"}))]
+
+
 def table(site, version):
     """The text of answers.md."""
     parts = (("answered to RCPT", by_action), ("bytes sent instead of action=... and an empty line", by_bytes),
@@ -229,4 +251,6 @@ def table(site, version):
            "Made by record.py; README.md says how it is to be read."]
     for title, part in parts:
         out += ["", f"## {title[0].upper()}{title[1:]}", HEAD, *part(site)]
+    out += ["", "## Connections that two sessions, one after the other, asked on", "| configuration | number of the connection of each request |",
+            "|---|---|", *by_connection(site)]
     return "\n".join(out) + "\n"

@@ -70,6 +70,12 @@ def record(site, name, show):
     return text
 
 
+def version():
+    """This system's Postfix: "3.7"."""
+    done = subprocess.run(["postconf", "-d", "-h", "mail_version"], check=True, stdout=subprocess.PIPE, text=True)
+    return ".".join(done.stdout.strip().split(".")[:2])
+
+
 def same_hosts(directory):
     """The machine's /etc/hosts, whatever it says, does not name clients."""
     path = os.path.join(directory, "hosts")
@@ -78,9 +84,7 @@ def same_hosts(directory):
 
 
 def inside(arguments):
-    done = subprocess.run(["postconf", "-d", "-h", "mail_version"], check=True, stdout=subprocess.PIPE, text=True)
-    version = ".".join(done.stdout.strip().split(".")[:2])
-    folder = pathlib.Path(arguments.into) / version
+    folder = pathlib.Path(arguments.into) / version()
     folder.mkdir(parents=True, exist_ok=True)
     directory = tempfile.mkdtemp(prefix="pr-", dir="/tmp")
     same_hosts(directory)
@@ -90,11 +94,11 @@ def inside(arguments):
             if name in SESSIONS:
                 (folder / f"{name}.txt").write_bytes(record(site, name, arguments.show))
         if not arguments.only or "answers" in arguments.only:
-            (folder / "answers.md").write_text(answers.table(site, version))
+            (folder / "answers.md").write_text(answers.table(site, version()))
     finally:
         site.close()
         shutil.rmtree(directory, ignore_errors=True)
-    print(f"recorded Postfix {version} into {folder}")
+    print(f"recorded Postfix {version()} into {folder}")
 
 
 def chroot_command(chroot, arguments):

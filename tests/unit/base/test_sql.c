@@ -390,13 +390,45 @@ read_only(const struct sqltest *test)
     sql_close(&sql);
 }
 
+/* A database of others: written to, but never made one that they can't open. */
+static gboolean
+take_mode(const struct sql_row *row, gpointer data)
+{
+    g_strlcpy(data, sql_row_text(row, 0, NULL), 16);
+    return TRUE;
+}
+
+static void
+keep_journal(const struct sqltest *test)
+{
+    SQLTEST_STATEMENT(mode, "PRAGMA journal_mode");
+    struct sqltest guest = *test;
+    char text[16] = "";
+    guest.options.keep_journal = TRUE;
+    struct sql *sql = sqltest_open(&guest);
+    sqltest_script(sql, "CREATE TABLE x (i INTEGER);\n");
+    assert_true(sql_run_statement(sql, &mode, NULL, 0, take_mode, text, NULL, NULL));
+    assert_string_equal(text, "delete");
+    sql_close(&sql);
+    sql = sqltest_open(test);
+    assert_true(sql_run_statement(sql, &mode, NULL, 0, take_mode, text, NULL, NULL));
+    assert_string_equal(text, "wal");
+    sql_close(&sql);
+    sql = sqltest_open(&guest); /* nor the other way round */
+    assert_true(sql_run_statement(sql, &mode, NULL, 0, take_mode, text, NULL, NULL));
+    assert_string_equal(text, "wal");
+    sql_close(&sql);
+    assert_true(g_file_set_contents(test->options.path, "no database at all, but long enough to be looked at", -1, NULL));
+    assert_null(sql_open(&guest.options, NULL));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         SQLTEST(types),    SQLTEST(conversions),  SQLTEST(large),  SQLTEST(unicode),      SQLTEST(injection),
         SQLTEST(errors),   SQLTEST(walking),      SQLTEST(transactions), SQLTEST(pooled), SQLTEST(pool_threads),
-        SQLTEST(read_only),
+        SQLTEST(read_only), SQLTEST_SQLITE(keep_journal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

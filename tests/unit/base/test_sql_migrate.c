@@ -135,14 +135,12 @@ statements_prepare(const struct sqltest *test)
     g_autoptr(GError) error = NULL;
     assert_true(sql_migrate(sql, "catalogue", NULL, &error));
     assert_true(sql_migrate(sql, "reports", NULL, &error));
+    assert_true(sql_migrate(sql, "policy", NULL, &error));
     g_autofree char *path = g_strdup_printf("%s/tests/sql/postfixadmin.%s.sql", g_getenv("POSTERN_SOURCE"),
                                             test->mariadb ? "mariadb" : "sqlite");
     g_autofree char *keys = g_strdup_printf("%s/tests/sql/postern_dkim.sql", g_getenv("POSTERN_SOURCE"));
     sqltest_script_file(sql, path);
     sqltest_script_file(sql, keys);
-    g_autofree char *policy = g_strdup_printf("%s/sql/migrations/policy/002-senders-limits-lists.%s.sql",
-                                              g_getenv("POSTERN_SOURCE"), test->mariadb ? "mariadb" : "sqlite");
-    sqltest_script_file(sql, policy);
     assert_true(sql_n_statements > 10);
     for (guint i = 0; i < sql_n_statements; i++) {
         guint n;

@@ -17,6 +17,7 @@ accounts_test_open(struct accounts_test *t, const struct sqltest *test, const ch
     run_file(t->sql, "tests/sql/postfixadmin", test->mariadb);
     run_file(t->sql, "sql/migrations/policy/002-senders-limits-lists", test->mariadb);
     sqltest_script(t->sql, script);
+    options.keep_journal = TRUE;
     t->quota = sql_pool_new(&options, 1);
     options.read_only = TRUE;
     t->accounts = sql_pool_new(&options, 2);

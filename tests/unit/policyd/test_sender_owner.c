@@ -16,7 +16,8 @@ static const char script[] =
     "INSERT INTO alias_domain (alias_domain, target_domain) VALUES ('b.test', 'a.test')\n;\n"
     "INSERT INTO policy_sender (login, sender) VALUES ('bob@a.test', 'info@a.test'), ('bob@a.test', '@shared.test'), "
     "('printer', 'scan@a.test'), ('bob@a.test', 'bob@elsewhere.test'), ('off@a.test', 'info@a.test'), "
-    "('bob@a.test', 'any@dead.test'), ('carol@a.test', 'list+owner@shared.test')\n;\n";
+    "('bob@a.test', 'any@dead.test'), ('carol@a.test', 'list+owner@shared.test'), "
+    "('carol@a.test', 'pad@shared.test ')\n;\n";
 
 static void
 expect(struct accounts_test *t, const struct sender_rules *rules, const char *login, const char *sender, enum lookup want,
@@ -78,6 +79,7 @@ static const struct {
     {"carol@a.test", "info@a.test", LOOKUP_NO, SENDER_NOT_OWNED},
     {"carol@a.test", "list+owner@shared.test", LOOKUP_YES, SENDER_TABLE},
     {"carol@a.test", "list@shared.test", LOOKUP_NO, SENDER_NOT_OWNED},
+    {"carol@a.test", "pad@shared.test", LOOKUP_NO, SENDER_NOT_OWNED}, /* a row of another address, whatever PAD SPACE says */
     {"printer", "scan@a.test", LOOKUP_YES, SENDER_TABLE},
     {"printer", "printer@a.test", LOOKUP_NO, SENDER_NOT_OWNED},
     {"bob", "bob@a.test", LOOKUP_NO, SENDER_NOT_OWNED},
