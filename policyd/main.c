@@ -51,14 +51,11 @@ open_as_root(const struct config_policyd *config, int *fds, guint *n_r, int *rep
         if (fds[*n_r] < 0)
             return FALSE;
     }
-    if (*config->reports != '\0') {
-        if (!ensure_folder(config->reports, config->user, error))
-            return FALSE;
-        *reports_r = net_listen_datagram(config->reports, (guint)config->socket_mode, config->socket_group, error);
-        if (*reports_r < 0)
-            return FALSE;
-    }
-    return daemon_drop_privileges(config->user, NULL, error);
+    if (!ensure_folder(config->reports, config->user, error) || !daemon_drop_privileges(config->user, NULL, error))
+        return FALSE;
+    /* As the user that the milter runs as, and nobody else's: others could only fill it. */
+    *reports_r = *config->reports != '\0' ? net_listen_datagram(config->reports, 0600, NULL, error) : -1;
+    return *config->reports == '\0' || *reports_r >= 0;
 }
 
 /* Many connections are many descriptors; the soft limit is only a default. */

@@ -1,5 +1,6 @@
 /* decide.c: a signal makes the score, and the score decides. What is decided is a fact before anybody hears of it. */
 #include <jansson.h>
+#include <math.h>
 #include <string.h>
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
@@ -55,7 +56,7 @@ log_action(const struct config_abuse *config, enum abuse_level level, const char
     log_line_str(line, "account", account);
     log_line_str(line, "action", fact_kind_name(abuse_level_facts[level]));
     log_line_str(line, "dry_run", config->dry_run ? "yes" : NULL);
-    log_line_int(line, "score", (gint64)score);
+    log_line_int(line, "score", (gint64)round(score));
     log_line_int(line, "of", abuse_level_at(config, level));
     log_line_str(line, "signals", reasons);
     log_line_int(line, "expires_s", config->expires / 1000);

@@ -36,7 +36,7 @@ enum abuse_level
 abuse_level_of(const struct config_abuse *config, double score)
 {
     for (enum abuse_level level = ABUSE_SUSPEND; level > ABUSE_NONE; level--)
-        if (abuse_level_at(config, level) > 0 && score >= abuse_level_at(config, level))
+        if (abuse_level_at(config, level) > 0 && round(score) >= abuse_level_at(config, level)) /* what has drained within a moment is no matter */
             return level;
     return ABUSE_NONE;
 }

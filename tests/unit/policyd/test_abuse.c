@@ -25,7 +25,8 @@ static void
 configure(struct world *w, const char *text)
 {
     struct settings_report *report = settings_report_new();
-    g_autofree char *all = g_strdup_printf("abuse {\n enabled = yes\n mail_to = \"\"\n %s\n}\naccount main { }\npolicyd { checks = {main} }\n", text);
+    g_autofree char *all = g_strdup_printf("abuse {\n%s mail_to = \"\"\n %s\n}\naccount main { }\npolicyd { checks = {main} }\n",
+                                           strstr(text, "enabled") == NULL ? " enabled = yes\n" : "", text);
 
     assert_true(g_file_set_contents(w->file, all, -1, NULL));
     config_unref(w->config);
