@@ -6,6 +6,7 @@
 #include "lib/base/daemon.h"
 #include "policyd/admin.h"
 #include "policyd/daemon.h"
+#include "policyd/signin/admin.h"
 
 struct policy *
 policyd_current(gpointer data)
@@ -63,6 +64,13 @@ note_fixed(const struct config_policyd *old, const struct config_policyd *fresh,
             g_string_append_printf(answer, "; policyd.%s takes effect only when postern-policyd is started anew", fixed[i].name);
 }
 
+static void
+note_fixed_signin(const struct config_signin *old, const struct config_signin *fresh, GString *answer)
+{
+    if (strcmp(old->listen, fresh->listen) != 0 || strcmp(old->api_key, fresh->api_key) != 0 || strcmp(old->ban_file, fresh->ban_file) != 0)
+        g_string_append(answer, "; signin.listen, signin.api_key and signin.ban_file take effect only when postern-policyd is started anew");
+}
+
 static gboolean
 on_reload(const char *args, GString *answer, gpointer data)
 {
@@ -76,8 +84,10 @@ on_reload(const char *args, GString *answer, gpointer data)
         policy_accounts_forget(policyd->parts.accounts);
         abuse_configure(policyd->parts.abuse, fresh);
         policyd_set_current(policyd, policy_new(fresh, &policyd->parts));
+        signin_reload(policyd->signin, fresh);
         g_string_append_printf(answer, "the new configuration is in effect, with %u checks", g_strv_length(fresh->policyd.checks));
         note_fixed(&policyd->config->policyd, &fresh->policyd, answer);
+        note_fixed_signin(&policyd->config->signin, &fresh->signin, answer);
     }
     for (guint i = 0; i < report->errors->len + report->warnings->len; i++)
         g_string_append_printf(answer, "%s%s", answer->len > 0 ? "; " : "",
@@ -180,6 +190,9 @@ const struct control_command policyd_commands[] = {
     {"fact-drop", "KIND SUBJECT BY REASON: takes it back", admin_fact_drop},
     {"audit", "SUBJECT LIMIT: who decided what", admin_audit},
     {"abuse", "ACCOUNT: its score, and the signs of misuse that it is made of", admin_abuse},
+    {"signin", "USER or NETWORK: what is known of its sign-ins", signin_admin_show},
+    {"signin-suspend", "ACCOUNT SECONDS BY REASON: neither signs in nor sends", signin_admin_suspend},
+    {"signin-allow", "USER or NETWORK, BY REASON: lets it sign in again", signin_admin_allow},
     {"stop", "answer what is due and end", on_stop},
     {NULL, NULL, NULL},
 };

@@ -113,6 +113,21 @@ open_parts(struct policyd *policyd, GError **error)
     return policyd->parts.dns != NULL;
 }
 
+/* What Dovecot asks, if it does. */
+static gboolean
+start_signin(struct policyd *policyd, GError **error)
+{
+    const struct config_signin *config = &policyd->config->signin;
+
+    policyd->signin = signin_new(policyd->parts.state, policyd->config);
+    signin_set_abuse(policyd->signin, policyd->parts.abuse);
+    if (*config->listen != '\0' || *config->ban_file != '\0')
+        policyd->bans = bans_start(config->ban_file, policyd->parts.state);
+    if (*config->listen != '\0')
+        policyd->signin_server = signin_server_start(config->listen, config->api_key, policyd->signin, error);
+    return *config->listen == '\0' || policyd->signin_server != NULL;
+}
+
 static gboolean
 start(struct policyd *policyd, const int *fds, guint n_fds, int reports_fd, GError **error)
 {
@@ -123,6 +138,8 @@ start(struct policyd *policyd, const int *fds, guint n_fds, int reports_fd, GErr
     if (!open_parts(policyd, error))
         return FALSE;
     policyd->parts.abuse = abuse_start(policyd->config, policyd->parts.state, policyd->parts.accounts);
+    if (!start_signin(policyd, error))
+        return FALSE;
     if (reports_fd >= 0)
         policyd->reports = reports_start(reports_fd, policyd->parts.state, policyd->parts.abuse);
     policyd_set_current(policyd, policy_new(policyd->config, &policyd->parts));
@@ -159,6 +176,9 @@ run(struct policyd *policyd)
     }
     control_stop(&policyd->control);
     metrics_server_stop(&policyd->metrics);
+    signin_server_stop(&policyd->signin_server);
+    bans_stop(&policyd->bans);
+    signin_free(&policyd->signin);
     policy_server_stop(&policyd->server, DRAIN_MS);
     reports_stop(&policyd->reports);
     policy_unref(policyd->policy);

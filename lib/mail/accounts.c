@@ -414,6 +414,9 @@ accounts_owners(struct accounts *accounts, const char *address, char ***owners_r
     if (!accounts->pool)
         return 0;
     int result = walk_run(&walk, accounts, start, owners_r, error);
+    if (result == 1 && walk.limit)
+        log_text(LOG_SEV_WARNING, "accounts", "<%s> has members beyond the limit of %s; the rest is left out, so those may not send as "
+                 "it; look for a loop or split the alias", start, walk.limit);
     if (result == 1 && catch_all_r)
         *catch_all_r = walk.catch_all;
     return result;

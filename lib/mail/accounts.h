@@ -20,6 +20,7 @@ void accounts_free(struct accounts **accounts);
 int accounts_expand(struct accounts *accounts, const char *address, char ***mailboxes_r, GError **error);
 /* Whose an address is, as a sender: as accounts_expand, but a mailbox stands for itself alone, wherever its mail is forwarded to; a
  * mailbox, alias or domain that is switched off is nobody's, nor its catch-all's; and so is an address of which nothing is
- * known. Members of an alias that are outside are among the owners. *catch_all_r (may be NULL): only the catch-all of the domain
- * knows the address. 1: owners_r set (may be empty; as mailboxes_r above); 0 and -1 as above, both leave owners_r. */
+ * known. Members of an alias that are outside are among the owners; limits as above, and logged. *catch_all_r (may be NULL): only
+ * the catch-all of the domain knows the address. 1: owners_r set (may be empty; as mailboxes_r above); 0 and -1 as above, both
+ * leave owners_r. */
 int accounts_owners(struct accounts *accounts, const char *address, char ***owners_r, gboolean *catch_all_r, GError **error);

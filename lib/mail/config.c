@@ -301,6 +301,9 @@ const struct settings_section config_sections[] = {
     SECTION(abuse, abuse_check,
             "What postern-policyd does about accounts that seem to be misused: signs of it have points, the points make a score that goes down by "
             "itself, and from a level on the account is slowed down, held or suspended, until it is released or the time is over. Off until enabled."),
+    SECTION(signin, signin_check,
+            "Sign-ins, about which Dovecot asks the policy daemon (auth_policy_server_url). Wrong passwords are counted by user, by network and by the "
+            "two together, the same one again only once; who guesses is delayed, then refused, then banned. See postern-signin(7)."),
     {.name = NULL}};
 
 /* config_check_across - what no section can see alone */
@@ -316,7 +319,8 @@ config_check_across(const struct config *config, struct settings_report *report)
                      {"archived", "control", config->archived.control},
                      {"archived", "metrics", config->archived.metrics},
                      {"policyd", "control", config->policyd.control},
-                     {"policyd", "metrics", config->policyd.metrics}};
+                     {"policyd", "metrics", config->policyd.metrics},
+                     {"signin", "listen", config->signin.listen}};
     for (guint i = 0; i < G_N_ELEMENTS(listeners); i++)
         for (guint j = 0; j < i; j++)
             if (*listeners[i].address && strcmp(listeners[i].address, listeners[j].address) == 0)

@@ -105,6 +105,7 @@ struct config_access {              /* sections "access TITLE": a fixed answer *
 struct config_greylist {            /* sections "greylist TITLE" */
     struct config_when when;
     gint64 delay, window, keep, passes;
+    gboolean spf;
     char **skip_clients;
     char *action;
 };
@@ -133,6 +134,11 @@ struct config_account {             /* sections "account TITLE" */
     gint64 slow_per_hour;
     char *suspended_action, *hold_action, *slow_action;
 };
+struct config_signin {              /* section "signin": Dovecot's auth policy */
+    char *listen, *api_key, *ban_file;
+    gint64 window, pair_limit, network_limit, user_limit, max_delay, ban_limit, ban_time;
+    char **allow_networks;
+};
 
 struct config_abuse {               /* section "abuse": misused accounts */
     gboolean enabled, dry_run, mail_user;
@@ -159,6 +165,7 @@ struct config {
     struct config_policyd policyd;
     GPtrArray *access, *greylist, *rate, *sender_login, *account, *client; /* struct config_access *, .. */
     struct config_abuse abuse;
+    struct config_signin signin;
     char *path;   /* file it came from, or NULL */
     gint refs;    /* private */
 };

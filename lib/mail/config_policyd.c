@@ -87,6 +87,8 @@ const struct setting greylist_settings[] = {
         .doc = "How long it is remembered who has passed, from the last time on."),
     ROW(config_greylist, passes, SETTING_INT, "2", .min = 1, .max = 1000,
         .doc = "After how many messages that passed a network is not put off any more for the domain that they came from."),
+    ROW(config_greylist, spf, SETTING_BOOL, "yes",
+        .doc = "Whether SPF is asked about mail that would be put off, so that all networks from which a domain says that it sends are one."),
     ROW(config_greylist, skip_clients, SETTING_LIST,
         "127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7, .google.com, .outlook.com, .yahoo.com, .yahoodns.net, .icloud.com, .apple.com, .amazonses.com, .sendgrid.net, .mailgun.net, "
         ".mandrillapp.com, .mcsv.net, .rsgsv.net, .postmarkapp.com, .facebook.com, .linkedin.com, .github.com, .paypal.com, .mimecast.com, "

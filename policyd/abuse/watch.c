@@ -23,12 +23,12 @@ abuse_signal(struct abuse *abuse, enum abuse_signal signal, const char *account,
 
 /* TRUE when nothing of the kind was seen for a day. */
 static gboolean
-is_fresh(struct abuse *abuse, enum mark_kind kind, const char *text, gint64 now_ms)
+is_fresh(struct abuse *abuse, const char *text, gint64 now_ms)
 {
     guint32 now_s = (guint32)(now_ms / 1000);
     struct mark before;
 
-    return marks_touch(abuse->state, kind, text, now_s, 1, &before) || (before.last_s < now_s && now_s - before.last_s >= DAY_S);
+    return marks_touch(abuse->state, MARK_WARNED, text, now_s, 1, &before) || (before.last_s < now_s && now_s - before.last_s >= DAY_S);
 }
 
 /* One more of what may be so many a day: a signal when it is more than that. */
@@ -51,9 +51,9 @@ abuse_saw_network(struct abuse *abuse, const char *account, const char *address,
     if (abuse == NULL || *account == '\0' || *address == '\0')
         return;
     network = origin_network(address);
-    text = g_strdup_printf("%s %s", account, network);
+    text = g_strdup_printf("network %s %s", account, network);
     rules = abuse_rules_of(abuse);
-    if (is_fresh(abuse, MARK_NETWORK, text, now_ms) && rules->config->abuse.enabled)
+    if (rules->config->abuse.enabled && is_fresh(abuse, text, now_ms))
         count_in_day(abuse, "new_network", account, rules->config->abuse.networks, ABUSE_NETWORKS, now_ms);
     abuse_rules_unref(rules);
 }
@@ -66,6 +66,16 @@ is_refused(const struct evaluation *evaluation)
            g_ascii_strcasecmp(evaluation->answer->str, "OK") != 0;
 }
 
+/* A network that a user sends from is one that they signed in from. */
+static void
+learn_network(struct abuse *abuse, const struct evaluation *evaluation)
+{
+    g_autofree char *network = origin_network(evaluation->request->values[POLICY_CLIENT_ADDRESS]);
+    g_autofree char *text = g_strdup_printf("%s %s", evaluation->user, network);
+
+    marks_touch(abuse->state, MARK_NETWORK, text, (guint32)(evaluation->now_ms / 1000), 1, NULL);
+}
+
 void
 abuse_saw_recipient(struct abuse *abuse, const struct evaluation *evaluation)
 {
@@ -74,11 +84,12 @@ abuse_saw_recipient(struct abuse *abuse, const struct evaluation *evaluation)
 
     if (abuse == NULL || evaluation->trial || *evaluation->user == '\0' || evaluation->request->state != POLICY_AT_RCPT)
         return;
+    learn_network(abuse, evaluation);
     abuse_saw_network(abuse, evaluation->user, evaluation->request->values[POLICY_CLIENT_ADDRESS], evaluation->now_ms);
     rules = abuse_rules_of(abuse);
     if (rules->config->abuse.enabled && is_refused(evaluation)) {
         g_autofree char *text = g_strdup_printf("refused %s %s", evaluation->user, evaluation->recipient_domain);
-        if (is_fresh(abuse, MARK_WARNED, text, evaluation->now_ms))
+        if (is_fresh(abuse, text, evaluation->now_ms))
             count_in_day(abuse, "refused_domain", evaluation->user, rules->config->abuse.refused_domains, ABUSE_REFUSED, evaluation->now_ms);
     }
     if (rules->config->abuse.enabled && rules->config->abuse.points_unknown > 0 && rules->config->accounts.driver != 0 && own != NULL &&

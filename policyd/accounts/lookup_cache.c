@@ -9,6 +9,8 @@
 #define SHARDS 16
 /* While a database hangs, a stale entry is answered at once, and one caller in this time tries the database. */
 #define RETRY_MS 2000
+/* A question that takes longer than this is taken for one to a database that hangs. */
+#define HANGS_MS 1000
 /* What an entry takes besides its key and value: itself, its places in the table, the GBytes, malloc's headers. */
 #define OVERHEAD 224
 
@@ -37,6 +39,7 @@ struct entry {
 struct flight {
     struct key key;
     guint refs;
+    gint64 began_ms;
     gboolean landed, forgotten, stale;
     enum lookup answer;
     GBytes *value;
@@ -180,6 +183,15 @@ entry_freshness(const struct lookup_cache *cache, struct entry *entry, gint64 no
     return entry->answer == LOOKUP_YES && age < cache->options.stale_ms ? STALE : EXPIRED;
 }
 
+/* The database failed a moment ago, or lets someone wait for this very answer. */
+static gboolean
+shard_is_away(const struct shard *shard, const struct entry *entry, gint64 now_ms)
+{
+    const struct flight *flight = g_hash_table_lookup(shard->flights, entry);
+
+    return (entry->retry_ms > now_ms && entry->retry_ms <= now_ms + RETRY_MS) || (flight && now_ms - flight->began_ms > HANGS_MS);
+}
+
 /* The entry that can be answered with at once, or NULL. */
 static struct entry *
 shard_find(struct lookup_cache *cache, struct shard *shard, const struct key *key, gint64 now_ms, gboolean *stale_r)
@@ -188,8 +200,7 @@ shard_find(struct lookup_cache *cache, struct shard *shard, const struct key *ke
     if (!entry)
         return NULL;
     enum freshness freshness = entry_freshness(cache, entry, now_ms);
-    gboolean waits = entry->retry_ms > now_ms && entry->retry_ms <= now_ms + RETRY_MS;
-    if (freshness == EXPIRED || (freshness == STALE && !waits))
+    if (freshness == EXPIRED || (freshness == STALE && !shard_is_away(shard, entry, now_ms)))
         return NULL;
     *stale_r = freshness == STALE;
     *(*stale_r ? &shard->stats.stale : &shard->stats.hits) += 1;
@@ -233,6 +244,7 @@ shard_fly(struct lookup_cache *cache, struct shard *shard, const struct key *key
     }
     flight = keyed_new(key, offsetof(struct flight, bytes));
     flight->refs = 1;
+    flight->began_ms = now_ms;
     g_hash_table_add(shard->flights, flight);
     shard->stats.asked++;
     g_mutex_unlock(&shard->lock);

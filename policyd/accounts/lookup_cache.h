@@ -1,9 +1,9 @@
 /* lookup_cache.h: answers of SQL, kept for a while, so that event loops need not wait for a database.
  *
  * What was found is fresh for found_ms, what was not for absent_ms. "Unknown" (the database is away) is never kept; but while it
- * is, what was found within stale_ms is answered and marked stale. One question at a time is asked for a key: whoever else wants it
- * waits for that answer, or is told at once that it would have to wait. Bounded in entries and in bytes; the longest unused
- * go first. Keys may come from mail: they are hashed with a random key. Thread-safe.
+ * is, or hangs, what was found within stale_ms is answered and marked stale. One question at a time is asked for a key: whoever
+ * else wants it waits for that answer, or is told at once that it would have to wait. Bounded in entries and in bytes; the longest
+ * unused go first. Keys may come from mail: they are hashed with a random key. Thread-safe.
  *
  * Times are CLOCK_REALTIME's milliseconds. After the clock was put back, an entry from the future counts as made now. */
 #pragma once

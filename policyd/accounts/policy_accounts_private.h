@@ -12,7 +12,14 @@ struct policy_accounts {
 };
 
 /* What kind of answer a key of the cache has; its first byte. */
-enum policy_question { ASKED_SENDER = 'S', ASKED_LIMITS = 'L', ASKED_ADDRESS = 'A', ASKED_CLIENT = 'C', ASKED_MAILBOXES = 'M', ASKED_QUOTA = 'Q' };
+enum policy_question {
+    ASKED_SENDER = 'S',
+    ASKED_LIMITS = 'L',
+    ASKED_ADDRESS = 'A',
+    ASKED_CLIENT = 'C',
+    ASKED_MAILBOXES = 'M',
+    ASKED_QUOTA = 'Q'
+};
 /* A key of one or two texts (second may be NULL). */
 GString *policy_key(enum policy_question question, const char *first, const char *second);
 /* lookup_cache_get; frees key. */

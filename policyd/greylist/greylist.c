@@ -33,7 +33,7 @@ greylist_make(const struct config_when *config, const struct check_parts *parts)
 
     own->config = (const struct config_greylist *)config;
     own->state = parts->state;
-    own->dns = parts->dns;
+    own->dns = own->config->spf ? parts->dns : NULL;
     own->skip = policy_match_new(POLICY_MATCH_CLIENTS, own->config->skip_clients, NULL);
     return own;
 }

@@ -5,6 +5,7 @@
  * others for ever: then the batch is written row by row, and such rows are left out. */
 #include "lib/base/log.h"
 #include "policyd/state/flush.h"
+#include "policyd/state/lease.h"
 #include "policyd/state/rows.h"
 
 #define BATCH 2048u
@@ -163,6 +164,17 @@ finish_batch(struct batch *batch, gboolean written)
     g_array_set_size(batch->puts, 0);
 }
 
+/* At the end there is no time for all of what may be millions. */
+static gboolean
+in_time(const struct state *state, GError **error)
+{
+    gint64 until_us = __atomic_load_n(&state->write_until_us, __ATOMIC_RELAXED);
+    if (!until_us || g_get_monotonic_time() < until_us)
+        return TRUE;
+    g_set_error(error, SQL_ERROR, SQL_ERROR_BUSY, "no time is left to write");
+    return FALSE;
+}
+
 static gboolean
 send_batch(struct state *state, struct batch *batch, GError **error)
 {
@@ -170,14 +182,14 @@ send_batch(struct state *state, struct batch *batch, GError **error)
     if (n == 0)
         return TRUE;
     g_array_sort(batch->puts, by_key);
-    g_mutex_lock(&state->turn);
-    gboolean written = write_batch(state, batch, error);
-    g_mutex_unlock(&state->turn);
+    state_turn_take(state);
+    gboolean written = in_time(state, error) && write_batch(state, batch, error);
+    state_turn_give(state);
     finish_batch(batch, written);
     if (!written)
         return FALSE;
     state_count(state, &state->written, n);
-    return state_between(state, error);
+    return lease_keep(state, error);
 }
 
 static gboolean
@@ -241,15 +253,15 @@ write_facts(struct state *state, GError **error)
             return TRUE;
         left -= facts->len;
         g_ptr_array_sort(facts, by_kind_and_subject);
-        g_mutex_lock(&state->turn);
+        state_turn_take(state);
         gboolean written = put_facts(state, facts, error);
-        g_mutex_unlock(&state->turn);
+        state_turn_give(state);
         if (!written) {
             facts_put_pending(state->facts, facts);
             return FALSE;
         }
         state_count(state, &state->written, facts->len);
-        if (!state_between(state, error))
+        if (!lease_keep(state, error))
             return FALSE;
     }
     return TRUE;

@@ -141,6 +141,31 @@ marks_forget(struct state *state, enum mark_kind kind, const char *text, guint32
     return found;
 }
 
+static void
+merge(struct mark_cell *mark, guint32 first_s, guint32 last_s, guint32 count)
+{
+    mark->first_s = MIN(mark->first_s, first_s);
+    mark->last_s = MAX(mark->last_s, last_s);
+    set_count(mark, MAX(count_of(mark), count));
+}
+
+void
+marks_note(struct state *state, enum mark_kind kind, const char *text, const struct mark *mark, guint32 now_s)
+{
+    struct state_key key;
+    guint32 last_s = MIN(mark->last_s, now_s), first_s = MIN(mark->first_s, last_s);
+    state_key_make(&key, mark_kind_name(kind), text);
+    struct shard *shard = shards_lock(state->marks, &key);
+    struct mark_cell *cell = shards_find(state->marks, shard, &key);
+    if (!cell) {
+        cell = shards_add(state->marks, shard, &key, kind);
+        cell->first_s = MARK_NEVER;
+    }
+    merge(cell, first_s, last_s, mark->count);
+    shards_changed(state->marks, shard, cell, text);
+    g_mutex_unlock(&shard->lock);
+}
+
 /* ---- what SQL has ---- */
 
 /* Expired ones, too: while SQL has them, a new touch must be of a later epoch. They go when SQL's have gone. */
@@ -160,9 +185,7 @@ marks_merge(struct state *state, const struct mark_row *row)
         mark->last_s = row->last_s;
         set_count(mark, row->count);
     } else if (row->epoch == mark->epoch) {
-        mark->first_s = MIN(mark->first_s, row->first_s);
-        mark->last_s = MAX(mark->last_s, row->last_s);
-        set_count(mark, MAX(count_of(mark), row->count));
+        merge(mark, row->first_s, row->last_s, row->count);
     }
     g_mutex_unlock(&shard->lock);
 }

@@ -17,6 +17,9 @@ gboolean marks_get(struct state *state, enum mark_kind kind, const char *text, g
 /* Creates it, or sets its last time; adds to the count. *before_r (may be NULL) is as it was, zero when it is new. TRUE when new. */
 gboolean marks_touch(struct state *state, enum mark_kind kind, const char *text, guint32 now_s, guint32 count_add,
                      struct mark *before_r);
+/* What is known from elsewhere, an import: it becomes the earliest first, the latest last, the highest count. (A touch is now: one in
+ * the past would take what was noted since for the work of a wrong clock.) */
+void marks_note(struct state *state, enum mark_kind kind, const char *text, const struct mark *mark, guint32 now_s);
 /* On all nodes. TRUE when it was there. */
 gboolean marks_forget(struct state *state, enum mark_kind kind, const char *text, guint32 now_s);
 

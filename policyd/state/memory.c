@@ -15,6 +15,8 @@ set_defaults(struct state_options *options)
         options->marks_max = MARKS_MAX;
     if (!options->meters_max)
         options->meters_max = METERS_MAX;
+    if (!options->sql.timeout_ms) /* well below the time after which the node's name is free */
+        options->sql.timeout_ms = 5000;
     if (!options->sql.retry_ms)
         options->sql.retry_ms = 1000;
     for (guint i = 1; i < MARK_KINDS; i++)

@@ -45,7 +45,7 @@ struct meter_row {
     double rate[METER_WINDOWS];
 };
 
-/* What was counted already of another node's meter. Only the writing thread looks here; it uses shards for their table. */
+/* What was counted already of another node's meter. */
 struct heard_cell {
     struct cell cell;
     guint32 heard_s;
@@ -60,20 +60,30 @@ struct state {
     struct facts *facts;
 
     struct sql_pool *pool; /* for what is asked for by other threads */
-    GMutex turn;           /* SQLite has one writer at a time: whoever writes holds it */
+    GMutex turn;           /* facts are written through one after the other; where SQLite has one writer, all is */
 
     /* The writing thread's own, and state_open's before there is one. */
     struct sql *sql;
     char *holder; /* see lease.c */
     guint node_id;
     gboolean leased;
-    gint64 renewed_us;                              /* monotonic */
-    gint64 pulled_us, marks_to, meters_to, facts_to; /* when, monotonic; up to which time of the database */
+    gint64 renewed_us; /* monotonic */
     struct state_key meters_done; /* while loading */
-    guint sweep_shard;
-    gint64 sweep_us, clock_offset_us;
+    struct {
+        guint shard, node;
+        gboolean meters;      /* its marks are done */
+        struct state_key key; /* the last that was looked at */
+        gint64 now_ms;        /* when the shard was begun */
+        gint64 next_us;       /* monotonic: when to go on */
+    } sweep;
+    gint64 clock_offset_us;
+    gint64 write_until_us; /* atomic; monotonic; 0: as long as it takes */
     gint64 complained_us;
-    GThread *thread;
+    GThread *writer;
+
+    /* The reading thread's, and state_load's before it reads. */
+    gint64 marks_to, meters_to, facts_to; /* up to which time of the database */
+    GThread *reader;
 
     GMutex lock; /* guards what follows */
     GCond wake, done;
@@ -85,6 +95,9 @@ struct state {
     guint64 written, pulled, expired;
 };
 
+/* The writing thread's part of turn. */
+void state_turn_take(struct state *state);
+void state_turn_give(struct state *state);
 /* Adds to written, pulled or expired. */
 void state_count(struct state *state, guint64 *counter, guint64 n);
 

@@ -44,7 +44,7 @@ state_open(const struct state_options *options, GError **error)
     struct state *state = state_new(options);
     state->pool = sql_pool_new(&state->options.sql, CONNECTIONS);
     state->clean_us = g_get_monotonic_time();
-    state->sweep_us = state->clean_us + SWEEP_AFTER_US;
+    state->sweep.next_us = state->clean_us + SWEEP_AFTER_US;
     GError *failure = NULL;
     if (!begin(state, &failure)) {
         if (!options->start_empty || !g_error_matches(failure, SQL_ERROR, SQL_ERROR_AWAY)) {
@@ -56,6 +56,7 @@ state_open(const struct state_options *options, GError **error)
         g_error_free(failure);
     }
     state_writer_start(state);
+    state_reader_start(state);
     return state;
 }
 
@@ -64,12 +65,29 @@ state_close(struct state **state)
 {
     if (!state || !*state)
         return;
+    state_reader_stop(*state);
     state_writer_stop(*state);
     if ((*state)->sql)
         lease_release(*state);
     sql_close(&(*state)->sql);
     sql_pool_free(&(*state)->pool);
     state_free(state);
+}
+
+/* ---- turns ---- */
+
+void
+state_turn_take(struct state *state)
+{
+    if (!sql_is_mariadb(state->sql))
+        g_mutex_lock(&state->turn);
+}
+
+void
+state_turn_give(struct state *state)
+{
+    if (!sql_is_mariadb(state->sql))
+        g_mutex_unlock(&state->turn);
 }
 
 /* ---- how it is ---- */

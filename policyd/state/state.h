@@ -28,7 +28,7 @@
 struct state;
 
 struct state_options {
-    struct sql_options sql; /* strings are copied; with retry_ms 0, a connect is tried again after 1 s */
+    struct sql_options sql; /* strings are copied; retry_ms 0 is 1 s here, timeout_ms 0 is 5 s */
     const char *node;       /* this node's name: 1 to 64 of a-z A-Z 0-9 . _ - */
     gboolean shared;        /* several nodes (MariaDB only) */
     gboolean start_empty;   /* the database away at state_open is no error: it is read when it is there */

@@ -1,13 +1,16 @@
 /* sweep.c: removes what has expired, a shard's part of the keys at a time: first from SQL, then from memory.
  *
  * In that order, since a mark that memory has forgotten and SQL still has would get its former life back when it is touched again.
- * Rows are looked for without locks and removed by their keys if they are still as they were. A clock that jumped would
- * expire everything: after a jump, sweeping waits for an hour. */
+ * Rows are looked for without locks and removed by their keys if they are still as they were. A clock that is wrong would expire
+ * everything, for all nodes: after a jump, and when the database has quite another time, sweeping waits for an hour. */
+#include "lib/base/log.h"
 #include "policyd/state/flush.h"
+#include "policyd/state/lease.h"
 #include "policyd/state/rows.h"
 
 #define PAGE 1000u
 #define EVERY_US (5 * G_USEC_PER_SEC)
+#define BUDGET_US (200 * 1000) /* of a round: what is to be written must not wait for this */
 #define JUMP_US (5 * G_TIME_SPAN_MINUTE)
 #define AFTER_JUMP_US G_TIME_SPAN_HOUR
 #define FACTS_EXPIRED_MS DAY_MS
@@ -21,19 +24,32 @@ state_sweep_due(struct state *state, gint64 now_ms, gint64 now_us)
     gboolean first = state->clock_offset_us == 0;
     state->clock_offset_us = offset_us;
     if (!first && jump_us > JUMP_US) {
-        state->sweep_us = now_us + AFTER_JUMP_US;
-        state->sweep_shard = 0;
+        memset(&state->sweep, 0, sizeof state->sweep);
+        state->sweep.next_us = now_us + AFTER_JUMP_US;
     }
-    return now_us >= state->sweep_us;
+    return now_us >= state->sweep.next_us;
 }
 
+gboolean
+state_clock_agrees(struct state *state, gint64 now_ms, gboolean *agrees_r, GError **error)
+{
+    gint64 theirs_ms = 0;
+    if (!rows_read_now(state->sql, &theirs_ms, error))
+        return FALSE;
+    *agrees_r = ABS(theirs_ms - now_ms) < G_TIME_SPAN_HOUR / 1000;
+    if (*agrees_r)
+        return TRUE;
+    log_text(LOG_SEV_WARNING, "state", "nothing is removed: this machine's clock and the database's are %" G_GINT64_FORMAT
+             " s apart", ABS(theirs_ms - now_ms) / 1000);
+    state->sweep.next_us = g_get_monotonic_time() + AFTER_JUMP_US;
+    return TRUE;
+}
+
+/* A page that is read. */
 struct old {
     struct state *state;
     GArray *rows;
     guint seen;
-    gint64 now_ms;
-    struct state_key last;
-    guint last_node;
 };
 
 /* ---- marks ---- */
@@ -43,9 +59,9 @@ take_mark(const struct sql_row *row, gpointer data)
 {
     struct old *old = data;
     struct mark_row mark;
-    if (rows_read_mark(row, &mark) && marks_row_expired(old->state, &mark, (guint32)(old->now_ms / 1000)))
+    if (rows_read_mark(row, &mark) && marks_row_expired(old->state, &mark, (guint32)(old->state->sweep.now_ms / 1000)))
         g_array_append_val(old->rows, mark);
-    old->last = mark.key;
+    old->state->sweep.key = mark.key;
     old->seen++;
     return TRUE;
 }
@@ -77,20 +93,19 @@ shortest_expiry(const guint32 *expiry_s, guint n)
     return shortest;
 }
 
-/* A page of the shard's marks from old->last on. */
 static gboolean
 sweep_marks(struct state *state, struct old *old, const struct state_key *end, GError **error)
 {
-    gint64 before_s = old->now_ms / 1000 - shortest_expiry(state->options.mark_expiry_s, MARK_KINDS);
-    struct state_key from = old->last;
+    gint64 before_s = state->sweep.now_ms / 1000 - shortest_expiry(state->options.mark_expiry_s, MARK_KINDS);
+    struct state_key from = state->sweep.key;
     const struct sql_value values[] = {SQL_B(from.bytes, sizeof from.bytes), SQL_B(end->bytes, sizeof end->bytes),
                                        SQL_I(before_s), SQL_I(PAGE)};
     old->rows = g_array_new(FALSE, FALSE, sizeof(struct mark_row));
     gboolean good = sql_run(state->sql, "policy_mark_old", values, G_N_ELEMENTS(values), take_mark, old, NULL, error);
     if (good) {
-        g_mutex_lock(&state->turn);
+        state_turn_take(state);
         good = drop_marks(state, old->rows, error);
-        g_mutex_unlock(&state->turn);
+        state_turn_give(state);
     }
     g_array_unref(old->rows);
     return good;
@@ -108,10 +123,10 @@ take_meter(const struct sql_row *row, gpointer data)
 {
     struct old *old = data;
     struct old_meter meter = {0};
-    if (rows_read_meter(row, &meter.row, &meter.node) && meters_row_expired(old->state, &meter.row, old->now_ms))
+    if (rows_read_meter(row, &meter.row, &meter.node) && meters_row_expired(old->state, &meter.row, old->state->sweep.now_ms))
         g_array_append_val(old->rows, meter);
-    old->last = meter.row.key;
-    old->last_node = meter.node;
+    old->state->sweep.key = meter.row.key;
+    old->state->sweep.node = meter.node;
     old->seen++;
     return TRUE;
 }
@@ -138,17 +153,17 @@ drop_meters(struct state *state, const GArray *rows, GError **error)
 static gboolean
 sweep_meters(struct state *state, struct old *old, const struct state_key *end, GError **error)
 {
-    gint64 before_ms = old->now_ms - (gint64)shortest_expiry(state->options.meter_expiry_s, METER_KINDS) * 1000;
-    struct state_key from = old->last;
+    gint64 before_ms = state->sweep.now_ms - (gint64)shortest_expiry(state->options.meter_expiry_s, METER_KINDS) * 1000;
+    struct state_key from = state->sweep.key;
     const struct sql_value key = SQL_B(from.bytes, sizeof from.bytes);
-    const struct sql_value values[] = {key, key, SQL_I(old->last_node), SQL_B(end->bytes, sizeof end->bytes), SQL_I(before_ms),
+    const struct sql_value values[] = {key, key, SQL_I(state->sweep.node), SQL_B(end->bytes, sizeof end->bytes), SQL_I(before_ms),
                                        SQL_I(PAGE)};
     old->rows = g_array_new(FALSE, FALSE, sizeof(struct old_meter));
     gboolean good = sql_run(state->sql, "policy_meter_old", values, G_N_ELEMENTS(values), take_meter, old, NULL, error);
     if (good) {
-        g_mutex_lock(&state->turn);
+        state_turn_take(state);
         good = drop_meters(state, old->rows, error);
-        g_mutex_unlock(&state->turn);
+        state_turn_give(state);
     }
     g_array_unref(old->rows);
     return good;
@@ -200,31 +215,51 @@ sweep_facts(struct state *state, gint64 now_ms, GError **error)
 
 /* ---- a step ---- */
 
-/* Pages of one table until the shard's end. */
+/* One page of the shard's marks, or when these are done of its meters. *done_r: that was the last. */
 static gboolean
-sweep_table(struct state *state, gint64 now_ms, gboolean (*page)(struct state *, struct old *, const struct state_key *, GError **),
-            GError **error)
+sweep_page(struct state *state, gboolean *done_r, GError **error)
 {
     struct state_key end;
+    struct old old = {.state = state};
     memset(end.bytes, 0xff, sizeof end.bytes);
-    end.bytes[0] = (guint8)state->sweep_shard;
-    struct old old = {.state = state, .now_ms = now_ms, .last = {{(guint8)state->sweep_shard}}};
-    do {
-        old.seen = 0;
-        if (!page(state, &old, &end, error) || !state_between(state, error))
-            return FALSE;
-    } while (old.seen == PAGE);
+    end.bytes[0] = (guint8)state->sweep.shard;
+    if (!(state->sweep.meters ? sweep_meters(state, &old, &end, error) : sweep_marks(state, &old, &end, error)) ||
+        !lease_keep(state, error))
+        return FALSE;
+    if (old.seen == PAGE)
+        return TRUE;
+    *done_r = state->sweep.meters;
+    state->sweep.meters = TRUE;
+    state->sweep.key = (struct state_key){{(guint8)state->sweep.shard}};
+    state->sweep.node = 0;
     return TRUE;
+}
+
+static void
+begin_shard(struct state *state, guint shard)
+{
+    memset(&state->sweep, 0, sizeof state->sweep);
+    state->sweep.shard = shard;
+    state->sweep.key.bytes[0] = (guint8)shard;
 }
 
 gboolean
 state_sweep(struct state *state, gint64 now_ms, GError **error)
 {
-    if (!sweep_table(state, now_ms, sweep_marks, error) || !sweep_table(state, now_ms, sweep_meters, error))
-        return FALSE;
-    guint gone = marks_sweep(state, state->sweep_shard, (guint32)(now_ms / 1000)) + meters_sweep(state, state->sweep_shard, now_ms);
-    state_count(state, &state->expired, gone);
-    state->sweep_us = g_get_monotonic_time() + EVERY_US;
-    state->sweep_shard = (state->sweep_shard + 1) % SHARDS;
-    return state->sweep_shard != 0 || sweep_facts(state, now_ms, error);
+    gint64 until_us = g_get_monotonic_time() + BUDGET_US;
+    gboolean done = FALSE;
+    if (!state->sweep.now_ms)
+        state->sweep.now_ms = now_ms;
+    while (!done) {
+        if (!sweep_page(state, &done, error))
+            return FALSE;
+        if (!done && g_get_monotonic_time() > until_us)
+            return TRUE; /* the next round goes on here */
+    }
+    guint shard = state->sweep.shard;
+    now_ms = state->sweep.now_ms;
+    state_count(state, &state->expired, marks_sweep(state, shard, (guint32)(now_ms / 1000)) + meters_sweep(state, shard, now_ms));
+    begin_shard(state, (shard + 1) % SHARDS);
+    state->sweep.next_us = g_get_monotonic_time() + EVERY_US;
+    return shard + 1 < SHARDS || sweep_facts(state, now_ms, error);
 }

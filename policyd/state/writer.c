@@ -1,4 +1,4 @@
-/* writer.c: the thread that writes what changed, reads what other nodes changed, and removes what has expired.
+/* writer.c: the thread that writes what changed and removes what has expired.
  *
  * It goes round every flush_ms, or at once when state_flush asks. A round that fails is said once in the log, and tried again after
  * retry_ms; what it should have written stays dirty. */
@@ -25,23 +25,6 @@ state_connect(struct state *state, gboolean wait, GError **error)
     return state->leased ? lease_keep(state, error) : lease_take(state, wait, error);
 }
 
-/* Time to read what others changed? */
-static gboolean
-pull_when_due(struct state *state, GError **error)
-{
-    gint64 now_us = g_get_monotonic_time();
-    if (!state_is_loaded(state) || now_us - state->pulled_us < (gint64)state->options.pull_ms * 1000)
-        return TRUE;
-    state->pulled_us = now_us;
-    return state_pull(state, error);
-}
-
-gboolean
-state_between(struct state *state, GError **error)
-{
-    return lease_keep(state, error) && pull_when_due(state, error);
-}
-
 static gboolean
 load_once(struct state *state, GError **error)
 {
@@ -65,7 +48,7 @@ write_and_read(struct state *state, GError **error)
     g_mutex_lock(&state->lock);
     state->clean_us = started_us;
     g_mutex_unlock(&state->lock);
-    return pull_when_due(state, error);
+    return TRUE;
 }
 
 /* ---- what is said of it ---- */
@@ -110,18 +93,25 @@ round_ended(struct state *state, guint64 asked, GError *failure)
 
 /* ---- the thread ---- */
 
+/* A piece of what has expired. What fails here is tried again, and if it lasts the next writing says so. */
+static void
+sweep_when_due(struct state *state)
+{
+    gint64 now_ms = g_get_real_time() / 1000;
+    gboolean agrees = FALSE;
+    if (state_sweep_due(state, now_ms, g_get_monotonic_time()) &&
+        (!state_clock_agrees(state, now_ms, &agrees, NULL) || (agrees && !state_sweep(state, now_ms, NULL))))
+        state->sweep.next_us = g_get_monotonic_time() + G_USEC_PER_SEC;
+}
+
 static gboolean
 one_round(struct state *state, guint64 asked)
 {
     GError *failure = NULL;
     gboolean good = write_and_read(state, &failure);
     round_ended(state, asked, failure);
-    gint64 now_ms = g_get_real_time() / 1000;
-    GError *unswept = NULL;
-    if (good && state_sweep_due(state, now_ms, g_get_monotonic_time()) && !state_sweep(state, now_ms, &unswept)) {
-        state->sweep_us = g_get_monotonic_time() + G_USEC_PER_SEC;
-        g_clear_error(&unswept); /* the next round says it, if it lasts */
-    }
+    if (good)
+        sweep_when_due(state);
     return good;
 }
 
@@ -138,7 +128,7 @@ writer_main(gpointer data)
         g_mutex_unlock(&state->lock);
         gint64 started_us = g_get_monotonic_time();
         gboolean good = one_round(state, asked);
-        guint pause_ms = good ? MIN(state->options.flush_ms, state->options.pull_ms) : state->options.sql.retry_ms;
+        guint pause_ms = good ? state->options.flush_ms : state->options.sql.retry_ms;
         next_us = good ? started_us + (gint64)pause_ms * 1000 : g_get_monotonic_time() + (gint64)pause_ms * 1000;
         g_mutex_lock(&state->lock);
     }
@@ -149,21 +139,25 @@ writer_main(gpointer data)
 void
 state_writer_start(struct state *state)
 {
-    state->thread = g_thread_new("policy-state", writer_main, state);
+    state->writer = g_thread_new("state-writer", writer_main, state);
 }
 
 void
 state_writer_stop(struct state *state)
 {
-    if (!state->thread)
+    if (!state->writer)
         return;
+    gint64 until_us = g_get_monotonic_time() + STOP_US;
+    __atomic_store_n(&state->write_until_us, until_us, __ATOMIC_RELAXED);
     g_mutex_lock(&state->lock);
     state->stop = TRUE;
     g_cond_broadcast(&state->wake);
     g_mutex_unlock(&state->lock);
-    g_thread_join(state->thread);
-    /* What is left; the database may have to be waited for. */
-    gint64 deadline_us = g_get_monotonic_time() + STOP_US;
-    while (!one_round(state, state->asked) && g_get_monotonic_time() < deadline_us && state->connected)
+    g_thread_join(state->writer);
+    /* What is left; someone else may hold the database. */
+    while (!one_round(state, state->asked) && g_get_monotonic_time() < until_us && state->connected)
         g_usleep(100 * 1000);
+    guint64 left = state_dirty(state);
+    if (left > 0)
+        log_text(LOG_SEV_WARNING, "state", "ends with %" G_GUINT64_FORMAT " changes that aren't written", left);
 }

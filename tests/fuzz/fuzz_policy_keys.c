@@ -54,7 +54,8 @@ static void
 check_entry(const char *entry)
 {
     g_autofree char *again = policy_entry_normalise(entry, NULL);
-    g_autofree char *below = g_strconcat("x@below", entry, NULL), *in = g_strconcat("x", entry, NULL), *at = g_strconcat("x@", entry + 1, NULL);
+    g_autofree char *in = g_strconcat("x", entry, NULL), *at = g_strconcat("x@", entry + 1, NULL);
+    g_autofree char *below = g_strconcat("x@below", entry, NULL);
     g_autofree char *address = g_strndup(entry, strcspn(entry, "/"));
     guint8 octets[16];
 

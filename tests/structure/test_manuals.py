@@ -127,7 +127,17 @@ def test_the_sample_is_what_the_command_prints_and_is_valid(tmp_path):
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", ["postern.1", "postern-milter.8", "postern-archived.8", "postern-policyd.8", "postern.conf.5"])
+def test_settings_of_the_dovecot_plugins():
+    """All settings that 2.4 is told of, with their defaults."""
+    plugins = ROOT / "dovecot-plugins"
+    names = re.findall(r"SETTING\((postern_\w+)\),", (plugins / "postern_settings.c").read_text())
+    defaults = re.findall(r'#define PQ_DEFAULT_\w+ "(.*)"', (plugins / "postern_settings.h").read_text())
+    page = re.findall(r"^\.It Ic (postern_\w+) No = (?:Pa )?(.*)$", (MAN / "postern_quota.7").read_text(), flags=re.M)
+    assert len(names) == 3 and page == list(zip(names, defaults))
+
+
+@pytest.mark.parametrize("name", ["postern.1", "postern-milter.8", "postern-archived.8", "postern-policyd.8", "postern-signin.7", "postern.conf.5",
+                                  "postern_quota.7"])
 def test_pages_are_good_mdoc(name, tmp_path):
     if not shutil.which("mandoc"):
         pytest.skip("mandoc is not installed")

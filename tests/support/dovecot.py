@@ -135,10 +135,10 @@ def junk_rule(directory):
 
 
 class Dovecot:
-    """junk: mail marked as spam goes to the folder Junk (needs dovecot-sieve)."""
+    """junk: mail marked as spam goes to the folder Junk (needs dovecot-sieve). extra: more settings, in the words of the version."""
 
-    def __init__(self, directory, accounts, queue_directory, imap_port=143, junk=False):
-        self.directory, self.imap_port, self.queue_directory = directory, imap_port, queue_directory
+    def __init__(self, directory, accounts, queue_directory, imap_port=143, junk=False, extra=""):
+        self.directory, self.accounts, self.imap_port, self.queue_directory = directory, accounts, imap_port, queue_directory
         for name in ("state", "mail"):
             os.makedirs(os.path.join(directory, name), exist_ok=True)
         os.chmod(directory, 0o755)
@@ -153,16 +153,28 @@ class Dovecot:
         else:
             text = (COMMON + V23).format(**values)
         with open(self.configuration, "w") as f:
-            f.write(text)
+            f.write(text + extra)
         self.daemon = Daemon(["dovecot", "-F", "-c", self.configuration], os.path.join(directory, "stderr.log"))
 
     def start(self):
-        lmtp = os.path.join(self.queue_directory, "private", "dovecot-lmtp")
-        self.daemon.start(lambda: connects(("127.0.0.1", self.imap_port)) and connects(lmtp))
+        self.daemon.start(lambda: connects(("127.0.0.1", self.imap_port)) and connects(self.lmtp_socket()))
         return self
 
     def stop(self):
         self.daemon.stop(10)
+
+    def lmtp_socket(self):
+        return os.path.join(self.queue_directory, "private", "dovecot-lmtp")
+
+    def command(self, program, *arguments):
+        return subprocess.run([program, "-c", self.configuration, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=True, timeout=60).stdout
+
+    def doveadm(self, *arguments):
+        return self.command("doveadm", *arguments)
+
+    def doveconf(self, *arguments):
+        return self.command("doveconf", *arguments)
 
     def maildir(self, user, mailbox=""):
         """Delivered files of a user@domain, oldest first, as they lie on disk; mailbox "" is INBOX."""

@@ -64,6 +64,15 @@ class PolicyRecorder:
             except OSError:
                 pass
 
+    def stray(self, octets):
+        """Sends bytes that nobody asked for, on every connection."""
+        with self.lock:
+            for connection in self.open:
+                try:
+                    connection.sendall(octets)
+                except OSError:
+                    pass
+
     def take(self):
         with self.lock:
             requests, self.requests = self.requests, []

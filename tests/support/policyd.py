@@ -14,7 +14,7 @@ class Policyd:
     path: of the socket, else one in the directory."""
 
     def __init__(self, directory, checks=(), settings=None, path=None, accounts=None, build=None):
-        self.directory, self.build = directory, build
+        self.directory, self.build, self.may_fail = directory, build, False
         os.makedirs(directory, exist_ok=True)
         os.chmod(directory, 0o755)
         run = os.path.join(directory, "run")
@@ -22,11 +22,12 @@ class Policyd:
         shutil.chown(run, USER, USER)
         self.path, self.metrics = path or os.path.join(run, "policy.sock"), os.path.join(run, "metrics")
         self.reports = os.path.join(run, "report.sock")
+        self.control_path = os.path.join(run, "control")
         self.database = os.path.join(directory, "state", "policy.db")
         self.settings = {
             "log": {"target": "stderr", "level": "debug"},
             "accounts": {"driver": "sqlite", "path": accounts.database} if accounts else {},
-            "policyd": {"listen": [f"unix:{self.path}"], "control": f"unix:{run}/control", "metrics": f"unix:{self.metrics}", "user": USER,
+            "policyd": {"listen": [f"unix:{self.path}"], "control": f"unix:{self.control_path}", "metrics": f"unix:{self.metrics}", "user": USER,
                         "reports": f"unix:{self.reports}",
                         "socket_group": "postfix", "path": self.database}}
         for section, values in (settings or {}).items():
@@ -44,7 +45,7 @@ class Policyd:
                 f.write("}\n")
 
     def start(self):
-        self.daemon.start(lambda: connects(self.path), 30)
+        self.daemon.start(lambda: os.path.exists(self.control_path) and connects(self.path), 30)
         return self
 
     def stop(self):

@@ -13,12 +13,14 @@ from .site import ASK
 
 SENDER, ALICE = "<sender@outside.test>", "<alice@example.test>"
 ACTIONS = (
-    "DUNNO", "dunno", "OK", "ok with text", "250", "12345", "REJECT", "REJECT Not today", "REJECT 5.7.25 Not today", "REJECT 4.7.1 Odd code",
-    "REJECT 發件人不明", "450 4.2.0 Greylisted", "450 Greylisted", "450", "550 5.7.1 Go away", "552 5.2.2 Mailbox full", "554 4.7.1 Odd code",
+    "DUNNO", "dunno", "OK", "ok with text", "250", "12345", "REJECT", "REJECT Not today", "REJECT 5.7.25 Not today",
+    "REJECT 4.7.1 Odd code", "REJECT 發件人不明", "450 4.2.0 Greylisted", "450 Greylisted", "450", "550 5.7.1 Go away",
+    "552 5.2.2 Mailbox full", "554 4.7.1 Odd code",
     "421 4.7.0 Too many", "521 5.7.0 Leave", "354 Odd", "DEFER", "DEFER Later", "DEFER 4.7.0 Later", "DEFER_IF_PERMIT",
     "DEFER_IF_PERMIT Later", "DEFER_IF_PERMIT 4.2.0 Later", "DEFER_IF_REJECT Later", "HOLD", "HOLD Suspended", "DISCARD", "DISCARD Quietly",
     "PREPEND X-Test: one", "PREPEND X-Test: zwölf", "PREPEND no header", "PREPEND", "REDIRECT bob@example.test", "REDIRECT bob",
-    "BCC bob@example.test", "FILTER smtp:[127.0.0.1]:9", "WARN", "WARN Dry run", "INFO", "INFO A note", "permit", "reject_unauth_destination",
+    "BCC bob@example.test", "FILTER smtp:[127.0.0.1]:9", "WARN", "WARN Dry run", "INFO", "INFO A note", "permit",
+    "reject_unauth_destination",
     "defer_if_permit Later", "reject_unknown_words", "NONSENSE", "NONSENSE text",
 )
 BYTES = (
@@ -194,8 +196,8 @@ def by_stage(site):
     restart(site, smtpd_delay_reject="no", **STAGES)
     out = []
     for stage in ("CONNECT", "EHLO", "MAIL", "DATA", "END-OF-MESSAGE"):
-        for action in ("REJECT No", "450 4.7.1 Later", "421 4.7.0 Later", "DEFER_IF_PERMIT Later", "HOLD Suspended", "PREPEND X-Test: one",
-                       CLOSE):
+        for action in ("REJECT No", "450 4.7.1 Later", "421 4.7.0 Later", "521 5.7.0 Leave", "DEFER_IF_PERMIT Later", "HOLD Suspended",
+                       "PREPEND X-Test: one", CLOSE):
             name = "hangs up" if action is CLOSE else action
             out.append(one(site, at(stage, action), stage).cells(f"{stage}: {name}"))
     return out
@@ -209,7 +211,8 @@ def by_silence(site):
         ("DUNNO after 1 s", slow(1, "DUNNO", 9)), ("DUNNO after 3 s, the next at once", slow(3, "DUNNO", 1)),
         ("REJECT after 3 s, always", slow(3, "REJECT", 9)))]
     out.append(idle(site, "DUNNO", site.recorder.hang_up).cells("closed while idle, then DUNNO"))
-    out.append(idle(site, b"action=DUNNO\n\naction=REJECT\n\n", lambda: None).cells("a second answer while idle, then DUNNO"))
+    out.append(idle(site, b"action=DUNNO\n\naction=REJECT\n\n", lambda: None).cells("two answers in one piece, then DUNNO"))
+    out.append(idle(site, "DUNNO", lambda: site.recorder.stray(b"action=REJECT\n\n")).cells("a second answer while idle, then DUNNO"))
     service = ASK.split()[1]
     for settings in ({"smtpd_policy_service_default_action": "DUNNO"}, {"smtpd_policy_service_try_limit": "1"},
                      {"smtpd_policy_service_request_limit": "1"}, {"smtpd_policy_service_retry_delay": "3s"},
@@ -221,8 +224,8 @@ def by_silence(site):
 
 
 def connection_numbers(site, **settings):
-    """The connections, numbered from 1, that two sessions of a message each asked on."""
-    site.restart(**settings)
+    """The connections, numbered from 1, that two sessions of a message each asked on; one process serves them."""
+    site.restart(**{"default_process_limit": "1", **settings})
     first = site.recorder.connections
     for _ in range(2):
         session = site.session()
@@ -236,7 +239,7 @@ def by_connection(site):
     service = ASK.split()[1]
     other = f"check_policy_service {{ {service}, timeout=10s }}"
     return [f"| {name} | {connection_numbers(site, **settings)} |" for name, settings in (
-        ("RCPT, DATA, end of message", {}), ("each smtpd serves one session (max_use = 1)", {"max_use": "1"}),
+        ("RCPT, DATA, end of message", {}), ("an smtpd serves one session (max_use = 1)", {"max_use": "1"}),
         ("twice at RCPT, in two lists", {"smtpd_client_restrictions": ASK}),
         ("twice at RCPT, once with a timeout of its own", {"smtpd_client_restrictions": other}),
         ("smtpd_policy_service_request_limit = 2", {"smtpd_policy_service_request_limit": "2"}))]
@@ -251,6 +254,6 @@ def table(site, version):
            "Made by record.py; README.md says how it is to be read."]
     for title, part in parts:
         out += ["", f"## {title[0].upper()}{title[1:]}", HEAD, *part(site)]
-    out += ["", "## Connections that two sessions, one after the other, asked on", "| configuration | number of the connection of each request |",
-            "|---|---|", *by_connection(site)]
+    out += ["", "## Connections that two sessions of one smtpd, one after the other, asked on",
+            "| configuration | number of the connection of each request |", "|---|---|", *by_connection(site)]
     return "\n".join(out) + "\n"

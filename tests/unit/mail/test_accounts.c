@@ -154,6 +154,9 @@ limits(const struct sqltest *test)
     assert_int_equal(expand_count(accounts, "many@a.test"), 1000);
     expand(accounts, "deep15@a.test", "carol@a.test");
     expand(accounts, "deep0@a.test", "deep0@a.test"); /* too deep: left out, so itself */
+    g_auto(GStrv) owners = NULL;
+    assert_int_equal(accounts_owners(accounts, "many@a.test", &owners, NULL, NULL), 1);
+    assert_int_equal(g_strv_length(owners), 1000);
     accounts_free(&accounts);
     sql_pool_free(&pool);
 }

@@ -1,21 +1,18 @@
 /* accounts_test.c: see accounts_test.h. */
 #include "tests/unit/policyd/accounts_test.h"
 
-static void
-run_file(struct sql *sql, const char *name, gboolean mariadb)
-{
-    g_autofree char *path = g_strdup_printf("%s/%s.%s.sql", g_getenv("POSTERN_SOURCE"), name, mariadb ? "mariadb" : "sqlite");
-    sqltest_script_file(sql, path);
-}
-
 void
 accounts_test_open(struct accounts_test *t, const struct sqltest *test, const char *script)
 {
     struct sql_options options = test->options;
+    g_autofree char *path = g_strdup_printf("%s/tests/sql/postfixadmin.%s.sql", g_getenv("POSTERN_SOURCE"),
+                                            test->mariadb ? "mariadb" : "sqlite");
+    g_autoptr(GError) error = NULL;
 
     t->sql = sqltest_open(test);
-    run_file(t->sql, "tests/sql/postfixadmin", test->mariadb);
-    run_file(t->sql, "sql/migrations/policy/002-senders-limits-lists", test->mariadb);
+    sqltest_script_file(t->sql, path);
+    if (!sql_migrate(t->sql, "policy", NULL, &error))
+        fail_msg("%s", error->message);
     sqltest_script(t->sql, script);
     options.keep_journal = TRUE;
     t->quota = sql_pool_new(&options, 1);

@@ -252,6 +252,39 @@ one_question_at_a_time(void **state G_GNUC_UNUSED)
     lookup_cache_free(&cache);
 }
 
+static gpointer
+call_late(gpointer data)
+{
+    struct caller *caller = data;
+    gboolean stale;
+    caller->answer = lookup_cache_get(caller->cache, "k", 1, TRUE, START + 60000, ask_base, caller->base, NULL, &stale);
+    caller->good = stale;
+    return NULL;
+}
+
+/* A database that hangs makes one wait, not all. */
+static void
+hanging(void **state G_GNUC_UNUSED)
+{
+    struct lookup_cache *cache = lookup_cache_new(&lookup_cache_defaults);
+    struct base base = {LOOKUP_YES, "one", 0, 0};
+    struct caller caller = {cache, &base, LOOKUP_NO, FALSE};
+
+    EXPECT(cache, "k", TRUE, START, &base, LOOKUP_YES, "one", FALSE);
+    base = (struct base){LOOKUP_UNKNOWN, NULL, 0, 300000};
+    GThread *thread = g_thread_new("caller", call_late, &caller);
+    while (g_atomic_int_get(&base.asked) == 0)
+        g_usleep(1000);
+    EXPECT(cache, "k", FALSE, START + 61000, &base, LOOKUP_WOULD_BLOCK, NULL, FALSE); /* slow is not away */
+    EXPECT(cache, "k", FALSE, START + 61001, &base, LOOKUP_YES, "one", TRUE);
+    EXPECT(cache, "k", TRUE, START + 61001, &base, LOOKUP_YES, "one", TRUE);
+    g_thread_join(thread);
+    assert_int_equal(caller.answer, LOOKUP_YES);
+    assert_true(caller.good);
+    assert_int_equal(base.asked, 1);
+    lookup_cache_free(&cache);
+}
+
 /* What was asked before the reload may be older than what the admin changed: it is answered, not kept. */
 static void
 forgotten_in_flight(void **state G_GNUC_UNUSED)
@@ -341,7 +374,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fresh_for_its_time),     cmocka_unit_test(while_away),          cmocka_unit_test(clock_jumps),
         cmocka_unit_test(forgetting),             cmocka_unit_test(bounded),             cmocka_unit_test(one_question_at_a_time),
-        cmocka_unit_test(forgotten_in_flight),    cmocka_unit_test(many_threads),
+        cmocka_unit_test(hanging),                cmocka_unit_test(forgotten_in_flight),    cmocka_unit_test(many_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,6 +89,21 @@ forget(void **data G_GNUC_UNUSED)
     state_free(&state);
 }
 
+static void
+note(void **data G_GNUC_UNUSED)
+{
+    struct state *state = memory_state("a");
+    marks_note(state, MARK_ORIGIN, "x", &(struct mark){T0 - 9 * DAY_S, T0 - 5 * DAY_S, 4}, T0);
+    assert_mark(state, MARK_ORIGIN, "x", T0, T0 - 9 * DAY_S, T0 - 5 * DAY_S, 4);
+    marks_touch(state, MARK_ORIGIN, "x", T0, 1, NULL);
+    marks_note(state, MARK_ORIGIN, "x", &(struct mark){T0 - 10 * DAY_S, T0 - 5 * DAY_S, 2}, T0);
+    assert_mark(state, MARK_ORIGIN, "x", T0, T0 - 10 * DAY_S, T0, 5);
+    marks_note(state, MARK_ORIGIN, "y", &(struct mark){T0 + 10 * DAY_S, T0 + 5 * DAY_S, 2}, T0);
+    assert_mark(state, MARK_ORIGIN, "y", T0, T0, T0, 2);
+    assert_int_equal(shards_count(&state->marks->dirty), 2);
+    state_free(&state);
+}
+
 /* The clock was in 2038 for a while. */
 static void
 clock_jump(void **data G_GNUC_UNUSED)
@@ -197,7 +212,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(touch),      cmocka_unit_test(expiry),  cmocka_unit_test(sweep), cmocka_unit_test(forget),
-        cmocka_unit_test(clock_jump), cmocka_unit_test(merging), cmocka_unit_test(full),  cmocka_unit_test(kinds),
+        cmocka_unit_test(note),       cmocka_unit_test(clock_jump), cmocka_unit_test(merging), cmocka_unit_test(full),  cmocka_unit_test(kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
