@@ -45,6 +45,7 @@ note_fixed(const struct config_policyd *old, const struct config_policyd *fresh,
         {"socket_group", strcmp(old->socket_group, fresh->socket_group) != 0},
         {"control", strcmp(old->control, fresh->control) != 0},
         {"metrics", strcmp(old->metrics, fresh->metrics) != 0},
+        {"reports", strcmp(old->reports, fresh->reports) != 0},
         {"user", strcmp(old->user, fresh->user) != 0},
         {"threads", old->threads != fresh->threads},
         {"connections", old->connections != fresh->connections},
@@ -81,6 +82,7 @@ on_reload(const char *args, GString *answer, gpointer data)
     if (fresh != NULL) {
         log_open("postern-policyd", (enum log_target)fresh->log.target, (enum log_format)fresh->log.format, (enum log_severity)fresh->log.least);
         policy_accounts_forget(policyd->parts.accounts);
+        abuse_configure(policyd->parts.abuse, fresh);
         policyd_set_current(policyd, policy_new(fresh, &policyd->parts));
         signin_reload(policyd->signin, fresh);
         g_string_append_printf(answer, "the new configuration is in effect, with %u checks", g_strv_length(fresh->policyd.checks));
@@ -187,6 +189,7 @@ const struct control_command policyd_commands[] = {
     {"fact-put", "KIND SUBJECT SECONDS BY REASON: decides it", admin_fact_put},
     {"fact-drop", "KIND SUBJECT BY REASON: takes it back", admin_fact_drop},
     {"audit", "SUBJECT LIMIT: who decided what", admin_audit},
+    {"abuse", "ACCOUNT: its score, and the signs of misuse that it is made of", admin_abuse},
     {"signin", "USER or NETWORK: what is known of its sign-ins", signin_admin_show},
     {"signin-suspend", "ACCOUNT SECONDS BY REASON: neither signs in nor sends", signin_admin_suspend},
     {"signin-allow", "USER or NETWORK, BY REASON: lets it sign in again", signin_admin_allow},

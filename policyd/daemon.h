@@ -3,6 +3,7 @@
 #include "lib/base/control.h"
 #include "lib/base/metrics.h"
 #include "policyd/policy.h"
+#include "policyd/reports/receiver.h"
 #include "policyd/server/server.h"
 #include "policyd/signin/bans.h"
 #include "policyd/signin/http.h"
@@ -17,6 +18,7 @@ struct policyd {
     struct policy_server *server;
     struct control *control;
     struct metrics_server *metrics;
+    struct reports *reports;    /* NULL: policyd.reports is empty */
     struct signin *signin;              /* what is known of sign-ins, whether Dovecot asks or not */
     struct signin_server *signin_server; /* NULL: Dovecot doesn't ask */
     struct bans *bans;

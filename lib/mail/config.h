@@ -17,7 +17,7 @@ struct config_accounts {
     gint64 port, retry;
 };
 struct config_milter {
-    char *instance, *listen, *socket_group, *control, *metrics, *user;
+    char *instance, *listen, *socket_group, *control, *metrics, *reports, *user;
     gint64 socket_mode, max_message, drain_time, sessions;
     char **modules;
 };
@@ -83,7 +83,7 @@ enum config_policyd_driver { CONFIG_POLICYD_SQLITE, CONFIG_POLICYD_MARIADB };
 enum config_policyd_trouble { CONFIG_POLICYD_DUNNO, CONFIG_POLICYD_DEFER };
 struct config_policyd {             /* section "policyd": the policy daemon */
     char **listen, **checks;        /* checks: titles of the sections below, in order */
-    char *socket_group, *control, *metrics, *user;
+    char *socket_group, *control, *metrics, *reports, *user;
     gint64 socket_mode, threads, connections;
     int on_trouble;
     int driver;                     /* where what it knows is kept */
@@ -140,6 +140,16 @@ struct config_signin {              /* section "signin": Dovecot's auth policy *
     char **allow_networks;
 };
 
+struct config_abuse {               /* section "abuse": misused accounts */
+    gboolean enabled, dry_run, mail_user;
+    char **exempt;
+    gint64 window, expires, cool_down; /* milliseconds */
+    gint64 points_spam, points_virus, points_bounce, points_burst, points_networks, points_unknown, points_refused;
+    gint64 bounce_share, networks, refused_domains;
+    gint64 slow_at, hold_at, suspend_at;
+    char *doveadm, *doveadm_key, *mail_to, *mail_from, *smtp, *webhook;
+};
+
 struct config {
     struct config_log log;
     struct config_accounts accounts;
@@ -154,6 +164,7 @@ struct config {
     struct config_archived archived;
     struct config_policyd policyd;
     GPtrArray *access, *greylist, *rate, *sender_login, *account, *client; /* struct config_access *, .. */
+    struct config_abuse abuse;
     struct config_signin signin;
     char *path;   /* file it came from, or NULL */
     gint refs;    /* private */
@@ -161,6 +172,8 @@ struct config {
 
 extern const struct settings_section config_sections[];
 
+/* Something that can stand in a header and in an SMTP command without quoting. */
+gboolean config_is_plain_address(const char *text);
 /* Loads path (NULL = defaults only). On errors: NULL with them in report. */
 struct config *config_load(const char *path, struct settings_report *report);
 struct config *config_ref(struct config *config);

@@ -22,6 +22,10 @@ void rate_check(const void *section, struct settings_report *report);
 void sender_login_check(const void *section, struct settings_report *report);
 void account_check(const void *section, struct settings_report *report);
 void client_check(const void *section, struct settings_report *report);
+/* config_abuse.c */
+extern const struct setting abuse_settings[];
+void abuse_check(const void *section, struct settings_report *report);
+void abuse_check_across(const struct config *config, struct settings_report *report);
 void signin_check(const void *section, struct settings_report *report);
 /* What the sections of checks and policyd.checks say of each other. */
 void policyd_check_across(const struct config *config, struct settings_report *report);

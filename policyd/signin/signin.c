@@ -1,6 +1,7 @@
 /* signin.c: the decision about a sign-in, and what is counted when it is over. */
 #include <jansson.h>
 #include <string.h>
+#include "policyd/abuse/abuse.h"
 #include "policyd/greylist/origin.h"
 #include "policyd/signin/signin_private.h"
 #include "policyd/state/facts.h"
@@ -22,6 +23,12 @@ signin_new(struct state *state, const struct config *config)
     signin->rules = signin_rules_new(&config->signin);
     g_mutex_init(&signin->lock);
     return signin;
+}
+
+void
+signin_set_abuse(struct signin *signin, struct abuse *abuse)
+{
+    signin->abuse = abuse;
 }
 
 void
@@ -364,6 +371,7 @@ signin_report(struct signin *signin, const struct signin_request *request, gint6
             if (*request->user != '\0') {
                 forgive(&attempt);
                 learn(&attempt);
+                abuse_saw_network(signin->abuse, request->user, request->remote, now_ms);
             }
         } else if (request->rejected || request->fail != SIGNIN_FAIL_OTHER) {
             counted = fail(&attempt, banned_r);

@@ -16,6 +16,9 @@
 struct signin;
 /* state is borrowed. config: its section signin counts. */
 struct signin *signin_new(struct state *state, const struct config *config);
+/* Who is told from where accounts sign in (abuse_saw_network); borrowed. Before anybody asks. */
+struct abuse;
+void signin_set_abuse(struct signin *signin, struct abuse *abuse);
 void signin_free(struct signin **signin); /* NULL-safe; nobody may be inside */
 /* Takes the limits, networks and times of another configuration. Listener, key and ban file stay as they are. */
 void signin_reload(struct signin *signin, const struct config *config);

@@ -4,8 +4,10 @@
 #include "policyd/signin/signin.h"
 #include "policyd/signin/signin_rules.h"
 
+struct abuse;
 struct signin {
     struct state *state;
+    struct abuse *abuse; /* NULL: nobody is told */
     struct guesses *guesses;
     GMutex lock; /* of rules */
     struct signin_rules *rules;
