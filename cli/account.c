@@ -65,6 +65,29 @@ print_audit(const struct config *config, const char *account)
     return good;
 }
 
+/* The score and its signs, where scores are counted. */
+static gboolean
+print_score(const struct config *config, const char *account)
+{
+    json_t *told = POLICYD_ASK(config, "abuse", account), *row;
+    struct table *table = table_new((const char *const[]){"SIGN", "TIMES", "POINTS", NULL});
+    gboolean good = told != NULL;
+    size_t i;
+
+    json_array_foreach(json_object_get(told, "signals"), i, row) {
+        double count = json_number_value(json_object_get(row, "count"));
+        g_autofree char *times = g_strdup_printf("%.1f", count), *points = g_strdup_printf("%.1f", count * (double)policyd_number(row, "points"));
+        table_add(table, (const char *const[]){policyd_text(row, "signal"), times, points, NULL});
+    }
+    if (good && json_is_true(json_object_get(told, "enabled")))
+        printf("\nScore: %.1f (slow at %" G_GINT64_FORMAT ", hold at %" G_GINT64_FORMAT ", suspend at %" G_GINT64_FORMAT "; 0 is never)%s\n",
+               json_number_value(json_object_get(told, "score")), policyd_number(told, "slow_at"), policyd_number(told, "hold_at"),
+               policyd_number(told, "suspend_at"), json_is_true(json_object_get(told, "dry_run")) ? "; this is a dry run" : "");
+    table_print(&table);
+    json_decref(told);
+    return good;
+}
+
 static int
 account_show(int argc, char **argv, const char *config_path)
 {
@@ -72,8 +95,8 @@ account_show(int argc, char **argv, const char *config_path)
     struct config *config;
     gboolean good;
     int done = cli_parse(&argc, &argv, "[ACCOUNT]",
-                         "Shows what was decided about the account (user@example.org, or @example.org for a whole domain) and by whom; without\n"
-                         "an argument, all accounts that are suspended, on hold or slowed down.",
+                         "Shows what was decided about the account (user@example.org, or @example.org for a whole domain) and by whom, and its score\n"
+                         "(section abuse); without an argument, all accounts that are suspended, on hold or slowed down.",
                          NULL, 0, 1);
 
     if (done >= 0)
@@ -82,7 +105,7 @@ account_show(int argc, char **argv, const char *config_path)
     if (config == NULL)
         return CLI_FAILED;
     account = argc > 1 ? g_ascii_strdown(argv[1], -1) : NULL;
-    good = print_decisions(config, account) && (account == NULL || print_audit(config, account));
+    good = print_decisions(config, account) && (account == NULL || (print_score(config, account) && print_audit(config, account)));
     config_unref(config);
     return good ? CLI_OK : CLI_FAILED;
 }

@@ -103,7 +103,8 @@ find_full(const struct pq_root_usage *before, const struct pq_root_usage *now, u
 
 /* Tells the refusals of full roots, or with all of any root that has a limit. Returns whether there was one. */
 static bool
-report_refusals(struct report *report, const struct pq_usage *before, const struct pq_usage *now, const struct pq_refusals *refusals, bool all)
+report_refusals(struct report *report, const struct pq_usage *before, const struct pq_usage *now, const struct pq_refusals *refusals,
+                bool all)
 {
     bool any = FALSE;
 

@@ -16,8 +16,8 @@ struct pq_thresholds {
     unsigned int count;
 };
 
-/* "80 95 100", also with commas. No percent signs: Dovecot takes them for its variables. At least one and at most PQ_THRESHOLDS_MAX whole numbers from 1 to PQ_PERCENT_MAX,
- * each higher than the one before. On false, error_r says what is wrong and out_r is untouched. */
+/* "80 95 100", also with commas. No percent signs: Dovecot takes them for its variables. At least one and at most
+ * PQ_THRESHOLDS_MAX whole numbers from 1 to PQ_PERCENT_MAX, each higher than the one before. On false, error_r says what is wrong and out_r is untouched. */
 bool pq_thresholds_parse(const char *text, struct pq_thresholds *out_r, char error_r[PQ_ERROR_MAX]);
 
 /* "250 ms", "250ms", "250 msecs", "1 s", "1 sec", "1 secs": PQ_DELAY_MIN to PQ_DELAY_MAX milliseconds. Without a unit: milliseconds.

@@ -5,15 +5,16 @@
  *   look      each module starts the lookups that it needs
  *   expand    recipients to mailboxes
  *   inspect   each module adds outcomes and edits
- *   decide    one decision over all outcomes
+ *   decide    one decision over all outcomes; Postfix' own bounces are never refused
  *   keep      a message that is to be accepted is made durable; when that fails, 4xx
  *   edits     recipients removed, header fields changed and the body replaced, in one burst
  *   answer    the reply
- *   ended     each module is told what became of the message
+ *   ended     each module is told what became of the message, and so is the policy daemon
  *   log       one line, and the metrics */
 #include <string.h>
 #include "lib/base/log.h"
 #include "milters/eom.h"
+#include "milters/reports.h"
 #include "milters/stats.h"
 #include "milters/test_hooks.h"
 
@@ -64,6 +65,19 @@ inspect(struct eom *eom)
     for (guint i = 0; milter_modules[i] != NULL; i++)
         if ((runtime->selected & 1u << i) != 0 && milter_modules[i]->inspect != NULL)
             milter_modules[i]->inspect(runtime->states[i], eom->tx);
+}
+
+/* A bounce that is refused is lost, and its sender never hears of it: it goes out, marked in the log. The modules' outcomes stay in the
+ * record. */
+static void
+decide(struct eom *eom)
+{
+    const struct capture *capture = eom->tx->capture;
+
+    verdict_decide(capture->verdict, capture->recipients->len, &eom->decision);
+    if (eom->decision.action == VERDICT_REJECT && capture_is_bounce(capture) && eom->tx->limit == TRANSACTION_WHOLE)
+        eom->decision.action = VERDICT_TAG;
+    eom->action = eom->decision.action;
 }
 
 static gboolean
@@ -228,6 +242,7 @@ ended(const struct eom *eom)
     for (guint i = 0; milter_modules[i] != NULL; i++)
         if ((runtime->selected & 1u << i) != 0 && milter_modules[i]->ended != NULL)
             milter_modules[i]->ended(runtime->states[i], eom->tx, eom->action);
+    reports_send(runtime->config->milter.reports, eom->tx, eom->action);
 }
 
 static void
@@ -290,8 +305,7 @@ eom_run(struct session *session, const char *queue_id, const struct mta_ops *ops
     eom.expanded = eom.began;
     if (eom.tx->limit == TRANSACTION_WHOLE)
         inspect(&eom);
-    verdict_decide(eom.tx->capture->verdict, eom.tx->capture->recipients->len, &eom.decision);
-    eom.action = eom.decision.action;
+    decide(&eom);
     eom.inspected = g_get_monotonic_time();
     keep(&eom);
     eom.kept = g_get_monotonic_time();

@@ -25,6 +25,7 @@ stats_init(void)
 {
     static const char *const signatures[] = {"signed", "unsigned", "failed", NULL};
     static const char *const results[] = {"stored", "lost", NULL};
+    static const char *const reports[] = {"sent", "lost", NULL};
     static const char *actions[VERDICT_TEMPFAIL + 2];
     static const char *const reloads[] = {"ok", "refused", NULL};
 
@@ -60,5 +61,6 @@ stats_init(void)
     stats.spam_over_time = metrics_counter("postern_milter_spam_over_time_total",
                                            "Judged messages where not all rules ran in spam.time_limit.", NULL, NULL);
     stats.spam_time = metrics_histogram("postern_milter_spam_seconds", "Time for judging a message by the spam rules.");
+    stats.reports = metrics_counter("postern_milter_reports_total", "Reports to the policy daemon.", "result", reports);
     stats.reloads = metrics_counter("postern_milter_reloads_total", "Reloads of the configuration.", "result", reloads);
 }

@@ -20,10 +20,12 @@ struct milter_stats {
     struct metric *spam;          /* label result, index: enum spam_level; messages that were judged */
     struct metric *spam_over_time; /* of them those where not all rules ran */
     struct metric *spam_time;     /* seconds for one */
+    struct metric *reports;       /* label result, index: enum stats_reports; messages that the policy daemon was told of */
     struct metric *reloads;       /* label result, 0 ok, 1 refused */
 };
 extern struct milter_stats stats;
 enum stats_results { STATS_RESULTS_STORED, STATS_RESULTS_LOST };
+enum stats_reports { STATS_REPORTS_SENT, STATS_REPORTS_LOST };
 enum stats_method { STATS_SPF, STATS_DKIM, STATS_DMARC, STATS_ARC };
 
 /* Registers them; call once at start. */

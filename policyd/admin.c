@@ -170,10 +170,9 @@ admin_import(const char *args, GString *answer, gpointer data)
     g_autofree char *sender = address_normalise(words[1]), *recipient = address_normalise(words[2]), *network = origin_network(words[0]);
     const char *domain = address_domain(sender);
     g_autofree char *origin = origin_text(network, domain != NULL ? domain : ""), *triplet = origin_triplet(origin, sender, recipient);
-    marks_touch(state, MARK_GREYLIST, triplet, first, 0, NULL);
-    marks_touch(state, MARK_GREYLIST, triplet, last, passed, NULL);
+    marks_note(state, MARK_GREYLIST, triplet, &(struct mark){first, last, passed}, now_s());
     if (passed != 0)
-        marks_touch(state, MARK_ORIGIN, origin, last, 1, NULL);
+        marks_note(state, MARK_ORIGIN, origin, &(struct mark){first, last, 1}, now_s());
     g_string_append(answer, "{}");
     return TRUE;
 }
@@ -286,6 +285,8 @@ admin_fact_drop(const char *args, GString *answer, gpointer data)
     change = (struct fact_change){.by = words[2], .detail = words[3]};
     if (!fact_drop(state_of(data), kind, words[1], &change, now_ms(), &was, &error))
         return failed(answer, error);
+    if (was && (kind == FACT_SUSPENSION || kind == FACT_HOLD || kind == FACT_SLOW))
+        abuse_release(state_of(data), words[1], now_ms());
     g_string_append_printf(answer, "{\"was\":%s}", was ? "true" : "false");
     return TRUE;
 }
@@ -310,4 +311,14 @@ admin_audit(const char *args, GString *answer, gpointer data)
         return give_rows(rows.array, answer);
     json_decref(rows.array);
     return error != NULL ? failed(answer, error) : FALSE;
+}
+
+/* ---- signs of misuse ---- */
+
+gboolean
+admin_abuse(const char *args, GString *answer, gpointer data)
+{
+    g_auto(GStrv) words = take_words(args, 1, answer);
+
+    return words != NULL && abuse_show(((struct policyd *)data)->parts.abuse, words[0], now_ms(), answer);
 }

@@ -12,3 +12,4 @@ gboolean admin_facts(const char *args, GString *answer, gpointer data);      /* 
 gboolean admin_fact_put(const char *args, GString *answer, gpointer data);   /* KIND SUBJECT SECONDS BY DETAIL; SECONDS 0: for ever */
 gboolean admin_fact_drop(const char *args, GString *answer, gpointer data);  /* KIND SUBJECT BY DETAIL */
 gboolean admin_audit(const char *args, GString *answer, gpointer data);      /* SUBJECT LIMIT; SUBJECT empty: of all */
+gboolean admin_abuse(const char *args, GString *answer, gpointer data);      /* ACCOUNT */

@@ -7,6 +7,7 @@
 #include "policyd/admin.h"
 #include "policyd/daemon.h"
 #include "policyd/quota/quota_admin.h"
+#include "policyd/signin/admin.h"
 
 struct policy *
 policyd_current(gpointer data)
@@ -45,6 +46,7 @@ note_fixed(const struct config_policyd *old, const struct config_policyd *fresh,
         {"socket_group", strcmp(old->socket_group, fresh->socket_group) != 0},
         {"control", strcmp(old->control, fresh->control) != 0},
         {"metrics", strcmp(old->metrics, fresh->metrics) != 0},
+        {"reports", strcmp(old->reports, fresh->reports) != 0},
         {"user", strcmp(old->user, fresh->user) != 0},
         {"threads", old->threads != fresh->threads},
         {"connections", old->connections != fresh->connections},
@@ -61,6 +63,13 @@ note_fixed(const struct config_policyd *old, const struct config_policyd *fresh,
     for (gsize i = 0; i < G_N_ELEMENTS(fixed); i++)
         if (fixed[i].changed)
             g_string_append_printf(answer, "; policyd.%s takes effect only when postern-policyd is started anew", fixed[i].name);
+}
+
+static void
+note_fixed_signin(const struct config_signin *old, const struct config_signin *fresh, GString *answer)
+{
+    if (strcmp(old->listen, fresh->listen) != 0 || strcmp(old->api_key, fresh->api_key) != 0 || strcmp(old->ban_file, fresh->ban_file) != 0)
+        g_string_append(answer, "; signin.listen, signin.api_key and signin.ban_file take effect only when postern-policyd is started anew");
 }
 
 static void
@@ -90,10 +99,13 @@ on_reload(const char *args, GString *answer, gpointer data)
     if (fresh != NULL) {
         log_open("postern-policyd", (enum log_target)fresh->log.target, (enum log_format)fresh->log.format, (enum log_severity)fresh->log.least);
         policy_accounts_forget(policyd->parts.accounts);
+        abuse_configure(policyd->parts.abuse, fresh);
         policyd_set_current(policyd, policy_new(fresh, &policyd->parts));
+        signin_reload(policyd->signin, fresh);
         g_string_append_printf(answer, "the new configuration is in effect, with %u checks", g_strv_length(fresh->policyd.checks));
         quota_reload(policyd->parts.quota, fresh);
         note_fixed(&policyd->config->policyd, &fresh->policyd, answer);
+        note_fixed_signin(&policyd->config->signin, &fresh->signin, answer);
         note_fixed_quota(&policyd->config->quota, &fresh->quota, answer);
     }
     for (guint i = 0; i < report->errors->len + report->warnings->len; i++)
@@ -198,6 +210,10 @@ const struct control_command policyd_commands[] = {
     {"quota-show", "USER: what a mailbox holds", quota_admin_show},
     {"quota-list", "PERCENT LIMIT: mailboxes that are so full", quota_admin_list},
     {"audit", "SUBJECT LIMIT: who decided what", admin_audit},
+    {"abuse", "ACCOUNT: its score, and the signs of misuse that it is made of", admin_abuse},
+    {"signin", "USER or NETWORK: what is known of its sign-ins", signin_admin_show},
+    {"signin-suspend", "ACCOUNT SECONDS BY REASON: neither signs in nor sends", signin_admin_suspend},
+    {"signin-allow", "USER or NETWORK, BY REASON: lets it sign in again", signin_admin_allow},
     {"stop", "answer what is due and end", on_stop},
     {NULL, NULL, NULL},
 };

@@ -4,7 +4,10 @@
 #include "lib/base/metrics.h"
 #include "policyd/policy.h"
 #include "policyd/quota/quota.h"
+#include "policyd/reports/receiver.h"
 #include "policyd/server/server.h"
+#include "policyd/signin/bans.h"
+#include "policyd/signin/http.h"
 
 struct policyd {
     const char *config_path;
@@ -18,6 +21,10 @@ struct policyd {
     struct policy_server *server;
     struct control *control;
     struct metrics_server *metrics;
+    struct reports *reports;    /* NULL: policyd.reports is empty */
+    struct signin *signin;              /* what is known of sign-ins, whether Dovecot asks or not */
+    struct signin_server *signin_server; /* NULL: Dovecot doesn't ask */
+    struct bans *bans;
 };
 /* A reference to the policy in force. data: struct policyd. Thread-safe. */
 struct policy *policyd_current(gpointer data);

@@ -56,7 +56,7 @@ open_quota_sockets(struct policyd *policyd, GError **error)
 
 /* All that may need root. Descriptors go to fds; *n_r how many. */
 static gboolean
-open_as_root(struct policyd *policyd, int *fds, guint *n_r, GError **error)
+open_as_root(struct policyd *policyd, int *fds, guint *n_r, int *reports_r, GError **error)
 {
     const struct config_policyd *config = &policyd->config->policyd;
     g_autofree char *folder = config->driver == CONFIG_POLICYD_SQLITE ? g_path_get_dirname(config->path) : NULL;
@@ -70,7 +70,11 @@ open_as_root(struct policyd *policyd, int *fds, guint *n_r, GError **error)
         if (fds[*n_r] < 0)
             return FALSE;
     }
-    return open_quota_sockets(policyd, error) && daemon_drop_privileges(config->user, NULL, error);
+    if (!open_quota_sockets(policyd, error) || !ensure_folder(config->reports, config->user, error) || !daemon_drop_privileges(config->user, NULL, error))
+        return FALSE;
+    /* As the user that the milter runs as, and nobody else's: others could only fill it. */
+    *reports_r = *config->reports != '\0' ? net_listen_datagram(config->reports, 0600, NULL, error) : -1;
+    return *config->reports == '\0' || *reports_r >= 0;
 }
 
 /* Many connections are many descriptors; the soft limit is only a default. */
@@ -134,8 +138,23 @@ open_parts(struct policyd *policyd, GError **error)
     return policyd->parts.dns != NULL;
 }
 
+/* What Dovecot asks, if it does. */
 static gboolean
-start(struct policyd *policyd, const int *fds, guint n_fds, GError **error)
+start_signin(struct policyd *policyd, GError **error)
+{
+    const struct config_signin *config = &policyd->config->signin;
+
+    policyd->signin = signin_new(policyd->parts.state, policyd->config);
+    signin_set_abuse(policyd->signin, policyd->parts.abuse);
+    if (*config->listen != '\0' || *config->ban_file != '\0')
+        policyd->bans = bans_start(config->ban_file, policyd->parts.state);
+    if (*config->listen != '\0')
+        policyd->signin_server = signin_server_start(config->listen, config->api_key, policyd->signin, error);
+    return *config->listen == '\0' || policyd->signin_server != NULL;
+}
+
+static gboolean
+start(struct policyd *policyd, const int *fds, guint n_fds, int reports_fd, GError **error)
 {
     const struct config_policyd *config = &policyd->config->policyd;
     const struct policy_server_options options = {.threads = (guint)config->threads, .connections = (guint)config->connections, .jobs = 1024,
@@ -143,6 +162,11 @@ start(struct policyd *policyd, const int *fds, guint n_fds, GError **error)
 
     if (!open_parts(policyd, error))
         return FALSE;
+    policyd->parts.abuse = abuse_start(policyd->config, policyd->parts.state, policyd->parts.accounts);
+    if (!start_signin(policyd, error))
+        return FALSE;
+    if (reports_fd >= 0)
+        policyd->reports = reports_start(reports_fd, policyd->parts.state, policyd->parts.abuse);
     policyd_set_current(policyd, policy_new(policyd->config, &policyd->parts));
     policyd->server = policy_server_new(fds, n_fds, &options, policyd_current, policyd);
     if (*config->metrics != '\0' && (policyd->metrics = metrics_server_start(config->metrics, error)) == NULL)
@@ -156,13 +180,13 @@ start(struct policyd *policyd, const int *fds, guint n_fds, GError **error)
 static int
 run(struct policyd *policyd)
 {
-    int fds[LISTENERS_MAX], status = EXIT_FAILURE;
+    int fds[LISTENERS_MAX], reports_fd = -1, status = EXIT_FAILURE;
     g_autoptr(GError) error = NULL;
     guint n_fds = 0;
 
     raise_descriptor_limit();
     g_mutex_init(&policyd->lock);
-    if (open_as_root(policyd, fds, &n_fds, &error) && start(policyd, fds, n_fds, &error)) {
+    if (open_as_root(policyd, fds, &n_fds, &reports_fd, &error) && start(policyd, fds, n_fds, reports_fd, &error)) {
         log_text(LOG_SEV_INFO, "start", "postern-policyd %s serves %s with %u checks", POSTERN_VERSION, policyd->config->policyd.listen[0],
                  policyd->policy->checks->len);
         daemon_notify_ready("serving");
@@ -177,9 +201,14 @@ run(struct policyd *policyd)
     }
     control_stop(&policyd->control);
     metrics_server_stop(&policyd->metrics);
+    signin_server_stop(&policyd->signin_server);
+    bans_stop(&policyd->bans);
+    signin_free(&policyd->signin);
     policy_server_stop(&policyd->server, DRAIN_MS);
+    reports_stop(&policyd->reports);
     policy_unref(policyd->policy);
     quota_stop(&policyd->parts.quota);
+    abuse_stop(&policyd->parts.abuse);
     policy_accounts_free(&policyd->parts.accounts);
     sql_pool_free(&policyd->accounts_pool);
     sql_pool_free(&policyd->policy_pool);

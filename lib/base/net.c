@@ -160,9 +160,7 @@ net_group_id(const char *group, gid_t *gid_r, GError **error)
     return TRUE;
 }
 
-#define NO_BACKLOG (-1) /* a socket of datagrams has none, and does not listen */
-
-/* net_bind_temporary - binds fd to temporary, with mode and group already right, and listens */
+/* net_bind_temporary - binds fd to temporary, with mode and group already right, and listens (backlog < 0: it needs not) */
 static gboolean
 net_bind_temporary(int fd, const char *temporary, guint mode, const gid_t *gid, int backlog)
 {
@@ -172,7 +170,7 @@ net_bind_temporary(int fd, const char *temporary, guint mode, const gid_t *gid, 
     if (fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&sun, sizeof sun) != 0)
         return FALSE;
     if ((gid && lchown(temporary, (uid_t)-1, *gid) != 0) || chmod(temporary, mode) != 0 ||
-        (backlog != NO_BACKLOG && listen(fd, backlog) != 0)) {
+        (backlog >= 0 && listen(fd, backlog) != 0)) {
         int saved = errno;
         unlink(temporary);
         errno = saved;
@@ -181,9 +179,9 @@ net_bind_temporary(int fd, const char *temporary, guint mode, const gid_t *gid, 
     return TRUE;
 }
 
-/* net_bind_unix - a socket that listens at path, or with NO_BACKLOG one that takes datagrams there */
+/* net_listen_unix - a socket of the type that listens at path, or (datagrams, backlog below 0) takes what is sent there */
 static int
-net_bind_unix(const char *path, guint mode, const char *group, int backlog, GError **error)
+net_listen_unix(const char *path, guint mode, const char *group, int type, int backlog, GError **error)
 {
     static gint counter;
     gid_t gid = 0;
@@ -202,7 +200,7 @@ net_bind_unix(const char *path, guint mode, const char *group, int backlog, GErr
         g_set_error(error, NET_ERROR, NET_ERROR_SYNTAX, "the directory of %s is too long for a socket", path);
         return -1;
     }
-    int fd = socket(AF_UNIX, (backlog == NO_BACKLOG ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         net_set_system_error(error, "can't make a socket for", path);
         return -1;
@@ -318,6 +316,25 @@ net_listen_systemd(const char *name, const char *text, GError **error)
 }
 
 int
+net_listen_datagram(const char *address, guint mode, const char *group, GError **error)
+{
+    struct net_address parsed;
+    int on = 1, fd;
+
+    if (!net_parse(address, &parsed, error))
+        return -1;
+    if (parsed.kind != NET_UNIX) {
+        g_set_error(error, NET_ERROR, NET_ERROR_SYNTAX, "%s: datagrams come by a unix socket only, as unix:/run/x.sock", address);
+        return -1;
+    }
+    fd = net_listen_unix(parsed.name, mode, group, SOCK_DGRAM | SOCK_NONBLOCK, -1, error);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == 0)
+        return fd;
+    net_set_system_error(error, "can't ask who sends to", address);
+    return net_close_keep_errno(fd);
+}
+
+int
 net_listen(const char *address, guint mode, const char *group, int backlog, GError **error)
 {
     struct net_address parsed;
@@ -325,7 +342,7 @@ net_listen(const char *address, guint mode, const char *group, int backlog, GErr
         return -1;
     switch (parsed.kind) {
     case NET_UNIX:
-        return net_bind_unix(parsed.name, mode, group, MAX(backlog, 0), error);
+        return net_listen_unix(parsed.name, mode, group, SOCK_STREAM, backlog, error);
     case NET_INET:
         return net_listen_inet(&parsed, address, backlog, error);
     case NET_SYSTEMD:
@@ -334,19 +351,6 @@ net_listen(const char *address, guint mode, const char *group, int backlog, GErr
         break;
     }
     return net_take_fd(parsed.fd, address, error);
-}
-
-int
-net_bind_datagrams(const char *address, guint mode, const char *group, GError **error)
-{
-    struct net_address parsed;
-    if (!net_parse(address, &parsed, error))
-        return -1;
-    if (parsed.kind != NET_UNIX) {
-        g_set_error(error, NET_ERROR, NET_ERROR_SYNTAX, "datagrams are taken by a unix socket only, not by %s", address);
-        return -1;
-    }
-    return net_bind_unix(parsed.name, mode, group, NO_BACKLOG, error);
 }
 
 /* net_connect_unix - the kernel bounds the wait for a full backlog by the send timeout */

@@ -16,8 +16,11 @@ gboolean net_check_address(const char *address, GError **error);
  * directory and renamed over path, so that a live older socket is replaced without a gap; mode (0660, ...)
  * and group (NULL or "" = leave) apply before the rename. Missing parent directories are not made. */
 int net_listen(const char *address, guint mode, const char *group, int backlog, GError **error);
-/* The same for a unix socket of datagrams, which is read by recvmsg; other addresses are NET_ERROR_SYNTAX. */
-int net_bind_datagrams(const char *address, guint mode, const char *group, GError **error);
+/* The same for datagrams, address unix:/path only: a non-blocking descriptor that tells who sends (SO_PASSCRED), or -1. */
+int net_listen_datagram(const char *address, guint mode, const char *group, GError **error);
+/* One datagram of such a descriptor: its length, also when that is above size (the rest is lost); -1 when there is none now, errno says
+ * why. *uid_r: who sent it, as the kernel says. */
+gssize net_receive_datagram(int fd, void *buf, gsize size, guint *uid_r);
 /* A connected descriptor (blocking, close-on-exec), or -1. timeout_ms bounds the connect (not the look-up of
  * a host name). */
 int net_connect(const char *address, int timeout_ms, GError **error);

@@ -222,3 +222,25 @@ net_frame_clear(struct net_frame *frame)
     g_clear_pointer(&frame->payload, g_bytes_unref);
     frame->type = 0;
 }
+
+gssize
+net_receive_datagram(int fd, void *buf, gsize size, guint *uid_r)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(struct ucred))];
+    } control;
+    struct iovec vec = {.iov_base = buf, .iov_len = size};
+    struct msghdr message = {.msg_iov = &vec, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    gssize length = recvmsg(fd, &message, MSG_TRUNC | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+    *uid_r = G_MAXUINT; /* nobody */
+    for (struct cmsghdr *header = length >= 0 ? CMSG_FIRSTHDR(&message) : NULL; header != NULL; header = CMSG_NXTHDR(&message, header)) {
+        struct ucred sender;
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_CREDENTIALS)
+            continue;
+        memcpy(&sender, CMSG_DATA(header), sizeof sender);
+        *uid_r = sender.uid;
+    }
+    return length;
+}

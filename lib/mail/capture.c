@@ -245,3 +245,9 @@ capture_encode(const struct capture *capture, gboolean with_message)
         put_field(out, TAG_MESSAGE, message, message_length);
     return g_byte_array_free_to_bytes(out);
 }
+
+gboolean
+capture_is_bounce(const struct capture *capture)
+{
+    return capture->source == CAPTURE_LOCAL && capture->mail_from[0] == '\0' && capture->auth_user[0] == '\0';
+}

@@ -37,6 +37,8 @@ struct capture {
 struct capture *capture_new(void); /* transaction random, received_us now, everything else empty */
 void capture_free(struct capture **capture);
 struct capture_recipient *capture_add_recipient(struct capture *capture, const char *original);
+/* A bounce or other notice for the null sender that our own Postfix made, and let the milter see (internal_mail_filter_classes). */
+gboolean capture_is_bounce(const struct capture *capture);
 /* Encodes all, the message last when with_message. */
 GBytes *capture_encode(const struct capture *capture, gboolean with_message);
 /* Decodes; every length is checked against the input; at most 10,000 recipients, 100,000 mailboxes, 10,000

@@ -63,6 +63,9 @@ static const struct setting milter_settings[] = {
         .doc = "Control socket for postern reload and postern status; empty for none."),
     ROW(config_milter, metrics, SETTING_SOCKET, "inet:9870@127.0.0.1",
         .doc = "Where Prometheus reads /metrics; empty for none."),
+    ROW(config_milter, reports, SETTING_SOCKET, "unix:/run/postern/report.sock",
+        .doc = "Where postern-policyd takes reports of what mail was found to be (policyd.reports); a report that nobody takes is "
+               "lost. Empty: none is sent."),
     ROW(config_milter, user, SETTING_STRING, "postern", .max = 64,
         .doc = "Account that the milter runs as when it is started by root."),
     ROW(config_milter, modules, SETTING_LIST, "auth, sign, archive, envelope", .choices = milter_modules,
@@ -203,6 +206,8 @@ milter_check(const void *section, struct settings_report *report)
         settings_complain(report, FALSE, "milter", "modules", "archive is not in the list: mail is not archived");
     if (g_str_has_prefix(milter->control, "inet:"))
         settings_complain(report, TRUE, "milter", "control", "must be a unix socket; file rights tell who may use it");
+    if (*milter->reports != '\0' && !g_str_has_prefix(milter->reports, "unix:"))
+        settings_complain(report, TRUE, "milter", "reports", "must be a unix socket, as unix:/run/postern/report.sock");
     check_open_address(report, "milter", "listen", milter->listen);
     check_open_address(report, "milter", "metrics", milter->metrics);
     check_mode(report, "milter", milter->socket_mode);
@@ -293,6 +298,12 @@ const struct settings_section config_sections[] = {
            "A check that weighs what is known of a client: DNS block and welcome lists, its name, its HELO, and SPF. What can't be asked weighs "
            "nothing. Without settings it weighs nothing at all."),
     TITLED(account, "A check that does what was decided about an account by postern account: suspended, on hold, or slowed down."),
+    SECTION(abuse, abuse_check,
+            "What postern-policyd does about accounts that seem to be misused: signs of it have points, the points make a score that goes down by "
+            "itself, and from a level on the account is slowed down, held or suspended, until it is released or the time is over. Off until enabled."),
+    SECTION(signin, signin_check,
+            "Sign-ins, about which Dovecot asks the policy daemon (auth_policy_server_url). Wrong passwords are counted by user, by network and by the "
+            "two together, the same one again only once; who guesses is delayed, then refused, then banned. See postern-signin(7)."),
     TITLED(quota_check,
            "A check that refuses mail to full mailboxes before it is sent: when all mailboxes that the recipient stands for, through aliases too, are full or "
            "would be with this message. It lets in what is not known to be full."),
@@ -315,6 +326,8 @@ config_check_across(const struct config *config, struct settings_report *report)
                      {"archived", "metrics", config->archived.metrics},
                      {"policyd", "control", config->policyd.control},
                      {"policyd", "metrics", config->policyd.metrics},
+                     {"signin", "listen", config->signin.listen},
+
                      {"quota", "listen", config->quota.listen},
                      {"quota", "script", config->quota.script}};
     for (guint i = 0; i < G_N_ELEMENTS(listeners); i++)
@@ -330,6 +343,7 @@ config_check_across(const struct config *config, struct settings_report *report)
         settings_complain(report, TRUE, "archived", "max_message",
                           "is less than milter.max_message: larger messages would wait in the spool for ever");
     policyd_check_across(config, report);
+    abuse_check_across(config, report);
 }
 
 struct config *

@@ -17,7 +17,7 @@ struct config_accounts {
     gint64 port, retry;
 };
 struct config_milter {
-    char *instance, *listen, *socket_group, *control, *metrics, *user;
+    char *instance, *listen, *socket_group, *control, *metrics, *reports, *user;
     gint64 socket_mode, max_message, drain_time, sessions;
     char **modules;
 };
@@ -83,7 +83,7 @@ enum config_policyd_driver { CONFIG_POLICYD_SQLITE, CONFIG_POLICYD_MARIADB };
 enum config_policyd_trouble { CONFIG_POLICYD_DUNNO, CONFIG_POLICYD_DEFER };
 struct config_policyd {             /* section "policyd": the policy daemon */
     char **listen, **checks;        /* checks: titles of the sections below, in order */
-    char *socket_group, *control, *metrics, *user;
+    char *socket_group, *control, *metrics, *reports, *user;
     gint64 socket_mode, threads, connections;
     int on_trouble;
     int driver;                     /* where what it knows is kept */
@@ -134,6 +134,22 @@ struct config_account {             /* sections "account TITLE" */
     gint64 slow_per_hour;
     char *suspended_action, *hold_action, *slow_action;
 };
+struct config_signin {              /* section "signin": Dovecot's auth policy */
+    char *listen, *api_key, *ban_file;
+    gint64 window, pair_limit, network_limit, user_limit, max_delay, ban_limit, ban_time;
+    char **allow_networks;
+};
+
+struct config_abuse {               /* section "abuse": misused accounts */
+    gboolean enabled, dry_run, mail_user;
+    char **exempt;
+    gint64 window, expires, cool_down; /* milliseconds */
+    gint64 points_spam, points_virus, points_bounce, points_burst, points_networks, points_unknown, points_refused;
+    gint64 bounce_share, networks, refused_domains;
+    gint64 slow_at, hold_at, suspend_at;
+    char *doveadm, *doveadm_key, *mail_to, *mail_from, *smtp, *webhook;
+};
+
 enum config_quota2 { CONFIG_QUOTA2_NONE, CONFIG_QUOTA2_WRITE, CONFIG_QUOTA2_READ };
 struct config_quota {               /* section "quota": what is known of mailboxes' quotas */
     char *listen, *script, *root, *from, *lmtp, *templates, *language, *doveadm, *doveadm_key;
@@ -160,14 +176,18 @@ struct config {
     struct config_envelope envelope;
     struct config_archived archived;
     struct config_policyd policyd;
-    struct config_quota quota;
     GPtrArray *access, *greylist, *rate, *sender_login, *account, *client, *quota_check; /* struct config_access *, .. */
+    struct config_abuse abuse;
+    struct config_signin signin;
+    struct config_quota quota;
     char *path;   /* file it came from, or NULL */
     gint refs;    /* private */
 };
 
 extern const struct settings_section config_sections[];
 
+/* Something that can stand in a header and in an SMTP command without quoting. */
+gboolean config_is_plain_address(const char *text);
 /* Loads path (NULL = defaults only). On errors: NULL with them in report. */
 struct config *config_load(const char *path, struct settings_report *report);
 struct config *config_ref(struct config *config);

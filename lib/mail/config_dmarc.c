@@ -37,9 +37,8 @@ const struct setting dmarc_settings[] = {
         .doc = "How long all of it is kept; postern dmarc report takes away what is older."),
     {.name = NULL}};
 
-/* Something that can stand in a header and in an SMTP command without quoting. */
-static gboolean
-is_address(const char *text)
+gboolean
+config_is_plain_address(const char *text)
 {
     g_autofree char *uri = g_strconcat("mailto:", text, NULL), *address = NULL;
 
@@ -54,7 +53,7 @@ check_address(struct settings_report *report, const char *name, const char *valu
 {
     if (*value == '\0' && needed)
         settings_complain(report, TRUE, "dmarc", name, "is empty; report = yes needs it");
-    else if (*value != '\0' && !is_address(value))
+    else if (*value != '\0' && !config_is_plain_address(value))
         settings_complain(report, TRUE, "dmarc", name,
                           "is no plain address; write it as postmaster@example.org");
 }

@@ -28,6 +28,9 @@ const struct setting policyd_settings[] = {
     ROW(config_policyd, control, SETTING_SOCKET, "unix:/run/postern/policyd.control",
         .doc = "Control socket for postern reload and postern policy; empty for none."),
     ROW(config_policyd, metrics, SETTING_SOCKET, "inet:9872@127.0.0.1", .doc = "Where Prometheus reads /metrics; empty for none."),
+    ROW(config_policyd, reports, SETTING_SOCKET, "unix:/run/postern/report.sock",
+        .doc = "Where the milter tells what it has found of mail (milter.reports), for greylisting and the section abuse; empty: nowhere. Only the "
+               "daemon's own user and root are believed."),
     ROW(config_policyd, user, SETTING_STRING, "postern", .max = 64, .doc = "Account that the daemon runs as when it is started by root."),
     ROW(config_policyd, threads, SETTING_INT, "0", .min = 0, .max = 64, .doc = "Threads that serve connections; 0: one for each core."),
     ROW(config_policyd, connections, SETTING_INT, "4096", .min = 1, .max = 100000,
@@ -305,6 +308,8 @@ policyd_check(const void *section, struct settings_report *report)
         settings_complain(report, FALSE, "policyd", "socket_mode", "every local user can connect; use 0660 and socket_group");
     if (g_str_has_prefix(policyd->control, "inet:"))
         settings_complain(report, TRUE, "policyd", "control", "must be a unix socket; file rights tell who may use it");
+    if (*policyd->reports != '\0' && !g_str_has_prefix(policyd->reports, "unix:"))
+        settings_complain(report, TRUE, "policyd", "reports", "must be a unix socket, as unix:/run/postern/report.sock");
     if (policyd->driver == CONFIG_POLICYD_MARIADB && *policyd->database == '\0')
         settings_complain(report, TRUE, "policyd", "database", "is empty; driver = mariadb needs it");
     if (policyd->driver == CONFIG_POLICYD_MARIADB && *policyd->db_user == '\0')

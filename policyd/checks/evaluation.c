@@ -3,6 +3,7 @@
 #include <string.h>
 #include "lib/mail/address.h"
 #include "lib/mail/policy_action.h"
+#include "policyd/abuse/abuse.h"
 #include "policyd/greylist/correspondents.h"
 #include "policyd/policy.h"
 
@@ -157,6 +158,8 @@ evaluation_run(struct evaluation *evaluation, gboolean may_block)
     }
     if (!blocks && evaluation->policy->learns)
         correspondents_learn(evaluation->policy->parts.state, evaluation);
+    if (!blocks)
+        abuse_saw_recipient(evaluation->policy->parts.abuse, evaluation);
     return !blocks;
 }
 

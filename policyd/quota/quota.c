@@ -261,7 +261,7 @@ quota_open_sockets(const struct config_quota *config, struct quota_sockets *sock
 {
     *sockets_r = (struct quota_sockets){-1, -1};
     if (*config->listen != '\0' &&
-        (sockets_r->events = net_bind_datagrams(config->listen, (guint)config->socket_mode, NULL, error)) < 0)
+        (sockets_r->events = net_listen_datagram(config->listen, (guint)config->socket_mode, NULL, error)) < 0)
         return FALSE;
     return *config->script == '\0' || (sockets_r->script = net_listen(config->script, (guint)config->socket_mode, NULL, BACKLOG, error)) >= 0;
 }

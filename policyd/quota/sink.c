@@ -252,7 +252,6 @@ struct quota_sink *
 quota_sink_start(struct quota *quota, const struct quota_sockets *sockets)
 {
     struct quota_sink *sink = g_new0(struct quota_sink, 1);
-    int on = 1;
 
     evthread_use_pthreads();
     sink->quota = quota;
@@ -262,7 +261,6 @@ quota_sink_start(struct quota *quota, const struct quota_sockets *sockets)
     sink->refused = metrics_counter("postern_quota_refused_total", "Datagrams and requests that were none, or of somebody who is not heard", NULL, NULL);
     sink->stop = event_new(sink->base, -1, 0, on_stop, sink->base);
     if (sockets->events >= 0) {
-        setsockopt(sockets->events, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
         sink->events = event_new(sink->base, sockets->events, EV_READ | EV_PERSIST, on_datagrams, sink);
         event_add(sink->events, NULL);
     }

@@ -3,6 +3,7 @@
  * At RCPT each question is one recipient, and the first of a message is the message, too; at DATA and END-OF-MESSAGE Postfix tells how many
  * recipients there are. What is refused is not counted. */
 #include <string.h>
+#include "policyd/abuse/abuse.h"
 #include "policyd/checks/check.h"
 #include "policyd/greylist/origin.h"
 #include "policyd/server/repeats.h"
@@ -21,6 +22,7 @@ struct rate {
     const struct config_rate *config;
     struct state *state;
     struct policy_accounts *accounts;
+    struct abuse *abuse;
     struct meter_limit limits[COUNTED][METER_WINDOWS];
     struct repeats *seen; /* messages that were counted: their first recipient was */
     char *yes;            /* what is kept there */
@@ -43,6 +45,7 @@ rate_make(const struct config_when *config, const struct check_parts *parts)
     own->config = c;
     own->state = parts->state;
     own->accounts = parts->accounts;
+    own->abuse = parts->abuse;
     own->seen = repeats_new();
     own->yes = g_ref_string_new("yes");
     for (guint what = 0; what < COUNTED; what++)
@@ -171,6 +174,8 @@ refuse(const struct rate *own, struct evaluation *evaluation, enum counted what,
 
     evaluation_note(evaluation, "over", over);
     check_answer(evaluation, own->config->action, (wait_ms + 999) / 1000);
+    if (!evaluation->trial && !own->config->when.dry_run && (own->config->of == CONFIG_RATE_USER || own->config->of == CONFIG_RATE_SENDER))
+        abuse_signal(own->abuse, ABUSE_BURST, evaluation->user, evaluation->now_ms);
     return STEP_ANSWERED;
 }
 

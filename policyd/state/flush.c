@@ -182,9 +182,9 @@ send_batch(struct state *state, struct batch *batch, GError **error)
     if (n == 0)
         return TRUE;
     g_array_sort(batch->puts, by_key);
-    g_mutex_lock(&state->turn);
+    state_turn_take(state);
     gboolean written = in_time(state, error) && write_batch(state, batch, error);
-    g_mutex_unlock(&state->turn);
+    state_turn_give(state);
     finish_batch(batch, written);
     if (!written)
         return FALSE;
@@ -253,9 +253,9 @@ write_facts(struct state *state, GError **error)
             return TRUE;
         left -= facts->len;
         g_ptr_array_sort(facts, by_kind_and_subject);
-        g_mutex_lock(&state->turn);
+        state_turn_take(state);
         gboolean written = put_facts(state, facts, error);
-        g_mutex_unlock(&state->turn);
+        state_turn_give(state);
         if (!written) {
             facts_put_pending(state->facts, facts);
             return FALSE;

@@ -19,6 +19,8 @@ void state_reader_stop(struct state *state);
 gboolean state_sweep(struct state *state, gint64 now_ms, GError **error);
 /* FALSE while the clock isn't to be believed. */
 gboolean state_sweep_due(struct state *state, gint64 now_ms, gint64 now_us);
+/* *agrees_r: this machine's clock and the database's are less than an hour apart. */
+gboolean state_clock_agrees(struct state *state, gint64 now_ms, gboolean *agrees_r, GError **error);
 
 /* ---- writer.c ---- */
 /* Connects if need be, takes the name. */

@@ -60,7 +60,7 @@ struct state {
     struct facts *facts;
 
     struct sql_pool *pool; /* for what is asked for by other threads */
-    GMutex turn;           /* SQLite has one writer at a time: whoever writes holds it */
+    GMutex turn;           /* facts are written through one after the other; where SQLite has one writer, all is */
 
     /* The writing thread's own, and state_open's before there is one. */
     struct sql *sql;
@@ -95,6 +95,9 @@ struct state {
     guint64 written, pulled, expired;
 };
 
+/* The writing thread's part of turn. */
+void state_turn_take(struct state *state);
+void state_turn_give(struct state *state);
 /* Adds to written, pulled or expired. */
 void state_count(struct state *state, guint64 *counter, guint64 n);
 

@@ -74,6 +74,22 @@ state_close(struct state **state)
     state_free(state);
 }
 
+/* ---- turns ---- */
+
+void
+state_turn_take(struct state *state)
+{
+    if (!sql_is_mariadb(state->sql))
+        g_mutex_lock(&state->turn);
+}
+
+void
+state_turn_give(struct state *state)
+{
+    if (!sql_is_mariadb(state->sql))
+        g_mutex_unlock(&state->turn);
+}
+
 /* ---- how it is ---- */
 
 void

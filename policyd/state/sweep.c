@@ -1,8 +1,9 @@
 /* sweep.c: removes what has expired, a shard's part of the keys at a time: first from SQL, then from memory.
  *
  * In that order, since a mark that memory has forgotten and SQL still has would get its former life back when it is touched again.
- * Rows are looked for without locks and removed by their keys if they are still as they were. A clock that jumped would
- * expire everything: after a jump, sweeping waits for an hour. */
+ * Rows are looked for without locks and removed by their keys if they are still as they were. A clock that is wrong would expire
+ * everything, for all nodes: after a jump, and when the database has quite another time, sweeping waits for an hour. */
+#include "lib/base/log.h"
 #include "policyd/state/flush.h"
 #include "policyd/state/lease.h"
 #include "policyd/state/rows.h"
@@ -27,6 +28,21 @@ state_sweep_due(struct state *state, gint64 now_ms, gint64 now_us)
         state->sweep.next_us = now_us + AFTER_JUMP_US;
     }
     return now_us >= state->sweep.next_us;
+}
+
+gboolean
+state_clock_agrees(struct state *state, gint64 now_ms, gboolean *agrees_r, GError **error)
+{
+    gint64 theirs_ms = 0;
+    if (!rows_read_now(state->sql, &theirs_ms, error))
+        return FALSE;
+    *agrees_r = ABS(theirs_ms - now_ms) < G_TIME_SPAN_HOUR / 1000;
+    if (*agrees_r)
+        return TRUE;
+    log_text(LOG_SEV_WARNING, "state", "nothing is removed: this machine's clock and the database's are %" G_GINT64_FORMAT
+             " s apart", ABS(theirs_ms - now_ms) / 1000);
+    state->sweep.next_us = g_get_monotonic_time() + AFTER_JUMP_US;
+    return TRUE;
 }
 
 /* A page that is read. */
@@ -87,9 +103,9 @@ sweep_marks(struct state *state, struct old *old, const struct state_key *end, G
     old->rows = g_array_new(FALSE, FALSE, sizeof(struct mark_row));
     gboolean good = sql_run(state->sql, "policy_mark_old", values, G_N_ELEMENTS(values), take_mark, old, NULL, error);
     if (good) {
-        g_mutex_lock(&state->turn);
+        state_turn_take(state);
         good = drop_marks(state, old->rows, error);
-        g_mutex_unlock(&state->turn);
+        state_turn_give(state);
     }
     g_array_unref(old->rows);
     return good;
@@ -145,9 +161,9 @@ sweep_meters(struct state *state, struct old *old, const struct state_key *end, 
     old->rows = g_array_new(FALSE, FALSE, sizeof(struct old_meter));
     gboolean good = sql_run(state->sql, "policy_meter_old", values, G_N_ELEMENTS(values), take_meter, old, NULL, error);
     if (good) {
-        g_mutex_lock(&state->turn);
+        state_turn_take(state);
         good = drop_meters(state, old->rows, error);
-        g_mutex_unlock(&state->turn);
+        state_turn_give(state);
     }
     g_array_unref(old->rows);
     return good;

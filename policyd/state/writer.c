@@ -93,18 +93,25 @@ round_ended(struct state *state, guint64 asked, GError *failure)
 
 /* ---- the thread ---- */
 
+/* A piece of what has expired. What fails here is tried again, and if it lasts the next writing says so. */
+static void
+sweep_when_due(struct state *state)
+{
+    gint64 now_ms = g_get_real_time() / 1000;
+    gboolean agrees = FALSE;
+    if (state_sweep_due(state, now_ms, g_get_monotonic_time()) &&
+        (!state_clock_agrees(state, now_ms, &agrees, NULL) || (agrees && !state_sweep(state, now_ms, NULL))))
+        state->sweep.next_us = g_get_monotonic_time() + G_USEC_PER_SEC;
+}
+
 static gboolean
 one_round(struct state *state, guint64 asked)
 {
     GError *failure = NULL;
     gboolean good = write_and_read(state, &failure);
     round_ended(state, asked, failure);
-    gint64 now_ms = g_get_real_time() / 1000;
-    GError *unswept = NULL;
-    if (good && state_sweep_due(state, now_ms, g_get_monotonic_time()) && !state_sweep(state, now_ms, &unswept)) {
-        state->sweep.next_us = g_get_monotonic_time() + G_USEC_PER_SEC;
-        g_clear_error(&unswept); /* the next round says it, if it lasts */
-    }
+    if (good)
+        sweep_when_due(state);
     return good;
 }
 

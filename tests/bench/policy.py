@@ -9,10 +9,11 @@ policy-rate-new, policy-rate-known: answers a second, each connection asking aga
 policy-p99-10000: ms at 10,000 requests a second, counted from when each should have been sent; the worse one of new and known
 triplets; goal: below 1. The generator runs before all else then, so that its own lateness is not the server's.
 policy-memory, policy-files: MB for 10 million triplets, memory (PSS) and files, but for postgrey's old logs, which it deletes.
-postgrey is measured at 100 thousand and scaled; it works on its file, so that the file is its memory here (the goal).
+postgrey gets a minute to take in up to 100 thousand, and that is scaled; it works on its file, so that this is its memory (the goal).
 Printed besides: both at other rates, policyd-spf, and what the generator can do against a server that only answers. Settings by
-environment: POSTERN_BENCH_ROUNDS (3), POSTERN_BENCH_SECONDS (a measurement, 4), POSTERN_BENCH_TRIPLETS (10,000,000). Without a
-policyd/postern-policyd in the build the peers are measured, and the bench ends with failure."""
+environment: POSTERN_BENCH_ROUNDS (3), POSTERN_BENCH_SECONDS (a measurement, 4), POSTERN_BENCH_TRIPLETS (10,000,000), TMPDIR (the disk:
+postgrey waits for it at every request). Without a policyd/postern-policyd in the build the peers are measured, and the bench ends with
+failure."""
 import json
 import multiprocessing
 import os
@@ -34,7 +35,8 @@ BUILD = pathlib.Path(os.environ.get("POSTERN_BUILD", ROOT / "build"))
 ROUNDS = int(os.environ.get("POSTERN_BENCH_ROUNDS", "3"))
 SECONDS = float(os.environ.get("POSTERN_BENCH_SECONDS", "4"))
 TRIPLETS = int(os.environ.get("POSTERN_BENCH_TRIPLETS", "10000000"))
-PEER_TRIPLETS = 100_000
+PEER_TRIPLETS, PEER_SECONDS = 100_000, 60
+FILLING = {"ours": ("--requests", TRIPLETS), "postgrey": ("--requests", PEER_TRIPLETS, "--seconds", PEER_SECONDS)}
 KNOWN = 5000  # triplets that pass
 RATES = (100, 1000, 10_000, 50_000)
 USER = "daemon"
@@ -53,6 +55,7 @@ def load(target, *options, seconds=SECONDS, connections=50):
 
 class Server:
     """A server under load; .target is the generator's, .first the number of the next triplet that nobody has asked for."""
+    in_memory = True  # it keeps triplets there: its memory grows with them
 
     def __init__(self, name, directory, user):
         self.name, self.directory, self.first = name, pathlib.Path(directory, name), KNOWN
@@ -133,6 +136,7 @@ greylist main {{ delay = 1s spf = no skip_clients = {{}} }}
 
 class Postgrey(Server):
     program = pathlib.Path("/usr/sbin/postgrey")
+    in_memory = False
 
     def __init__(self, directory):
         super().__init__("postgrey", directory, "postgrey")
@@ -228,16 +232,18 @@ def latencies(servers, spf, fastest):
     return found
 
 
-def sizes_for_ten_million(server, triplets):
-    """(memory, files) in MB for 10 million triplets, from what this many add."""
+def sizes_for_ten_million(server, *options):
+    """(memory, files) in MB for 10 million triplets, from what new ones add."""
     before = server.size()
     began = time.monotonic()
-    server.new("--requests", triplets)
+    taken = server.new(*options)["answered"]
     time.sleep(2)
     after = server.size()
-    grown = [max(0.0, b - a) * 10_000_000 / triplets for a, b in zip(before, after)]
-    print(f"  {server.name:12} {triplets:,} new triplets in {time.monotonic() - began:.0f} s: memory {before[0]:.1f} -> {after[0]:.1f} MB, "
-          f"files {before[1]:.1f} -> {after[1]:.1f} MB; for 10 million: memory {grown[0]:.0f} MB, files {grown[1]:.0f} MB", flush=True)
+    grown = [max(0.0, b - a) * 10_000_000 / taken for a, b in zip(before, after)]
+    if not server.in_memory:
+        grown[0] = after[0]
+    print(f"  {server.name:12} {taken:,} new triplets in {time.monotonic() - began:.0f} s: memory {before[0]:.1f} -> {after[0]:.1f} MB, files "
+          f"{before[1]:.1f} -> {after[1]:.1f} MB; for 10 million: memory {grown[0]:.0f} MB, files {grown[1]:.0f} MB", flush=True)
     return grown
 
 
@@ -273,7 +279,7 @@ def main():
         series = rounds(servers, spf)
         p99 = latencies(servers, spf, {key: values.median for key, values in series.items()})
         print("\nwhat triplets take:")
-        sizes = {server.name: sizes_for_ten_million(server, TRIPLETS if server.name == "ours" else PEER_TRIPLETS) for server in servers}
+        sizes = {server.name: sizes_for_ten_million(server, *FILLING[server.name]) for server in servers}
     finally:
         for server in servers + ([spf] if spf else []):
             server.stop()

@@ -10,7 +10,7 @@
  * OPTIONS
  *   --connections N      (100)
  *   --rate N             requests a second; 0 (default): as fast as they are answered
- *   --seconds N          how long (5), or --requests N: until so many were answered
+ *   --seconds N          how long (5; with --requests N: until so many were answered, if that is not later)
  *   --warm-up N          seconds before that are not counted (0)
  *   --triplets N         draws each request's triplet from 0..N-1 at random; 0 (default): a new one each time, numbered from --first N
  *   --in-turn            with --triplets: not at random but in turn
@@ -70,7 +70,7 @@ static struct {
     char **command;
     struct sockaddr_storage address;
     socklen_t address_length;
-} options = {.connections = 100, .seconds = 5, .timeout = 30};
+} options = {.connections = 100, .seconds = -1, .timeout = 30};
 
 static struct {
     int poll;
@@ -215,7 +215,8 @@ ask(uint64_t due, uint64_t time)
     connection->from = due;
     connection->counted = due >= load.counted_from;
     connection->sent = connection->received = 0;
-    connection->to_send = policy_request_write(&options.population, next_triplet(), load.start / 1000 + load.issued, connection->request);
+    connection->to_send =
+        policy_request_write(&options.population, next_triplet(), load.start / 1000 + load.issued, connection->request);
     load.issued++;
     if (connection->counted) {
         uint64_t possible = due > load.free_since ? due : load.free_since;
@@ -229,21 +230,21 @@ ask(uint64_t due, uint64_t time)
         send_rest(connection);
 }
 
+/* Counts an answer by its action's first word (as much of it as a name holds); what finds no place is counted as the last. */
 static void
 count_kind(const char *action, size_t length)
 {
+    char name[KIND_MAX];
     size_t word = 0;
-    while (word < length && action[word] != ' ' && action[word] != '\n')
+    while (word < length && word < sizeof name - 1 && action[word] != ' ' && action[word] != '\n')
         word++;
-    for (int i = 0; i < KINDS; i++) {
-        Kind *kind = &load.kinds[i];
-        if (kind->count == 0)
-            snprintf(kind->name, sizeof kind->name, "%.*s", (int)(word < KIND_MAX ? word : KIND_MAX), i < KINDS - 1 ? action : "(others)");
-        if (i == KINDS - 1 || (strlen(kind->name) == word && memcmp(kind->name, action, word) == 0)) {
-            kind->count++;
-            return;
-        }
-    }
+    memcpy(name, action, word);
+    name[word] = '\0';
+    int i = 0;
+    while (i < KINDS - 1 && load.kinds[i].count > 0 && strcmp(load.kinds[i].name, name) != 0)
+        i++;
+    if (load.kinds[i].count++ == 0)
+        memcpy(load.kinds[i].name, i < KINDS - 1 ? name : "(others)", i < KINDS - 1 ? sizeof name : sizeof "(others)");
 }
 
 static void
@@ -305,7 +306,7 @@ give_up(uint64_t time)
 static bool
 more_to_ask(uint64_t due)
 {
-    return options.requests ? load.issued < options.requests : due < load.end;
+    return (options.requests == 0 || load.issued < options.requests) && due < load.end;
 }
 
 static bool
@@ -357,9 +358,9 @@ report(void)
     double seconds = load.last_counted > load.first_counted ? (double)(load.last_counted - load.first_counted) / (double)SECOND : 0;
     struct rusage children;
     getrusage(RUSAGE_CHILDREN, &children);
-    printf("{\"connections\": %u, \"wanted_rate\": %.0f, \"rate\": %.1f, \"seconds\": %.3f, \"counted\": %" PRIu64 ", \"answered\": %" PRIu64
-           ", \"errors\": %" PRIu64, options.connections, options.rate, seconds > 0 ? (double)load.latency.total / seconds : 0, seconds,
-           load.latency.total, load.answered, load.errors);
+    printf("{\"connections\": %u, \"wanted_rate\": %.0f, \"rate\": %.1f, \"seconds\": %.3f, \"counted\": %" PRIu64
+           ", \"answered\": %" PRIu64 ", \"errors\": %" PRIu64, options.connections, options.rate,
+           seconds > 0 ? (double)load.latency.total / seconds : 0, seconds, load.latency.total, load.answered, load.errors);
     static const struct { const char *name; double share; } quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
     for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++)
         printf(", \"%s\": %.1f", quantiles[i].name, (double)load_histogram_quantile(&load.latency, quantiles[i].share) / 1000);
@@ -441,6 +442,8 @@ parse(int argc, char **argv)
         default: usage();
         }
     }
+    if (options.seconds < 0)
+        options.seconds = options.requests ? 1e9 : 5;
     if (optind == argc)
         usage();
     if (strcmp(argv[optind - 1], "--") == 0)

@@ -29,7 +29,8 @@ policy_request_write(const PolicyPopulation *population, uint64_t triplet, uint6
     uint64_t base = mixed(population->seed ^ (triplet << 1)), other = mixed(base), third = mixed(other);
     uint64_t network = mixed(one_of(base, population->networks)), domain = one_of(other, population->senders);
     uint64_t recipient = one_of(third, population->recipients);
-    unsigned a = first_octets[network % sizeof first_octets], b = (network >> 8) & 255, c = (network >> 16) & 255, d = 1 + (unsigned)((base >> 40) % 254);
+    unsigned a = first_octets[network % sizeof first_octets], b = (network >> 8) & 255, c = (network >> 16) & 255;
+    unsigned d = 1 + (unsigned)((base >> 40) % 254);
     char address[24], client[64], user[48], sender[96];
     snprintf(address, sizeof address, "%u.%u.%u.%u", a, b, c, d);
     snprintf(client, sizeof client, "mx%u.net-%" PRIx64 ".test", d, network & 0xffffff);

@@ -16,9 +16,9 @@ UNITS = os.path.join(ROOT, "ops", "systemd")
 def unit_copies(directory):
     """The units with a program that exists, since verify looks for it."""
     for name in os.listdir(UNITS):
-        if name.endswith((".service", ".socket", ".timer")):
+        if name.endswith((".service", ".socket", ".timer", ".path")):
             with open(os.path.join(UNITS, name)) as f:
-                text = re.sub(r"^(Exec\w+)=/usr/s?bin/postern\S*", r"\1=/bin/true", f.read(), flags=re.MULTILINE)
+                text = re.sub(r"^(Exec\w+)=/usr/(?:s?bin|lib/postern)/postern\S*", r"\1=/bin/true", f.read(), flags=re.MULTILINE)
             with open(os.path.join(directory, name), "w") as f:
                 f.write(text)
             yield os.path.join(directory, name)
@@ -33,7 +33,7 @@ def analyze(*arguments):
 
 def test_systemd_accepts_the_units(tmp_path):
     units = list(unit_copies(tmp_path))
-    assert len(units) == 6
+    assert len(units) == 8
     done = analyze("verify", "--man=no", *units)
     complaints = [line for line in done.stdout.splitlines() if "postern" in line and "Failed to create" not in line]
     assert done.returncode == 0 and not complaints, done.stdout
@@ -49,11 +49,11 @@ def test_installation_puts_programs_where_units_and_images_call_them():
     called = set()
     for path in [*(os.path.join(UNITS, name) for name in os.listdir(UNITS)), os.path.join(ROOT, "docker", "postern", "run")]:
         with open(path) as f:
-            called.update(name.replace("$1", "milter") for name in re.findall(r"/usr/s?bin/postern[-a-z]*(?:\$1)?", f.read()))
-    assert len(called) == 4 and called <= installed, (called, installed)
+            called.update(name.replace("$1", "milter") for name in re.findall(r"/usr/(?:s?bin|lib/postern)/postern[-a-z]*(?:\$1)?", f.read()))
+    assert len(called) == 5 and called <= installed, (called, installed)
 
 
-@pytest.mark.parametrize("unit", ["postern-milter.service", "postern-archived.service", "postern-policyd.service", "postern-dmarc-report.service"])
+@pytest.mark.parametrize("unit", ["postern-milter.service", "postern-archived.service", "postern-policyd.service", "postern-bans.service", "postern-dmarc-report.service"])
 def test_the_services_are_confined(unit):
     done = analyze("security", "--offline=true", "--threshold=20", os.path.join(UNITS, unit))
     assert done.returncode == 0, done.stdout[-3000:]

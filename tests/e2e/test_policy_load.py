@@ -15,8 +15,8 @@ BUILD = ROOT / os.environ.get("POSTERN_BUILD", "build")
 
 
 def load(*options, expected=0):
-    done = subprocess.run([str(BUILD / "tests/bench/policy_load"), *map(str, options)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=60)
+    command = [str(BUILD / "tests/bench/policy_load"), *map(str, options)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
     assert done.returncode == expected, done
     return json.loads(done.stdout) if expected == 0 else done.stderr.decode()
 
@@ -98,6 +98,13 @@ def test_errors_are_counted_and_the_connection_opened_anew(recorder):
     assert (result["errors"], result["answered"]) == (4, 8)
     assert result["answers"] == {"REJECT": 1, "450": 1, "DUNNO": 6}
     assert max(request.connection for request in recorder.take()) == 5
+
+
+def test_answers_are_counted_by_their_first_word(recorder):
+    answers = iter([*(f"kind{n} text" for n in range(20)), "x" * 100, "kind3"])
+    recorder.answer = lambda request: next(answers)
+    counts = load("--connections", 1, "--requests", 22, recorder.target)["answers"]
+    assert counts == {**{f"kind{n}": 1 for n in range(15)}, "kind3": 2, "(others)": 6}
 
 
 def test_silence_is_an_error(recorder):

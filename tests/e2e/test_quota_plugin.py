@@ -233,6 +233,17 @@ def test_messages(make):
     check_log(server)
 
 
+@pytest.mark.skipif(version() < (2, 4), reason="Dovecot 2.3 has no limit for one folder")
+def test_a_full_folder(make):
+    """No root is full by its numbers; the event names the folder's roots all the same."""
+    server = make(more="quota_mailbox_message_count = 2\n")
+    client = server.imap()
+    assert [append(client, 500)[0] for _ in range(3)] == ["OK", "OK", "NO"]
+    event, = server.sink.expect("rejected")
+    assert (event["root"], event["resource"], event["messages"]["used"]) == ("User quota", "storage", 2)
+    check_log(server)
+
+
 # How changes come together.
 
 def test_a_batch_is_one_event(server):
@@ -390,8 +401,14 @@ def test_no_daemon(make):
     append_at_once(client, 900_000)
     server.sink.expect("over")
     assert f"postern_quota: events are taken again by {server.socket}; 6 were lost" in server.log()
+    # a daemon that comes and goes is not told of each time
     server.sink.close()
     expunge_all(client)
+    time.sleep(SETTLE)
+    client.noop()
+    assert len(warnings(server)) == 1
+    # but another process tells it
+    assert server.lmtp(900_000)[0] == 250
     wait_until(lambda: len(warnings(server)) == 2, 5, "a second warning")
     assert "Connection refused" in warnings(server)[1]
     check_log(server)

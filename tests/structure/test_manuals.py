@@ -136,7 +136,8 @@ def test_settings_of_the_dovecot_plugins():
     assert len(names) == 3 and page == list(zip(names, defaults))
 
 
-@pytest.mark.parametrize("name", ["postern.1", "postern-milter.8", "postern-archived.8", "postern-policyd.8", "postern.conf.5", "postern_quota.7"])
+@pytest.mark.parametrize("name", ["postern.1", "postern-milter.8", "postern-archived.8", "postern-policyd.8", "postern-signin.7", "postern.conf.5",
+                                  "postern_quota.7"])
 def test_pages_are_good_mdoc(name, tmp_path):
     if not shutil.which("mandoc"):
         pytest.skip("mandoc is not installed")

@@ -21,12 +21,14 @@ class Policyd:
         os.makedirs(run, exist_ok=True)
         shutil.chown(run, USER, USER)
         self.path, self.metrics = path or os.path.join(run, "policy.sock"), os.path.join(run, "metrics")
+        self.reports = os.path.join(run, "report.sock")
         self.control_path = os.path.join(run, "control")
         self.database = os.path.join(directory, "state", "policy.db")
         self.settings = {
             "log": {"target": "stderr", "level": "debug"},
             "accounts": {"driver": "sqlite", "path": accounts.database} if accounts else {},
             "policyd": {"listen": [f"unix:{self.path}"], "control": f"unix:{self.control_path}", "metrics": f"unix:{self.metrics}", "user": USER,
+                        "reports": f"unix:{self.reports}",
                         "socket_group": "postfix", "path": self.database},
             "quota": {"listen": ""}}
         for section, values in (settings or {}).items():

@@ -136,16 +136,16 @@ def configuration(directory, store, driver, roots, settings, archive):
 
 
 class QuotaDovecot:
-    """One user's limit is a mebibyte unless roots say otherwise. Use as a context manager."""
+    """One user's limit is a mebibyte unless roots say otherwise. more: lines of Dovecot's configuration. Use as a context manager."""
 
     def __init__(self, directory, store="maildir", driver="count", roots=(("User quota", {"storage": "1M"}),), archive=None,
-                 listen=True, **settings):
+                 listen=True, more="", **settings):
         self.directory, self.sink = directory, None
         os.chmod(directory, 0o755)
         self.socket = os.path.join(directory, "q.sock")
         os.makedirs(os.path.join(directory, "queue", "private"))
         plugin_directory(os.path.join(directory, "plugins"))
-        extra = configuration(directory, store, driver, list(roots), {"socket": self.socket, **settings}, archive)
+        extra = configuration(directory, store, driver, list(roots), {"socket": self.socket, **settings}, archive) + more
         self.server = Dovecot(directory, accounts.Accounts(os.path.join(directory, "accounts")), os.path.join(directory, "queue"),
                               imap_port=next(PORTS), extra=extra)
         if listen:

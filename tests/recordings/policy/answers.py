@@ -14,7 +14,8 @@ from .site import ASK
 SENDER, ALICE = "<sender@outside.test>", "<alice@example.test>"
 ACTIONS = (
     "DUNNO", "dunno", "OK", "ok with text", "250", "12345", "REJECT", "REJECT Not today", "REJECT 5.7.25 Not today",
-    "REJECT 4.7.1 Odd code", "REJECT 發件人不明", "450 4.2.0 Greylisted", "450 Greylisted", "450", "550 5.7.1 Go away", "552 5.2.2 Mailbox full", "554 4.7.1 Odd code",
+    "REJECT 4.7.1 Odd code", "REJECT 發件人不明", "450 4.2.0 Greylisted", "450 Greylisted", "450", "550 5.7.1 Go away",
+    "552 5.2.2 Mailbox full", "554 4.7.1 Odd code",
     "421 4.7.0 Too many", "521 5.7.0 Leave", "354 Odd", "DEFER", "DEFER Later", "DEFER 4.7.0 Later", "DEFER_IF_PERMIT",
     "DEFER_IF_PERMIT Later", "DEFER_IF_PERMIT 4.2.0 Later", "DEFER_IF_REJECT Later", "HOLD", "HOLD Suspended", "DISCARD", "DISCARD Quietly",
     "PREPEND X-Test: one", "PREPEND X-Test: zwölf", "PREPEND no header", "PREPEND", "REDIRECT bob@example.test", "REDIRECT bob",

@@ -277,7 +277,7 @@ test_datagrams(void **state)
     GError *error = NULL;
 
     close(net_listen(address, 0600, NULL, 4, NULL));
-    int fd = net_bind_datagrams(address, 0666, "", &error), client = socket(AF_UNIX, SOCK_DGRAM, 0);
+    int fd = net_listen_datagram(address, 0666, "", &error), client = socket(AF_UNIX, SOCK_DGRAM, 0);
     assert_true(fd >= 0);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0666);
@@ -286,7 +286,7 @@ test_datagrams(void **state)
     assert_int_equal(sendto(client, "two!", 4, 0, (struct sockaddr *)&sun, sizeof sun), 4);
     assert_int_equal(recv(fd, text, sizeof text, 0), 3);
     assert_int_equal(recv(fd, text, sizeof text, 0), 4);
-    assert_int_equal(net_bind_datagrams("inet:25@localhost", 0666, NULL, &error), -1);
+    assert_int_equal(net_listen_datagram("inet:25@localhost", 0666, NULL, &error), -1);
     assert_net_error(error, NET_ERROR_SYNTAX);
     close(client);
     close(fd);

@@ -76,6 +76,11 @@ static const struct {
     {"sign { source = opendkim }", "sign.key_table: is empty; source = opendkim needs it"},
     {"sign { source = opendkim\n key_table = /k }", "sign.signing_table: is empty"},
     {"sign { arc = yes }", "sign.arc_domain: is no domain name; arc = yes needs it"},
+    {"signin { listen = \"unix:/x\" }", "signin.listen: must be inet:PORT@HOST"},
+    {"signin { allow_networks = {\"10.0.0.1/8\"} }", "signin.allow_networks: \"10.0.0.1/8\" is no network"},
+    {"signin { network_limit = 0 }", "(default): signin.ban_limit: needs network_limit"},
+    {"signin { api_key = \"a b\" }", "signin.api_key: has printable ASCII without spaces only"},
+    {"signin { listen = \"inet:9872@127.0.0.1\" }", "signin.listen: inet:9872@127.0.0.1 is policyd.metrics already"},
     {"dmarc { driver = mariadb\n user = u }", "(default): dmarc.database: is empty; driver = mariadb needs it"},
     {"dmarc { driver = mariadb\n database = d }", "(default): dmarc.user: is empty; driver = mariadb needs it"},
     {"dmarc { report = yes }", "(default): dmarc.driver: is none; report = yes needs a database"},
@@ -104,6 +109,8 @@ static const struct {
     {"milter { modules = {envelope} }", "W :1: milter.modules: archive is not in the list"},
     {"milter { socket_mode = 0666 }", "W :1: milter.socket_mode: every local user"},
     {"milter { listen = \"inet:25@*\" }", "W :1: milter.listen: everyone on the network"},
+    {"signin { listen = \"inet:9873@*\" }", "W :1: signin.listen: everyone on the network can ask"},
+    {"signin { ban_limit = 10 }", "W :1: signin.ban_limit: is less than network_limit"},
     {"archived { master_key = /var/lib/postern/archive/key }", "W :1: archived.master_key: the key lies"},
 };
 

@@ -2,7 +2,10 @@
  * what decides the reply. The archive is away in all of them, so that the spool decides what is kept. */
 #include "tests/unit/milter/mta_double.h"
 #include "tests/unit/milter/test.h"
+#include <unistd.h>
+#include "lib/base/net.h"
 #include "milters/eom.h"
+#include "milters/reports.h"
 #include "milters/stats.h"
 
 struct world {
@@ -261,6 +264,83 @@ test_quarantine_needs_the_archive(void **state)
 }
 
 static void
+test_a_bounce_of_our_own_is_never_refused(void **state)
+{
+    struct world *w = world_new("a", 1 << 20);
+    struct session *local = session_new(runtime_ref(&w->runtime));
+
+    (void)state;
+    session_client(local, "localhost", "127.0.0.1", 0); /* as Postfix has it for its own mail */
+    session_mail(local, "<>", NULL, NULL, NULL);
+    transaction_rcpt(local->tx, "<x@y.test>");
+    verdict_add(local->tx->capture->verdict, VERDICT_REJECT, "test", "spam", NULL, NULL, 0);
+    assert_int_equal(eom_run(local, "4Q", &ops, &w->mta), MTA_ACCEPT);
+    session_free(&local);
+    session_mail(w->session, "<>", NULL, NULL, NULL); /* by SMTP anybody may say so */
+    transaction_rcpt(w->session->tx, "<x@y.test>");
+    verdict_add(w->session->tx->capture->verdict, VERDICT_REJECT, "test", "spam", NULL, NULL, 0);
+    assert_int_equal(end(w), MTA_REJECT);
+    world_free(w);
+}
+
+/* The report that is there; NULL when there is none. */
+static struct policy_report *
+receive(int fd)
+{
+    char data[POLICY_REPORT_BYTES];
+    const char *problem;
+    guint uid;
+    gssize length = net_receive_datagram(fd, data, sizeof data, &uid);
+    struct policy_report *report = length >= 0 ? policy_report_parse(data, (gsize)length, &problem) : NULL;
+
+    assert_true(length < 0 || (report != NULL && uid == getuid()));
+    return report;
+}
+
+static void
+test_the_policy_daemon_is_told(void **state)
+{
+    struct world *w = world_new("a", 1 << 20);
+    g_autofree char *address = g_strdup_printf("unix:%s/report.sock", w->dir);
+    struct policy_report *report;
+    int fd;
+
+    (void)state;
+    w->config.milter.reports = address;
+    begin(w); /* nobody there: nothing of it is seen */
+    assert_int_equal(end(w), MTA_ACCEPT);
+    assert_int_equal(metrics_get(stats.reports, STATS_REPORTS_LOST), 1);
+    fd = net_listen_datagram(address, 0600, NULL, NULL);
+    assert_true(fd >= 0);
+    begin(w)->spam = g_new0(struct spam_findings, 1);
+    w->session->tx->spam->level = SPAM_SPAM;
+    w->session->tx->spam->score = 6.5;
+    w->session->tx->spam->tests = g_strdup("GTUBE");
+    assert_int_equal(end(w), MTA_ACCEPT);
+    report = receive(fd);
+    assert_string_equal(report->client, "192.0.2.1");
+    assert_string_equal(report->queue_id, "4Q");
+    assert_string_equal(report->instance, "inbound");
+    assert_string_equal(report->sender, "a@b.test");
+    assert_string_equal(report->recipient, "x@y.test");
+    assert_int_equal(report->recipients, 2);
+    assert_int_equal(report->from, REPORT_FROM_SMTP);
+    assert_true(report->spam && !report->bounce && report->score > 6.4 && report->score < 6.6);
+    policy_report_free(report);
+    verdict_add(begin(w)->capture->verdict, VERDICT_REJECT, "test", "no", NULL, NULL, 0);
+    assert_int_equal(end(w), MTA_REJECT);
+    report = receive(fd);
+    assert_true(report->verdict == VERDICT_REJECT && !report->judged);
+    policy_report_free(report);
+    verdict_add(begin(w)->capture->verdict, VERDICT_TEMPFAIL, "test", "later", NULL, NULL, 0);
+    assert_int_equal(end(w), MTA_TEMPFAIL);
+    assert_null(receive(fd)); /* it comes again */
+    assert_int_equal(metrics_get(stats.reports, STATS_REPORTS_SENT), 2);
+    close(fd);
+    world_free(w);
+}
+
+static void
 assert_reply(enum verdict_action action, const char *reply_text, const char *want)
 {
     char code[4], enhanced[12];
@@ -303,6 +383,8 @@ main(void)
         cmocka_unit_test(test_decisions),
         cmocka_unit_test(test_mta_refuses_edits),
         cmocka_unit_test(test_quarantine_needs_the_archive),
+        cmocka_unit_test(test_a_bounce_of_our_own_is_never_refused),
+        cmocka_unit_test(test_the_policy_daemon_is_told),
         cmocka_unit_test(test_reply_parts),
     };
 

@@ -288,6 +288,42 @@ refused_row(const struct sqltest *test)
     state_close(&state);
 }
 
+/* A text that couldn't be kept until it was written comes with a later touch. */
+static void
+late_text(const struct sqltest *test)
+{
+    struct seen seen = {0, g_string_new(NULL)};
+    struct state *state = open_state(test, "a", FALSE);
+    struct sql *sql = sqltest_open(test);
+    marks_touch(state, MARK_ORIGIN, "x", real_s(), 1, NULL);
+    flush(state);
+    sqltest_script(sql, "UPDATE policy_mark SET label = ''\n;\n");
+    assert_true(marks_list(state, MARK_ORIGIN, "x", real_s(), 10, see_mark, &seen, NULL));
+    assert_int_equal(seen.n, 0);
+    marks_touch(state, MARK_ORIGIN, "x", real_s(), 1, NULL);
+    assert_true(marks_list(state, MARK_ORIGIN, "x", real_s(), 10, see_mark, &seen, NULL));
+    assert_int_equal(seen.n, 2);
+    g_string_free(seen.texts, TRUE);
+    sql_close(&sql);
+    state_close(&state);
+}
+
+/* The end has come, and there is no time for more. */
+static void
+no_time_left(const struct sqltest *test)
+{
+    struct state *state = threadless_state(test, "a");
+    g_autoptr(GError) error = NULL;
+    marks_touch(state, MARK_ORIGIN, "x", real_s(), 1, NULL);
+    state->write_until_us = g_get_monotonic_time() - 1;
+    assert_false(state_write_dirty(state, &error));
+    assert_int_equal(state_dirty(state), 1);
+    state->write_until_us = 0;
+    write_now(state);
+    assert_int_equal(state_dirty(state), 0);
+    state_close(&state);
+}
+
 /* ---- expiry ---- */
 
 SQLTEST_STATEMENT(n_meters, "SELECT COUNT(*) FROM policy_meter");
@@ -356,6 +392,12 @@ sweep_waits_after_jump(const struct sqltest *test)
     assert_false(state_sweep_due(state, T0_MS + 400 * DAY_MS + 10000, 180 * us));
     assert_true(state_sweep_due(state, T0_MS + 400 * DAY_MS + 3630000, 3800 * us));
     assert_false(state_sweep_due(state, T0_MS, 3801 * us));
+    gboolean agrees = FALSE;
+    assert_true(state_clock_agrees(state, real_ms(), &agrees, NULL));
+    assert_true(agrees);
+    assert_true(state_clock_agrees(state, real_ms() + 2 * 3600000, &agrees, NULL));
+    assert_false(agrees);
+    assert_false(state_sweep_due(state, T0_MS, g_get_monotonic_time()));
     state_close(&state);
 }
 
@@ -504,7 +546,7 @@ main(void)
         SQLTEST(facts),        SQLTEST(busy),                   SQLTEST(unfit),         SQLTEST(strange_rows),
         SQLTEST(refused_row),  SQLTEST(sweep),                  SQLTEST(sweep_waits_after_jump),
         SQLTEST(name_in_use),  SQLTEST(name_of_the_dead),       SQLTEST(name_lost),     SQLTEST(wrong_options),
-        SQLTEST(threads),
+        SQLTEST(threads),      SQLTEST(late_text),              SQLTEST(no_time_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,179 @@
+/* signin.c: `postern signin`: who is guessing, who is refused, and letting somebody in again. */
+#include <stdio.h>
+#include <string.h>
+#include "cli/policyd.h"
+#include "cli/table.h"
+#include "cli/terminal.h"
+
+#define HOUR_S 3600
+
+static char *
+clean(const char *text)
+{
+    GString *out = g_string_new(NULL);
+
+    terminal_clean(out, text, strlen(text), FALSE);
+    return g_string_free(out, FALSE);
+}
+
+static gint
+by_last(gconstpointer a, gconstpointer b)
+{
+    const json_t *const *one = a, *const *two = b;
+    gint64 x = policyd_number(*one, "last"), y = policyd_number(*two, "last");
+
+    return x != y ? (x < y) - (x > y) : strcmp(policyd_text(*one, "network"), policyd_text(*two, "network"));
+}
+
+/* A row for each user and network, the last one seen first. */
+static void
+print_pairs(const json_t *rows, const char *first_column, const char *first_name)
+{
+    struct table *table = table_new((const char *const[]){first_column, ">WRONG", "KNOWN", "FIRST", "LAST", NULL});
+    g_autoptr(GPtrArray) sorted = g_ptr_array_new();
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(rows, i, row)
+        g_ptr_array_add(sorted, row);
+    g_ptr_array_sort(sorted, by_last);
+    for (guint k = 0; k < sorted->len; k++) {
+        const json_t *one = g_ptr_array_index(sorted, k);
+        g_autofree char *first = policyd_time(policyd_number(one, "first")), *last = policyd_time(policyd_number(one, "last"));
+        g_autofree char *wrong = g_strdup_printf("%" G_GINT64_FORMAT, policyd_number(one, "failed"));
+        table_add(table, (const char *const[]){policyd_text(one, first_name), wrong, json_is_true(json_object_get(one, "known")) ? "yes" : "no", first, last, NULL});
+    }
+    table_print(&table);
+}
+
+static void
+print_subject(const json_t *told)
+{
+    gboolean user = json_object_get(told, "user") != NULL;
+    g_autofree char *subject = clean(policyd_text(told, user ? "user" : "network"));
+    gint64 limit = policyd_number(told, "limit");
+    g_autofree char *of = limit > 0 ? g_strdup_printf(" of %" G_GINT64_FORMAT, limit) : g_strdup("");
+
+    printf("%s: %" G_GINT64_FORMAT "%s wrong passwords %s%s%s\n", subject, policyd_number(told, "failed"), of,
+           user ? "from networks not known for it" : "of users not known there", json_is_true(json_object_get(told, "banned")) ? ", banned" : "",
+           json_is_true(json_object_get(told, "suspended")) ? ", sign-in suspended" : "");
+    print_pairs(json_object_get(told, "rows"), user ? "NETWORK" : "USER", user ? "network" : "user");
+}
+
+static int
+signin_show(int argc, char **argv, const char *config_path)
+{
+    struct config *config;
+    json_t *told;
+    int done = cli_parse(&argc, &argv, "USER|NETWORK",
+                         "Shows what is known of the sign-ins of a user (user@example.org), or of a network (192.0.2.0/24, 2001:db8:0:1::/64, or an address in\n"
+                         "it): wrong passwords that count now, and for a user the networks of earlier sign-ins.",
+                         NULL, 1, 1);
+
+    if (done >= 0)
+        return done;
+    config = cli_load_config(config_path);
+    if (config == NULL)
+        return CLI_FAILED;
+    told = POLICYD_ASK(config, "signin", argv[1]);
+    if (told != NULL)
+        print_subject(told);
+    json_decref(told);
+    config_unref(config);
+    return told != NULL ? CLI_OK : CLI_FAILED;
+}
+
+static int
+signin_bans(int argc, char **argv, const char *config_path)
+{
+    struct config *config;
+    struct table *table;
+    json_t *told, *row;
+    size_t i;
+    int done = cli_parse(&argc, &argv, NULL, "Lists the networks that may not sign in.", NULL, 0, 0);
+
+    if (done >= 0)
+        return done;
+    config = cli_load_config(config_path);
+    if (config == NULL)
+        return CLI_FAILED;
+    told = POLICYD_ASK(config, "facts", "ban");
+    table = table_new((const char *const[]){"NETWORK", "SINCE", "UNTIL", "BY", "WHY", NULL});
+    json_array_foreach(json_object_get(told, "rows"), i, row) {
+        g_autofree char *since = policyd_time(policyd_number(row, "since_ms") / 1000), *until = policyd_time(policyd_number(row, "expires_ms") / 1000);
+        json_t *value = json_loads(policyd_text(row, "value"), 0, NULL);
+        table_add(table, (const char *const[]){policyd_text(row, "subject"), since, until, policyd_text(row, "by"), policyd_text(value, "reason"), NULL});
+        json_decref(value);
+    }
+    table_print(&table);
+    json_decref(told);
+    config_unref(config);
+    return told != NULL ? CLI_OK : CLI_FAILED;
+}
+
+static int
+signin_allow(int argc, char **argv, const char *config_path)
+{
+    g_autofree char *reason = NULL, *who = NULL;
+    const GOptionEntry options[] = {{"reason", 'r', 0, G_OPTION_ARG_STRING, &reason, "Why, for those who look at it later", "TEXT"}, G_OPTION_ENTRY_NULL};
+    struct config *config;
+    json_t *told;
+    int done = cli_parse(&argc, &argv, "USER|NETWORK",
+                         "Forgets the wrong passwords of a user, or of a network and lifts its ban: sign-ins are possible at once. What goes on guessing is\n"
+                         "counted anew.",
+                         options, 1, 1);
+
+    if (done >= 0)
+        return done;
+    config = cli_load_config(config_path);
+    if (config == NULL)
+        return CLI_FAILED;
+    who = policyd_who();
+    told = POLICYD_ASK(config, "signin-allow", argv[1], who, reason != NULL ? reason : "");
+    if (told != NULL && json_is_true(json_object_get(told, "banned")))
+        puts("the ban is lifted");
+    json_decref(told);
+    config_unref(config);
+    return told != NULL ? CLI_OK : CLI_FAILED;
+}
+
+static int
+signin_suspend(int argc, char **argv, const char *config_path)
+{
+    g_autofree char *reason = NULL, *who = NULL, *seconds = NULL;
+    int hours = 0;
+    const GOptionEntry options[] = {{"hours", 0, 0, G_OPTION_ARG_INT, &hours, "For N hours; else until it is released", "N"},
+                                    {"reason", 'r', 0, G_OPTION_ARG_STRING, &reason, "Why, for those who look at it later", "TEXT"},
+                                    G_OPTION_ENTRY_NULL};
+    struct config *config;
+    json_t *told;
+    int done = cli_parse(&argc, &argv, "ACCOUNT",
+                         "Stops the account (user@example.org, or @example.org for a whole domain) from signing in, from everywhere, and from sending as postern\n"
+                         "account suspend does. postern account release takes it back. Sessions that there are go on; doveadm kick ends them.",
+                         options, 1, 1);
+
+    if (done >= 0)
+        return done;
+    if (hours < 0) {
+        cli_error("the number of hours is not below 0");
+        return CLI_USAGE;
+    }
+    config = cli_load_config(config_path);
+    if (config == NULL)
+        return CLI_FAILED;
+    who = policyd_who();
+    seconds = g_strdup_printf("%" G_GINT64_FORMAT, (gint64)hours * HOUR_S);
+    told = POLICYD_ASK(config, "signin-suspend", argv[1], seconds, who, reason != NULL ? reason : "");
+    if (told != NULL && *config->signin.listen == '\0')
+        cli_error("noted, but Dovecot does not ask about sign-ins (signin.listen is empty), so they go on");
+    json_decref(told);
+    config_unref(config);
+    return told != NULL ? CLI_OK : CLI_FAILED;
+}
+
+const struct cli_command cli_signin_commands[] = {
+    {"show", "what is known of a user or a network", signin_show, NULL},
+    {"bans", "networks that may not sign in", signin_bans, NULL},
+    {"allow", "let a user or a network in again", signin_allow, NULL},
+    {"suspend", "let an account sign in no more", signin_suspend, NULL},
+    {NULL, NULL, NULL, NULL}};

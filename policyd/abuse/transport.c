@@ -1,0 +1,144 @@
+/* transport.c: see transport.h. */
+#include "policyd/abuse/transport.h"
+#include <curl/curl.h>
+#include <string.h>
+
+struct call {
+    CURL *curl;
+    const gint *stop;
+    GString *answer;
+    const GString *mail;
+    gsize at;
+    char why[CURL_ERROR_SIZE];
+};
+
+static int
+on_progress(void *data, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal, curl_off_t ulnow)
+{
+    const struct call *call = data;
+
+    (void)dltotal, (void)dlnow, (void)ultotal, (void)ulnow;
+    return g_atomic_int_get(call->stop);
+}
+
+static size_t
+on_answer(char *bytes, size_t size, size_t n, void *data)
+{
+    struct call *call = data;
+
+    g_string_append_len(call->answer, bytes, (gssize)MIN(size * n, TRANSPORT_ANSWER_MAX - call->answer->len));
+    return size * n;
+}
+
+static size_t
+on_upload(char *buffer, size_t size, size_t n, void *data)
+{
+    struct call *call = data;
+    gsize length = MIN(call->mail->len - call->at, size * n);
+
+    memcpy(buffer, call->mail->str + call->at, length);
+    call->at += length;
+    return length;
+}
+
+static void
+begin(struct call *call, const gint *stop)
+{
+    static gsize made;
+
+    if (g_once_init_enter(&made)) {
+        curl_global_init(CURL_GLOBAL_DEFAULT);
+        g_once_init_leave(&made, 1);
+    }
+    call->curl = curl_easy_init();
+    call->stop = stop;
+    call->answer = g_string_new(NULL);
+    curl_easy_setopt(call->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(call->curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(call->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)TRANSPORT_TIMEOUT_MS);
+    curl_easy_setopt(call->curl, CURLOPT_TIMEOUT_MS, (long)TRANSPORT_TIMEOUT_MS);
+    curl_easy_setopt(call->curl, CURLOPT_ERRORBUFFER, call->why);
+    curl_easy_setopt(call->curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(call->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(call->curl, CURLOPT_XFERINFODATA, call);
+    curl_easy_setopt(call->curl, CURLOPT_WRITEFUNCTION, on_answer);
+    curl_easy_setopt(call->curl, CURLOPT_WRITEDATA, call);
+}
+
+/* Makes the call and ends it. TRUE: the reply is one of 200 to 299. */
+static gboolean
+finish(struct call *call, char **answer_r, char **why_r)
+{
+    CURLcode code = curl_easy_perform(call->curl);
+    long reply = 0;
+    gboolean good;
+
+    curl_easy_getinfo(call->curl, CURLINFO_RESPONSE_CODE, &reply);
+    curl_easy_cleanup(call->curl);
+    good = code == CURLE_OK && reply >= 200 && reply <= 299;
+    *why_r = good ? NULL
+             : code == CURLE_OK ? g_strdup_printf("reply %ld", reply)
+                                : g_strdup_printf("%s (reply %ld)", *call->why != '\0' ? call->why : curl_easy_strerror(code), reply);
+    if (good && answer_r != NULL)
+        *answer_r = g_string_free(call->answer, FALSE);
+    else
+        g_string_free(call->answer, TRUE);
+    return good;
+}
+
+gboolean
+transport_post(const char *url, const char *const *headers, const char *body, const gint *stop, char **answer_r, char **why_r)
+{
+    struct curl_slist *list = curl_slist_append(NULL, "Content-Type: application/json");
+    struct call call = {0};
+    gboolean good;
+
+    begin(&call, stop);
+    for (; headers != NULL && *headers != NULL; headers++)
+        list = curl_slist_append(list, *headers);
+    curl_easy_setopt(call.curl, CURLOPT_URL, url);
+    curl_easy_setopt(call.curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(call.curl, CURLOPT_USERAGENT, "postern-policyd/" POSTERN_VERSION);
+    curl_easy_setopt(call.curl, CURLOPT_HTTPHEADER, list);
+    curl_easy_setopt(call.curl, CURLOPT_POSTFIELDS, body);
+    good = finish(&call, answer_r, why_r);
+    curl_slist_free_all(list);
+    return good;
+}
+
+/* libcurl's name of a server: "smtp://host:port/our-name". */
+static void
+set_server(struct call *call, const char *server)
+{
+    const char *at = strchr(server, '@'), *host = at != NULL ? at + 1 : "localhost";
+    gboolean is_unix = g_str_has_prefix(server, "unix:"), is_v6 = strchr(host, ':') != NULL;
+    const char *port = server + strlen("inet:");
+    g_autofree char *url = is_unix ? g_strdup_printf("smtp://localhost/%s", g_get_host_name())
+                                   : g_strdup_printf("smtp://%s%s%s:%.*s/%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "", (int)strspn(port, "0123456789"),
+                                                     port, g_get_host_name());
+
+    if (is_unix)
+        curl_easy_setopt(call->curl, CURLOPT_UNIX_SOCKET_PATH, server + strlen("unix:"));
+    curl_easy_setopt(call->curl, CURLOPT_URL, url);
+}
+
+gboolean
+transport_mail(const char *server, const char *to, const GString *mail, const gint *stop, char **why_r)
+{
+    g_autofree char *recipient = g_strdup_printf("<%s>", to);
+    struct curl_slist *list = curl_slist_append(NULL, recipient);
+    struct call call = {.mail = mail};
+    gboolean good;
+
+    begin(&call, stop);
+    set_server(&call, server);
+    curl_easy_setopt(call.curl, CURLOPT_PROTOCOLS_STR, "smtp");
+    curl_easy_setopt(call.curl, CURLOPT_MAIL_RCPT, list); /* without MAIL_FROM: the null sender */
+    curl_easy_setopt(call.curl, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(call.curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)mail->len);
+    curl_easy_setopt(call.curl, CURLOPT_READFUNCTION, on_upload);
+    curl_easy_setopt(call.curl, CURLOPT_READDATA, &call);
+    good = finish(&call, NULL, why_r);
+    curl_slist_free_all(list);
+    return good;
+}

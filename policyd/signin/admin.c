@@ -1,0 +1,238 @@
+/* admin.c: what is known of the sign-ins of a user or of a network, and forgetting it. */
+#include "policyd/signin/admin.h"
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include "policyd/daemon.h"
+#include "policyd/signin/signin_private.h"
+#include "policyd/state/facts.h"
+#include "policyd/state/marks.h"
+
+#define ROWS_MAX 1000u
+
+/* Text of mail need not be UTF-8, and JSON must be. */
+static json_t *
+text_of(const char *text)
+{
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+
+    return json_string(valid);
+}
+
+/* ---- rows of pairs "USER NETWORK" ---- */
+
+struct pairs {
+    GHashTable *rows;           /* char * of the pair -> json_t * */
+    const char *user, *network; /* whose; one of them is NULL */
+};
+
+/* The row of a pair, made when it isn't there; NULL for one of others, or when there are enough. */
+static json_t *
+row_of(struct pairs *pairs, const char *text)
+{
+    const char *blank = strrchr(text, ' ');
+    g_autofree char *user = blank != NULL ? g_strndup(text, (gsize)(blank - text)) : g_strdup("*");
+    json_t *row;
+
+    if (strcmp(user, "*") == 0 || (pairs->user != NULL && strcmp(user, pairs->user) != 0) ||
+        (pairs->network != NULL && strcmp(blank + 1, pairs->network) != 0))
+        return NULL;
+    row = g_hash_table_lookup(pairs->rows, text);
+    if (row == NULL && g_hash_table_size(pairs->rows) < ROWS_MAX) {
+        row = json_pack("{s:o, s:o, s:b, s:i, s:i, s:i}", "user", text_of(user), "network", text_of(blank + 1), "known", 0, "first", 0, "last", 0,
+                        "failed", 0);
+        g_hash_table_insert(pairs->rows, g_strdup(text), row);
+    }
+    return row;
+}
+
+static gboolean
+add_mark(const char *text, const struct mark *mark, gpointer data)
+{
+    json_t *row = row_of(data, text);
+
+    if (row != NULL) {
+        json_object_set_new(row, "known", json_true());
+        json_object_set_new(row, "first", json_integer(mark->first_s));
+        json_object_set_new(row, "last", json_integer(mark->last_s));
+    }
+    return TRUE;
+}
+
+static gboolean
+add_meter(const struct meter_line *line, gpointer data)
+{
+    json_t *row = row_of(data, line->text);
+
+    if (row != NULL)
+        json_object_set_new(row, "failed", json_integer((json_int_t)(line->levels[0] + 0.5)));
+    return TRUE;
+}
+
+static void
+free_row(gpointer row)
+{
+    json_decref(row);
+}
+
+/* All pairs of a user or of a network. FALSE and why in answer. */
+static gboolean
+find_pairs(struct state *state, const char *user, const char *network, gboolean marks, gint64 now_ms, struct pairs *pairs_r, GString *answer)
+{
+    g_autofree char *part = user != NULL ? g_strconcat(user, " ", NULL) : g_strconcat(" ", network, NULL);
+    g_autoptr(GError) error = NULL;
+
+    *pairs_r = (struct pairs){g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_row), user, network};
+    if ((!marks || marks_list(state, MARK_NETWORK, part, (guint32)(now_ms / 1000), ROWS_MAX, add_mark, pairs_r, &error)) &&
+        meters_list(state, METER_SIGNIN_PAIR, part, now_ms, ROWS_MAX, add_meter, pairs_r, &error))
+        return TRUE;
+    g_string_append(answer, error->message);
+    g_hash_table_unref(pairs_r->rows);
+    return FALSE;
+}
+
+/* ---- commands ---- */
+
+/* n words, decoded; NULL and why in answer. Caller frees. */
+static char **
+take_words(const char *args, guint n, GString *answer)
+{
+    g_auto(GStrv) words = g_strsplit(args, " ", (gint)n);
+    char **plain = g_new0(char *, n + 1);
+
+    for (guint i = 0; g_strv_length(words) == n && i < n; i++)
+        plain[i] = strcmp(words[i], "%20") == 0 ? g_strdup("") : g_uri_unescape_string(words[i], NULL); /* an empty one is sent so */
+    if (g_strv_length(plain) == n)
+        return plain;
+    g_strfreev(plain);
+    g_string_append_printf(answer, "%u words are needed, percent-encoded", n);
+    return NULL;
+}
+
+/* A word: a network as it is counted, or a user in lower case; the other is NULL. Caller frees. */
+static gboolean
+take_subject(const char *word, char **user_r, char **network_r, GString *answer)
+{
+    *user_r = NULL;
+    *network_r = signin_network(word);
+    if (*network_r == NULL && *word != '\0' && strchr(word, '/') == NULL && g_utf8_validate(word, -1, NULL))
+        *user_r = g_utf8_strdown(word, -1);
+    if (*network_r == NULL && *user_r == NULL)
+        g_string_append(answer, "a user, an address, or a network as 192.0.2.0/24 or 2001:db8:0:1::/64 is needed");
+    return *network_r != NULL || *user_r != NULL;
+}
+
+static json_t *
+tell(struct signin *signin, const char *user, const char *network, struct pairs *pairs, gint64 now_ms)
+{
+    struct signin_rules *rules = signin_rules_now(signin);
+    const struct meter_limit *limit = user != NULL ? &rules->user : &rules->network;
+    const char *subject = user != NULL ? user : network;
+    guint failed = signin_level(signin->state, user != NULL ? METER_SIGNIN_USER : METER_SIGNIN_NETWORK, subject, limit, now_ms);
+    json_t *object = json_pack("{s:o, s:I, s:I, s:I, s:b, s:b}", user != NULL ? "user" : "network", text_of(subject), "failed", (json_int_t)failed,
+                               "limit", (json_int_t)limit->amount, "pair_limit", (json_int_t)rules->pair.amount, "banned",
+                               network != NULL && signin_is_banned(signin->state, network, now_ms), "suspended",
+                               user != NULL && signin_is_suspended(signin->state, user, now_ms));
+    json_t *rows = json_array();
+    GHashTableIter iter;
+    gpointer row;
+
+    g_hash_table_iter_init(&iter, pairs->rows);
+    while (g_hash_table_iter_next(&iter, NULL, &row))
+        json_array_append(rows, row);
+    json_object_set_new(object, "rows", rows);
+    signin_rules_unref(rules);
+    return object;
+}
+
+gboolean
+signin_admin_show(const char *args, GString *answer, gpointer data)
+{
+    struct policyd *policyd = data;
+    g_auto(GStrv) words = take_words(args, 1, answer);
+    g_autofree char *user = NULL, *network = NULL;
+    gint64 now_ms = g_get_real_time() / 1000;
+    struct pairs pairs;
+    json_t *object;
+    char *text;
+
+    if (words == NULL || !take_subject(words[0], &user, &network, answer) ||
+        !find_pairs(policyd->parts.state, user, network, TRUE, now_ms, &pairs, answer))
+        return FALSE;
+    object = tell(policyd->signin, user, network, &pairs, now_ms);
+    g_hash_table_unref(pairs.rows);
+    text = json_dumps(object, JSON_COMPACT);
+    json_decref(object);
+    g_string_append(answer, text);
+    free(text);
+    return TRUE;
+}
+
+/* The line of the audit comes first: what can't be written there isn't done. */
+static gboolean
+forgive(struct state *state, const char *user, const char *network, const char *by, const char *reason, struct pairs *pairs, gint64 now_ms,
+        GString *answer)
+{
+    const struct fact_change change = {.by = by, .action = "signin allow", .detail = reason};
+    g_autoptr(GError) error = NULL;
+    gboolean was = FALSE;
+    GHashTableIter iter;
+    gpointer text;
+
+    if (!(network != NULL ? fact_drop(state, FACT_BAN, network, &change, now_ms, &was, &error)
+                          : state_audit(state, now_ms, by, "signin allow", user, reason, &error))) {
+        g_string_append(answer, error->message);
+        return FALSE;
+    }
+    meter_reset(state, network != NULL ? METER_SIGNIN_NETWORK : METER_SIGNIN_USER, network != NULL ? network : user, now_ms);
+    g_hash_table_iter_init(&iter, pairs->rows);
+    while (g_hash_table_iter_next(&iter, &text, NULL))
+        meter_reset(state, METER_SIGNIN_PAIR, text, now_ms);
+    g_string_append_printf(answer, "{\"banned\":%s,\"pairs\":%u}", was ? "true" : "false", g_hash_table_size(pairs->rows));
+    return TRUE;
+}
+
+gboolean
+signin_admin_allow(const char *args, GString *answer, gpointer data)
+{
+    struct state *state = ((struct policyd *)data)->parts.state;
+    g_auto(GStrv) words = take_words(args, 3, answer);
+    g_autofree char *user = NULL, *network = NULL;
+    gint64 now_ms = g_get_real_time() / 1000;
+    struct pairs pairs;
+    gboolean done;
+
+    if (words == NULL || !take_subject(words[0], &user, &network, answer) || !find_pairs(state, user, network, FALSE, now_ms, &pairs, answer))
+        return FALSE;
+    done = forgive(state, user, network, words[1], words[2], &pairs, now_ms, answer);
+    g_hash_table_unref(pairs.rows);
+    return done;
+}
+
+gboolean
+signin_admin_suspend(const char *args, GString *answer, gpointer data)
+{
+    struct state *state = ((struct policyd *)data)->parts.state;
+    g_auto(GStrv) words = take_words(args, 4, answer);
+    g_autofree char *user = NULL, *network = NULL;
+    gint64 now_ms = g_get_real_time() / 1000, seconds;
+    g_autoptr(GError) error = NULL;
+    struct fact_change change = {0};
+    gboolean done;
+
+    if (words == NULL || !take_subject(words[0], &user, &network, answer))
+        return FALSE;
+    if (user == NULL) {
+        g_string_append(answer, "an account is needed, not a network");
+        return FALSE;
+    }
+    seconds = (gint64)MIN(g_ascii_strtoull(words[1], NULL, 10), G_GUINT64_CONSTANT(4000000000));
+    json_t *value = json_pack("{s:o, s:b}", "reason", text_of(words[3]), "signin", 1);
+    char *text = json_dumps(value, JSON_COMPACT);
+    change = (struct fact_change){.value = text, .expires_ms = seconds > 0 ? now_ms + seconds * 1000 : 0, .by = words[2], .action = "signin suspend", .detail = words[3]};
+    done = fact_put(state, FACT_SUSPENSION, user, &change, now_ms, &error);
+    free(text);
+    json_decref(value);
+    g_string_append(answer, done ? "{}" : error->message);
+    return done;
+}
