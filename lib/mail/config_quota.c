@@ -24,8 +24,8 @@ const struct setting quota_settings[] = {
                "who is heard."),
     ROW(config_quota, uids, SETTING_LIST, "", .max = 64,
         .doc = "System users, by name or number, whose events count; root always. Empty: everyone's who can reach the sockets."),
-    ROW(config_quota, levels, SETTING_LIST, "80, 95, 100", .min = 1, .max = LEVELS_MAX,
-        .doc = "At how many percent of a limit its user is warned, rising. The plugin's thresholds should have these among them, else the poll finds "
+    ROW(config_quota, levels, SETTING_LIST, "80, 95, 100", .max = LEVELS_MAX,
+        .doc = "At how many percent of a limit its user is warned, rising; empty: never. The plugin's thresholds should have these among them, else the poll finds "
                "what the plugin does not tell."),
     ROW(config_quota, settle, SETTING_TIME, "1h", .min = 0, .max = 30 * DAY,
         .doc = "How long after a notice a mailbox that falls below a level is still taken to be there, so that one that goes up and down "
