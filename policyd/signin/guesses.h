@@ -26,6 +26,7 @@ gboolean guesses_failed(struct guesses *guesses, enum guesses_of of, const char 
 /* How many other passwords are being tried for the subject. */
 guint guesses_others(struct guesses *guesses, enum guesses_of of, const char *subject, const char *user, const char *pwhash,
                      gint64 now_ms);
-/* The password is being tried. TRUE: it was already. */
-gboolean guesses_begin(struct guesses *guesses, enum guesses_of of, const char *subject, const char *user, const char *pwhash, gint64 now_ms);
+/* Whether the password is being tried. */
+gboolean guesses_tries(struct guesses *guesses, enum guesses_of of, const char *subject, const char *user, const char *pwhash, gint64 now_ms);
+void guesses_begin(struct guesses *guesses, enum guesses_of of, const char *subject, const char *user, const char *pwhash, gint64 now_ms);
 void guesses_end(struct guesses *guesses, enum guesses_of of, const char *subject, const char *user, const char *pwhash, gint64 now_ms);
