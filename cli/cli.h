@@ -27,6 +27,7 @@ extern const struct cli_command cli_dkim_commands[];
 extern const struct cli_command cli_dmarc_commands[];
 extern const struct cli_command cli_greylist_commands[];
 extern const struct cli_command cli_policy_commands[];
+extern const struct cli_command cli_quota_commands[];
 extern const struct cli_command cli_rate_commands[], cli_signin_commands[];
 extern const struct cli_command cli_rules_commands[];
 int cli_dnsbl(int argc, char **argv, const char *config_path);

@@ -22,6 +22,7 @@ static const struct cli_command commands[] = {
     {"policy", "ask the policy daemon what it would answer, and why", NULL, cli_policy_commands},
     {"account", "stop an account from sending, and let it send again", NULL, cli_account_commands},
     {"greylist", "who is put off, who never is, and why", NULL, cli_greylist_commands},
+    {"quota", "show what mailboxes hold", NULL, cli_quota_commands},
     {"rate", "show how much of sending limits is used", NULL, cli_rate_commands},
     {"signin", "who guesses passwords, and letting somebody in again", NULL, cli_signin_commands},
     {"rules", "check and explain SpamAssassin's rules", NULL, cli_rules_commands},

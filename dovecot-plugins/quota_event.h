@@ -3,9 +3,11 @@
  *
  * One event is one datagram on a Unix socket (AF_UNIX, SOCK_DGRAM) that the daemon has bound. It is one JSON object (RFC 8259) in
  * UTF-8 on one line that ends with a line feed, and shorter than PQ_EVENT_MAX bytes. Nothing is answered. Order and delivery are not
- * promised: many processes send at once, and what the daemon does not take at once is lost. So it compares "time", keeps the last
- * level of each user, root and resource, drops what is no news, and looks for itself now and then (doveadm quota get): lowered limits,
- * a crash, a full socket, and changes made by other users in a shared mailbox bring no event.
+ * promised: many processes send at once, and what does not fit into the socket's queue is lost (it has as many datagrams as
+ * net.unix.max_dgram_qlen said when the socket was made: 10 of the kernel's own accord, 512 by systemd). So the daemon reads at once,
+ * compares "time", keeps the last level of each user, root and resource, drops what is no news, and looks for itself now and then
+ * (doveadm quota get): lowered limits, a crash, a full queue, and changes made by other users in a shared mailbox bring no event. A
+ * full mailbox that somebody keeps sending to brings a "rejected" with every attempt.
  *
  * Members, all always there, in this order; a reader lets members be that it does not know:
  *

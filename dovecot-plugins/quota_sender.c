@@ -8,7 +8,8 @@
 #define QUIET_SECONDS 600
 
 /* Of this process. An imap process has one user, so a socket that is away for long is told by each session that has an event. */
-static unsigned int lost;
+static unsigned int lost; /* since it was last told */
+static bool told;         /* a warning stands, to be followed by a better word */
 static time_t quiet_until;
 
 /* 0, or errno. Descriptors are not kept: events are rare, and a daemon that was restarted has another socket at the same path. */
@@ -36,6 +37,7 @@ tell_loss(struct event *log, const char *path, int error)
     if (ioloop_time < quiet_until)
         return;
     quiet_until = ioloop_time + QUIET_SECONDS;
+    told = TRUE;
     e_warning(log, "postern_quota: no event could be sent to %s: %s%s; more of this is not told for %d minutes", path, strerror(error),
               error == EAGAIN ? " (it is full: the daemon does not read)" : "", QUIET_SECONDS / 60);
 }
@@ -49,9 +51,11 @@ pq_send(struct event *log, const char *path, const void *datagram, size_t length
         tell_loss(log, path, error);
         return;
     }
-    if (lost > 0)
+    /* The quiet time goes on: a daemon that is a little too slow for a flood would be told of with every other event. */
+    if (told) {
         e_info(log, "postern_quota: events are taken again by %s; %u were lost", path, lost);
-    lost = 0;
-    quiet_until = 0;
+        told = FALSE;
+        lost = 0;
+    }
     e_debug(log, "postern_quota: sent to %s: %.*s", path, (int)length - 1, (const char *)datagram);
 }

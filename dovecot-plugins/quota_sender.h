@@ -2,6 +2,6 @@
 #pragma once
 #include "dovecot-plugins/compat.h"
 
-/* Never waits: what can't be taken at once is lost. The first loss of a process is a warning that names socket and cause; then it says
- * nothing for ten minutes, and at the first datagram that is taken again how many were lost. path: absolute, short enough. */
+/* Never waits: what can't be taken at once is lost. The first loss of a process is a warning that names socket and cause, and when a
+ * datagram is taken again it says how many were lost; then, and in any case, no further warning for ten minutes. path: absolute, short enough. */
 void pq_send(struct event *log, const char *path, const void *datagram, size_t length);

@@ -170,10 +170,9 @@ admin_import(const char *args, GString *answer, gpointer data)
     g_autofree char *sender = address_normalise(words[1]), *recipient = address_normalise(words[2]), *network = origin_network(words[0]);
     const char *domain = address_domain(sender);
     g_autofree char *origin = origin_text(network, domain != NULL ? domain : ""), *triplet = origin_triplet(origin, sender, recipient);
-    marks_touch(state, MARK_GREYLIST, triplet, first, 0, NULL);
-    marks_touch(state, MARK_GREYLIST, triplet, last, passed, NULL);
+    marks_note(state, MARK_GREYLIST, triplet, &(struct mark){first, last, passed}, now_s());
     if (passed != 0)
-        marks_touch(state, MARK_ORIGIN, origin, last, 1, NULL);
+        marks_note(state, MARK_ORIGIN, origin, &(struct mark){first, last, 1}, now_s());
     g_string_append(answer, "{}");
     return TRUE;
 }

@@ -6,6 +6,7 @@
 #include "lib/base/daemon.h"
 #include "policyd/admin.h"
 #include "policyd/daemon.h"
+#include "policyd/quota/quota_admin.h"
 #include "policyd/signin/admin.h"
 
 struct policy *
@@ -71,6 +72,22 @@ note_fixed_signin(const struct config_signin *old, const struct config_signin *f
         g_string_append(answer, "; signin.listen, signin.api_key and signin.ban_file take effect only when postern-policyd is started anew");
 }
 
+static void
+note_fixed_quota(const struct config_quota *old, const struct config_quota *fresh, GString *answer)
+{
+    const struct {
+        const char *name;
+        gboolean changed;
+    } fixed[] = {{"listen", strcmp(old->listen, fresh->listen) != 0},
+                 {"script", strcmp(old->script, fresh->script) != 0},
+                 {"socket_mode", old->socket_mode != fresh->socket_mode},
+                 {"quota2", (old->quota2 == CONFIG_QUOTA2_WRITE) != (fresh->quota2 == CONFIG_QUOTA2_WRITE)}};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(fixed); i++)
+        if (fixed[i].changed)
+            g_string_append_printf(answer, "; quota.%s takes effect only when postern-policyd is started anew", fixed[i].name);
+}
+
 static gboolean
 on_reload(const char *args, GString *answer, gpointer data)
 {
@@ -86,8 +103,10 @@ on_reload(const char *args, GString *answer, gpointer data)
         policyd_set_current(policyd, policy_new(fresh, &policyd->parts));
         signin_reload(policyd->signin, fresh);
         g_string_append_printf(answer, "the new configuration is in effect, with %u checks", g_strv_length(fresh->policyd.checks));
+        quota_reload(policyd->parts.quota, fresh);
         note_fixed(&policyd->config->policyd, &fresh->policyd, answer);
         note_fixed_signin(&policyd->config->signin, &fresh->signin, answer);
+        note_fixed_quota(&policyd->config->quota, &fresh->quota, answer);
     }
     for (guint i = 0; i < report->errors->len + report->warnings->len; i++)
         g_string_append_printf(answer, "%s%s", answer->len > 0 ? "; " : "",
@@ -188,6 +207,8 @@ const struct control_command policyd_commands[] = {
     {"facts", "KIND: what was decided", admin_facts},
     {"fact-put", "KIND SUBJECT SECONDS BY REASON: decides it", admin_fact_put},
     {"fact-drop", "KIND SUBJECT BY REASON: takes it back", admin_fact_drop},
+    {"quota-show", "USER: what a mailbox holds", quota_admin_show},
+    {"quota-list", "PERCENT LIMIT: mailboxes that are so full", quota_admin_list},
     {"audit", "SUBJECT LIMIT: who decided what", admin_audit},
     {"abuse", "ACCOUNT: its score, and the signs of misuse that it is made of", admin_abuse},
     {"signin", "USER or NETWORK: what is known of its sign-ins", signin_admin_show},

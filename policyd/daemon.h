@@ -3,6 +3,7 @@
 #include "lib/base/control.h"
 #include "lib/base/metrics.h"
 #include "policyd/policy.h"
+#include "policyd/quota/quota.h"
 #include "policyd/reports/receiver.h"
 #include "policyd/server/server.h"
 #include "policyd/signin/bans.h"
@@ -13,6 +14,8 @@ struct policyd {
     struct config *config;      /* that it was started with */
     struct check_parts parts;
     struct sql_pool *accounts_pool, *policy_pool; /* PostfixAdmin's tables (NULL: none), and ours beside them */
+    struct sql_pool *quota_pool; /* PostfixAdmin's tables, for quota2 only; NULL: it is not written */
+    struct quota_sockets quota_sockets;
     GMutex lock;                /* of policy */
     struct policy *policy;      /* in force */
     struct policy_server *server;

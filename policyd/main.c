@@ -9,6 +9,7 @@
  * DIAGNOSTICS  Exit status 0 after a clean stop, 1 when it could not start (the log says what to do), 2 for a wrong command line or
  *              configuration.
  * LIMITS       policyd.connections; 1024 questions that wait for SQL or the DNS, 32 of them at work. */
+#include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -36,10 +37,28 @@ ensure_folder(const char *address, const char *user, GError **error)
     return g_file_test(folder, G_FILE_TEST_IS_DIR) || daemon_ensure_dir(folder, user, error);
 }
 
+/* Dovecot's mail processes, which run as other users, must get through to the sockets of quotas. */
+static gboolean
+open_quota_sockets(struct policyd *policyd, GError **error)
+{
+    const char *const addresses[] = {policyd->config->quota.listen, policyd->config->quota.script};
+
+    for (guint i = 0; i < G_N_ELEMENTS(addresses); i++) {
+        g_autofree char *folder = *addresses[i] != '\0' ? g_path_get_dirname(addresses[i] + strlen("unix:")) : NULL;
+        if (folder == NULL || g_file_test(folder, G_FILE_TEST_IS_DIR))
+            continue;
+        if (!daemon_ensure_dir(folder, policyd->config->policyd.user, error))
+            return FALSE;
+        g_chmod(folder, 0711);
+    }
+    return quota_open_sockets(&policyd->config->quota, &policyd->quota_sockets, error);
+}
+
 /* All that may need root. Descriptors go to fds; *n_r how many. */
 static gboolean
-open_as_root(const struct config_policyd *config, int *fds, guint *n_r, int *reports_r, GError **error)
+open_as_root(struct policyd *policyd, int *fds, guint *n_r, int *reports_r, GError **error)
 {
+    const struct config_policyd *config = &policyd->config->policyd;
     g_autofree char *folder = config->driver == CONFIG_POLICYD_SQLITE ? g_path_get_dirname(config->path) : NULL;
 
     if (!ensure_folder(config->control, config->user, error) || (folder != NULL && !daemon_ensure_dir(folder, config->user, error)))
@@ -51,7 +70,7 @@ open_as_root(const struct config_policyd *config, int *fds, guint *n_r, int *rep
         if (fds[*n_r] < 0)
             return FALSE;
     }
-    if (!ensure_folder(config->reports, config->user, error) || !daemon_drop_privileges(config->user, NULL, error))
+    if (!open_quota_sockets(policyd, error) || !ensure_folder(config->reports, config->user, error) || !daemon_drop_privileges(config->user, NULL, error))
         return FALSE;
     /* As the user that the milter runs as, and nobody else's: others could only fill it. */
     *reports_r = *config->reports != '\0' ? net_listen_datagram(config->reports, 0600, NULL, error) : -1;
@@ -89,6 +108,11 @@ open_accounts(struct policyd *policyd)
 
     if (databases_accounts(&policyd->config->accounts, &sql))
         options.accounts = policyd->accounts_pool = sql_pool_new(&sql, SQL_CONNECTIONS);
+    if (options.accounts != NULL && policyd->config->quota.quota2 == CONFIG_QUOTA2_WRITE) {
+        sql.read_only = FALSE;
+        sql.keep_journal = TRUE;
+        options.quota = policyd->quota_pool = sql_pool_new(&sql, 1);
+    }
     databases_policy(&policyd->config->policyd, &sql);
     options.policy = policyd->policy_pool = sql_pool_new(&sql, SQL_CONNECTIONS);
     policyd->parts.accounts = policy_accounts_new(&options);
@@ -110,6 +134,7 @@ open_parts(struct policyd *policyd, GError **error)
         return FALSE;
     policyd->parts.dns = resolver_open(&policyd->config->dns, error);
     open_accounts(policyd);
+    policyd->parts.quota = quota_start(policyd->config, &policyd->quota_sockets, policyd->parts.state, policyd->parts.accounts);
     return policyd->parts.dns != NULL;
 }
 
@@ -161,7 +186,7 @@ run(struct policyd *policyd)
 
     raise_descriptor_limit();
     g_mutex_init(&policyd->lock);
-    if (open_as_root(&policyd->config->policyd, fds, &n_fds, &reports_fd, &error) && start(policyd, fds, n_fds, reports_fd, &error)) {
+    if (open_as_root(policyd, fds, &n_fds, &reports_fd, &error) && start(policyd, fds, n_fds, reports_fd, &error)) {
         log_text(LOG_SEV_INFO, "start", "postern-policyd %s serves %s with %u checks", POSTERN_VERSION, policyd->config->policyd.listen[0],
                  policyd->policy->checks->len);
         daemon_notify_ready("serving");
@@ -182,10 +207,12 @@ run(struct policyd *policyd)
     policy_server_stop(&policyd->server, DRAIN_MS);
     reports_stop(&policyd->reports);
     policy_unref(policyd->policy);
+    quota_stop(&policyd->parts.quota);
     abuse_stop(&policyd->parts.abuse);
     policy_accounts_free(&policyd->parts.accounts);
     sql_pool_free(&policyd->accounts_pool);
     sql_pool_free(&policyd->policy_pool);
+    sql_pool_free(&policyd->quota_pool);
     state_close(&policyd->parts.state);
     dns_unref(policyd->parts.dns);
     g_mutex_clear(&policyd->lock);

@@ -11,7 +11,8 @@ find_section(const struct config *config, const char *title, const struct check_
         const GPtrArray *sections;
     } kinds[] = {{&check_access, config->access}, {&check_greylist, config->greylist}, {&check_rate, config->rate},
                  {&check_sender_login, config->sender_login}, {&check_account, config->account},
-                 {&check_client, config->client}};
+                 {&check_client, config->client},
+                 {&check_quota_check, config->quota_check}};
 
     for (guint k = 0; k < G_N_ELEMENTS(kinds); k++)
         for (guint i = 0; i < kinds[k].sections->len; i++) {

@@ -26,6 +26,10 @@ SELECT username, active FROM mailbox WHERE username = ? LIMIT 10
 SELECT m.username, m.quota, q.username, q.bytes, q.messages FROM mailbox m LEFT JOIN quota2 q ON q.username = ?
   WHERE m.username = ? AND m.active = 1 LIMIT 10
 
+-- All mailboxes, a page at a time (MAILBOXES_PAGE of policyd/accounts/mailboxes.h).
+-- name: account_mailbox_page
+SELECT username FROM mailbox WHERE username > ? AND active = 1 ORDER BY username LIMIT 1000
+
 -- name: account_quota_set [sqlite]
 INSERT INTO quota2 (username, bytes, messages) VALUES (?, ?, ?)
   ON CONFLICT (username) DO UPDATE SET bytes = excluded.bytes, messages = excluded.messages

@@ -1,5 +1,5 @@
 """Adds up what the parts of `./run test` found: unit.json (meson's test log), fuzz.json, e2e-1.xml to
-e2e-3.xml (pytest's JUnit).
+e2e-4.xml (pytest's JUnit).
 
 Prints every failure and every skip with its reason, then one last line: N passed, N failed, N skipped. A part that left
 no result counts as failed, so that a crash of a runner can't look like success."""
@@ -79,7 +79,7 @@ def add_pytest(path, totals):
 
 def main():
     folder, totals = sys.argv[1], Totals()
-    for name, add in (("unit.json", add_unit), ("fuzz.json", add_fuzz), *((f"e2e-{n}.xml", add_pytest) for n in (1, 2, 3))):
+    for name, add in (("unit.json", add_unit), ("fuzz.json", add_fuzz), *((f"e2e-{n}.xml", add_pytest) for n in (1, 2, 3, 4))):
         path = os.path.join(folder, name)
         before = totals.passed + len(totals.failures) + len(totals.skips)
         try:

@@ -179,6 +179,7 @@ net_bind_temporary(int fd, const char *temporary, guint mode, const gid_t *gid, 
     return TRUE;
 }
 
+/* net_listen_unix - a socket of the type that listens at path, or (datagrams, backlog below 0) takes what is sent there */
 static int
 net_listen_unix(const char *path, guint mode, const char *group, int type, int backlog, GError **error)
 {

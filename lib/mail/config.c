@@ -304,6 +304,12 @@ const struct settings_section config_sections[] = {
     SECTION(signin, signin_check,
             "Sign-ins, about which Dovecot asks the policy daemon (auth_policy_server_url). Wrong passwords are counted by user, by network and by the "
             "two together, the same one again only once; who guesses is delayed, then refused, then banned. See postern-signin(7)."),
+    TITLED(quota_check,
+           "A check that refuses mail to full mailboxes before it is sent: when all mailboxes that the recipient stands for, through aliases too, are full or "
+           "would be with this message. It lets in what is not known to be full."),
+    SECTION(quota, quota_check,
+            "Quotas of mailboxes: what Dovecot's plugin postern_quota tells of them is kept, users are told by mail, PostfixAdmin's quota2 is written, "
+            "and checks of the kind quota_check refuse mail that would not fit."),
     {.name = NULL}};
 
 /* config_check_across - what no section can see alone */
@@ -320,7 +326,10 @@ config_check_across(const struct config *config, struct settings_report *report)
                      {"archived", "metrics", config->archived.metrics},
                      {"policyd", "control", config->policyd.control},
                      {"policyd", "metrics", config->policyd.metrics},
-                     {"signin", "listen", config->signin.listen}};
+                     {"signin", "listen", config->signin.listen},
+
+                     {"quota", "listen", config->quota.listen},
+                     {"quota", "script", config->quota.script}};
     for (guint i = 0; i < G_N_ELEMENTS(listeners); i++)
         for (guint j = 0; j < i; j++)
             if (*listeners[i].address && strcmp(listeners[i].address, listeners[j].address) == 0)

@@ -150,6 +150,19 @@ struct config_abuse {               /* section "abuse": misused accounts */
     char *doveadm, *doveadm_key, *mail_to, *mail_from, *smtp, *webhook;
 };
 
+enum config_quota2 { CONFIG_QUOTA2_NONE, CONFIG_QUOTA2_WRITE, CONFIG_QUOTA2_READ };
+struct config_quota {               /* section "quota": what is known of mailboxes' quotas */
+    char *listen, *script, *root, *from, *lmtp, *templates, *language, *doveadm, *doveadm_key;
+    gint64 socket_mode, settle, rejected_every, poll, stale, confirm;
+    char **uids, **levels, **notices, **languages;
+    int quota2;
+};
+struct config_quota_check {         /* sections "quota_check TITLE" */
+    struct config_when when;
+    gint64 grace_percent, grace;
+    char *action;
+};
+
 struct config {
     struct config_log log;
     struct config_accounts accounts;
@@ -163,9 +176,10 @@ struct config {
     struct config_envelope envelope;
     struct config_archived archived;
     struct config_policyd policyd;
-    GPtrArray *access, *greylist, *rate, *sender_login, *account, *client; /* struct config_access *, .. */
+    GPtrArray *access, *greylist, *rate, *sender_login, *account, *client, *quota_check; /* struct config_access *, .. */
     struct config_abuse abuse;
     struct config_signin signin;
+    struct config_quota quota;
     char *path;   /* file it came from, or NULL */
     gint refs;    /* private */
 };

@@ -157,6 +157,16 @@ const struct setting account_settings[] = {
         .max = POLICY_ACTION_MAX, .doc = "What Postfix is told when a slowed account has sent that many."),
     {.name = NULL}};
 
+const struct setting quota_check_settings[] = {
+    WHEN(config_quota_check, "RCPT"),
+    ROW(config_quota_check, grace_percent, SETTING_INT, "10", .min = 0, .max = 100,
+        .doc = "By how many percent of the limit the last message may pass it, as Dovecot 2.3's quota_grace says (10 %)."),
+    ROW(config_quota_check, grace, SETTING_SIZE, "10M", .min = 0, .max = G_GINT64_CONSTANT(1) << 40,
+        .doc = "The same in bytes, as Dovecot 2.4's quota_storage_grace says (10M). The larger of the two counts."),
+    ROW(config_quota_check, action, SETTING_STRING, "552 5.2.2 Mailbox is full", .min = 1, .max = POLICY_ACTION_MAX,
+        .doc = "What Postfix is told when all mailboxes that a recipient stands for are full, or would be with this message."),
+    {.name = NULL}};
+
 /* ---- checks ---- */
 
 static void
@@ -306,11 +316,22 @@ policyd_check(const void *section, struct settings_report *report)
         settings_complain(report, TRUE, "policyd", "db_user", "is empty; driver = mariadb needs it");
 }
 
+void
+quota_check_check(const void *section, struct settings_report *report)
+{
+    const struct config_quota_check *check = section;
+
+    check_when(report, "quota_check", &check->when);
+    check_action(report, "quota_check", check, "action", check->action);
+    check_has_recipient(report, "quota_check", &check->when);
+}
+
 /* How many sections have the title, of all kinds. */
 static guint
 count_titles(const struct config *config, const char *title)
 {
-    const GPtrArray *kinds[] = {config->access, config->greylist, config->rate, config->sender_login, config->account, config->client};
+    const GPtrArray *kinds[] = {config->access, config->greylist, config->rate, config->sender_login, config->account, config->client,
+                                config->quota_check};
     guint n = 0;
 
     for (guint k = 0; k < G_N_ELEMENTS(kinds); k++)
@@ -344,6 +365,7 @@ policyd_check_across(const struct config *config, struct settings_report *report
     check_titles(config, "sender_login", config->sender_login, report);
     check_titles(config, "account", config->account, report);
     check_titles(config, "client", config->client, report);
+    check_titles(config, "quota_check", config->quota_check, report);
     if (config->sender_login->len > 0 && config->accounts.driver == 0)
         settings_complain(report, TRUE, "accounts", "driver", "is none; a check of the kind sender_login needs PostfixAdmin's tables");
 }

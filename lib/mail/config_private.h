@@ -9,7 +9,8 @@
  * the policy daemon and its checks. config_signin.c: Dovecot's questions to it. */
 extern const struct setting dns_settings[], auth_settings[], sign_settings[], dmarc_settings[], spam_settings[];
 extern const struct setting policyd_settings[], access_settings[], greylist_settings[], rate_settings[], sender_login_settings[],
-    account_settings[], client_settings[], signin_settings[];
+    account_settings[], client_settings[], signin_settings[], quota_check_settings[];
+extern const struct setting quota_settings[]; /* config_quota.c: quotas of mailboxes, for the policy daemon */
 void dns_check(const void *section, struct settings_report *report);
 void auth_check(const void *section, struct settings_report *report);
 void sign_check(const void *section, struct settings_report *report);
@@ -27,6 +28,8 @@ extern const struct setting abuse_settings[];
 void abuse_check(const void *section, struct settings_report *report);
 void abuse_check_across(const struct config *config, struct settings_report *report);
 void signin_check(const void *section, struct settings_report *report);
+void quota_check(const void *section, struct settings_report *report);
+void quota_check_check(const void *section, struct settings_report *report);
 /* What the sections of checks and policyd.checks say of each other. */
 void policyd_check_across(const struct config *config, struct settings_report *report);
 /* Complains of the first item that is no network. */

@@ -141,6 +141,24 @@ mailbox_quota_find(struct policy_accounts *accounts, const char *mailbox, gboole
     return answer;
 }
 
+static gboolean
+name_row(const struct sql_row *row, gpointer data)
+{
+    g_ptr_array_add(data, g_strdup(sql_row_text(row, 0, NULL)));
+    return TRUE;
+}
+
+enum lookup
+mailboxes_page(struct policy_accounts *accounts, const char *after, GPtrArray *names)
+{
+    const struct sql_value values[] = {SQL_T(after)};
+
+    if (!accounts->accounts.pool)
+        return LOOKUP_NO;
+    return policy_source_run(&accounts->accounts, "account_mailbox_page", values, G_N_ELEMENTS(values), name_row, names) ? LOOKUP_YES
+                                                                                                                     : LOOKUP_UNKNOWN;
+}
+
 /* The rows, in the transaction that the caller began. */
 static gboolean
 write_rows(struct sql *sql, const struct mailbox_use *uses, guint n, GError **error)

@@ -19,6 +19,11 @@ struct mailbox_quota {
 enum lookup mailbox_quota_find(struct policy_accounts *accounts, const char *mailbox, gboolean may_block, gint64 now_ms,
                                struct mailbox_quota *quota_r);
 
+#define MAILBOXES_PAGE 1000u
+/* Appends the names of up to MAILBOXES_PAGE active mailboxes after the name after ("" at first), in the database's order and as it has them.
+ * YES: it did, and fewer than a page are the last; NO: no accounts database is configured; UNKNOWN: it can't be asked now. Blocks. */
+enum lookup mailboxes_page(struct policy_accounts *accounts, const char *after, GPtrArray *names);
+
 struct mailbox_use {
     const char *mailbox;
     gint64 bytes, messages; /* below 0 counts as 0; messages are cut to the column's 31 bits */

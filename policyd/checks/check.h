@@ -22,6 +22,7 @@ struct check_parts {
     struct policy_accounts *accounts; /* what SQL says of accounts; NULL: nothing */
     struct dns *dns;                  /* NULL: none is asked */
     struct abuse *abuse;              /* who is told of signs of misuse; NULL: nobody */
+    struct quota *quota;              /* what mailboxes hold; NULL: it is not known */
 };
 
 struct check;
@@ -53,4 +54,4 @@ void check_answer(struct evaluation *evaluation, const char *action, gint64 wait
 /* Whether SPF says that the client may send for the sender's domain (MAIL FROM; for <> the HELO name): pass, fail, .. Blocks. */
 enum auth_result check_spf(struct dns *dns, const struct evaluation *evaluation, gint64 deadline_us);
 
-extern const struct check_kind check_access, check_account, check_client, check_greylist, check_rate, check_sender_login;
+extern const struct check_kind check_access, check_account, check_client, check_greylist, check_rate, check_sender_login, check_quota_check;

@@ -155,37 +155,52 @@ place(const GArray *list, guint64 guess)
     return i;
 }
 
-guint
-guesses_others(struct guesses *guesses, enum guesses_of of, const char *subject, const char *user, const char *pwhash, gint64 now_ms)
+/* How many are tried for the subject, and whether this one is among them. */
+static guint
+count(struct guesses *guesses, enum guesses_of of, const char *subject, const char *user, const char *pwhash, gint64 now_ms, gboolean *this_r)
 {
     guint64 guess = hash(guesses, of, subject, user, pwhash);
     const GArray *list;
-    guint others = 0;
+    guint n = 0;
 
     g_mutex_lock(&guesses->lock);
     list = list_of(guesses, hash(guesses, of, subject, NULL, NULL), FALSE, now_ms);
     if (list != NULL)
-        others = list->len - (place(list, guess) < list->len ? 1 : 0);
+        n = list->len;
+    *this_r = list != NULL && place(list, guess) < list->len;
     g_mutex_unlock(&guesses->lock);
-    return others;
+    return n;
+}
+
+guint
+guesses_others(struct guesses *guesses, enum guesses_of of, const char *subject, const char *user, const char *pwhash, gint64 now_ms)
+{
+    gboolean this;
+    guint n = count(guesses, of, subject, user, pwhash, now_ms, &this);
+
+    return n - (this ? 1 : 0);
 }
 
 gboolean
+guesses_tries(struct guesses *guesses, enum guesses_of of, const char *subject, const char *user, const char *pwhash, gint64 now_ms)
+{
+    gboolean this;
+
+    count(guesses, of, subject, user, pwhash, now_ms, &this);
+    return this;
+}
+
+void
 guesses_begin(struct guesses *guesses, enum guesses_of of, const char *subject, const char *user, const char *pwhash, gint64 now_ms)
 {
     struct trial trial = {hash(guesses, of, subject, user, pwhash), now_ms};
-    gboolean was = FALSE;
     GArray *list;
 
     g_mutex_lock(&guesses->lock);
     list = list_of(guesses, hash(guesses, of, subject, NULL, NULL), TRUE, now_ms);
-    if (list != NULL) {
-        was = place(list, trial.guess) < list->len;
-        if (!was && list->len < GUESSES_TRIALS_MAX)
-            g_array_append_val(list, trial);
-    }
+    if (list != NULL && list->len < GUESSES_TRIALS_MAX && place(list, trial.guess) == list->len)
+        g_array_append_val(list, trial);
     g_mutex_unlock(&guesses->lock);
-    return was;
 }
 
 void

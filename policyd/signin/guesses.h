@@ -6,7 +6,7 @@
 #pragma once
 #include <glib.h>
 
-#define GUESSES_FOLD 20u         /* every so many times the same password counts again: sign-ins without a password (CRAM-MD5) look all the same */
+#define GUESSES_FOLD 100u        /* every so many times the same password counts again, since sign-ins without one look all the same */
 #define GUESSES_MAX 200000u      /* remembered in one window; what comes then counts each time */
 #define GUESSES_TRIAL_MS 120000  /* a try of which no report came is over */
 #define GUESSES_TRIALS_MAX 64u   /* told apart for one subject */
@@ -26,6 +26,7 @@ gboolean guesses_failed(struct guesses *guesses, enum guesses_of of, const char 
 /* How many other passwords are being tried for the subject. */
 guint guesses_others(struct guesses *guesses, enum guesses_of of, const char *subject, const char *user, const char *pwhash,
                      gint64 now_ms);
-/* The password is being tried. TRUE: it was already. */
-gboolean guesses_begin(struct guesses *guesses, enum guesses_of of, const char *subject, const char *user, const char *pwhash, gint64 now_ms);
+/* Whether the password is being tried. */
+gboolean guesses_tries(struct guesses *guesses, enum guesses_of of, const char *subject, const char *user, const char *pwhash, gint64 now_ms);
+void guesses_begin(struct guesses *guesses, enum guesses_of of, const char *subject, const char *user, const char *pwhash, gint64 now_ms);
 void guesses_end(struct guesses *guesses, enum guesses_of of, const char *subject, const char *user, const char *pwhash, gint64 now_ms);

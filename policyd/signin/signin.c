@@ -216,21 +216,37 @@ weigh(const struct attempt *attempt, struct signin_answer *answer)
     }
 }
 
-/* The password is being tried from now on. */
+/* Dovecot asks again when the password was right. Whoever was let try it is not refused then for what others did meanwhile, as that would tell
+ * that it was the right one; and has waited already. Without a session it may as well be another try of the same password, which tells
+ * nobody anything, but has to wait. */
 static void
-begin(const struct attempt *attempt, struct signin_answer *answer)
+ask_again(const struct attempt *attempt, struct signin_answer *answer)
 {
     const struct signin_request *request = attempt->request;
+    gboolean session = *request->session != '\0';
+    gboolean tried = (session || *request->pwhash != '\0') &&
+                     guesses_tries(attempt->signin->guesses, session ? GUESSES_OF_SESSION : GUESSES_OF_PAIR, session ? request->session : attempt->pair,
+                                   request->user, request->pwhash, attempt->now_ms);
+
+    answer->again = tried && session;
+    if (tried && (session || answer->status < 0))
+        answer->status = 0;
+}
+
+/* The password is being tried from now on. */
+static void
+begin(const struct attempt *attempt)
+{
+    const struct signin_request *request = attempt->request;
+    struct guesses *guesses = attempt->signin->guesses;
     struct subject subjects[SUBJECTS];
 
     subjects_of(attempt, subjects);
     for (guint i = 0; i < SUBJECTS && *request->pwhash != '\0'; i++)
         if (takes_part(attempt, i))
-            guesses_begin(attempt->signin->guesses, subjects[i].of, subjects[i].text, request->user, request->pwhash, attempt->now_ms);
-    answer->again = *request->session != '\0' && guesses_begin(attempt->signin->guesses, GUESSES_OF_SESSION, request->session, request->user,
-                                                               request->pwhash, attempt->now_ms);
-    if (answer->again && answer->status > 0)
-        answer->status = 0; /* it has waited already */
+            guesses_begin(guesses, subjects[i].of, subjects[i].text, request->user, request->pwhash, attempt->now_ms);
+    if (*request->session != '\0')
+        guesses_begin(guesses, GUESSES_OF_SESSION, request->session, request->user, request->pwhash, attempt->now_ms);
 }
 
 static void
@@ -267,8 +283,9 @@ signin_allow(struct signin *signin, const struct signin_request *request, gint64
         answer_r->status = -1;
     } else {
         weigh(&attempt, answer_r);
+        ask_again(&attempt, answer_r);
         if (answer_r->status >= 0)
-            begin(&attempt, answer_r);
+            begin(&attempt);
     }
     attempt_clear(&attempt);
 }

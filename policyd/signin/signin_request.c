@@ -53,18 +53,32 @@ fail_of(const char *type)
     return g_strv_contains(guesses, type) ? SIGNIN_FAIL_GUESS : SIGNIN_FAIL_OTHER;
 }
 
+/* Mechanisms that keep the password to themselves (CRAM-MD5, SCRAM) have one hash for all passwords, so it tells nothing. */
+static void
+drop_empty_hash(const char *mech, struct signin_request *request)
+{
+    static const char *const with_password[] = {"", "PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(with_password); i++)
+        if (g_ascii_strcasecmp(mech, with_password[i]) == 0)
+            return;
+    *request->pwhash = '\0';
+}
+
 static gboolean
 take_all(const json_t *object, struct signin_request *request)
 {
-    g_autofree char *type = NULL;
+    g_autofree char *type = NULL, *mech = NULL;
     gboolean told;
 
     if (!take_user(object, request) || !take_text(object, "remote", SIGNIN_TEXT_MAX, &request->remote) ||
         !take_text(object, "pwhash", SIGNIN_TEXT_MAX, &request->pwhash) || !take_text(object, "protocol", SIGNIN_TEXT_MAX, &request->protocol) ||
         !take_text(object, "session_id", SIGNIN_TEXT_MAX, &request->session) || !take_text(object, "fail_type", SIGNIN_TEXT_MAX, &type) ||
+        !take_text(object, "mech", SIGNIN_TEXT_MAX, &mech) ||
         !take_flag(object, "policy_reject", &request->rejected, &told) || !take_flag(object, "success", &request->success, &request->told))
         return FALSE;
     request->fail = fail_of(type);
+    drop_empty_hash(mech, request);
     return TRUE;
 }
 
@@ -89,8 +103,8 @@ signin_request_parse(const char *body, gsize length, const char **problem_r)
         signin_request_free(g_steal_pointer(&request));
     }
 #ifdef POSTERN_PLANTED_BUGS
-    if (request != NULL && strlen(request->session) < 8 && request->session[0] == 'x')
-        request->session[SIGNIN_TEXT_MAX + 1] = '\0'; /* planted: as if values had room for this */
+    if (request != NULL && *request->session != '\0' && strlen(request->session) < 5)
+        request->session[strlen(request->session) + 1] = '\0'; /* planted: behind its memory */
 #endif
     json_decref(object);
     if (request != NULL)

@@ -6,7 +6,7 @@
  * and in reports also "success":true|false and "policy_reject":true|false. 2.4 has "fail_type" besides: "" until the sign-in is over, then
  * "", "credentials", "account" (none such), "disabled", "expired", "internal" or "policy". With Postfix in front there is no session_id.
  * pwhash is a hash of nonce, login and password, cut to 12 bits; the same for the same wrong password of one user. login is empty when the
- * client's was none that can be. Members that are not known are passed over. */
+ * client's was none that can be. An administrator may add "mech", the SASL mechanism. Members that are not known are passed over. */
 #pragma once
 #include <glib.h>
 

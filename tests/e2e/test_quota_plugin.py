@@ -401,8 +401,14 @@ def test_no_daemon(make):
     append_at_once(client, 900_000)
     server.sink.expect("over")
     assert f"postern_quota: events are taken again by {server.socket}; 6 were lost" in server.log()
+    # a daemon that comes and goes is not told of each time
     server.sink.close()
     expunge_all(client)
+    time.sleep(SETTLE)
+    client.noop()
+    assert len(warnings(server)) == 1
+    # but another process tells it
+    assert server.lmtp(900_000)[0] == 250
     wait_until(lambda: len(warnings(server)) == 2, 5, "a second warning")
     assert "Connection refused" in warnings(server)[1]
     check_log(server)

@@ -299,8 +299,8 @@ def test_dovecot_lets_in_when_nobody_answers(mailbox, signin):
 
 # ---- the protocol itself ----
 
-def ask(body, command="allow", method="POST", key=KEY, path=None):
-    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=10)
+def ask(body, command="allow", method="POST", key=KEY, path=None, port=PORT):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     headers = {"Content-Type": "application/json", **({"X-API-Key": key} if key is not None else {})}
     connection.request(method, path or f"/?command={command}", body if isinstance(body, bytes) else json.dumps(body).encode(), headers)
     answer = connection.getresponse()
@@ -392,6 +392,46 @@ def test_database_away_and_back(mailbox, signin, mariadb):
         daemon.stop()
         assert not SANITIZER.search(daemon.log())
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def test_two_nodes_count_together(mariadb):
+    """Counts, known networks and bans of one node hold on the other within two seconds."""
+    mariadb.sql("CREATE DATABASE policy CHARACTER SET utf8mb4")
+    nodes, port = [], {"one": PORT, "two": PORT + 1}
+    try:
+        for name in port:
+            directory = tempfile.mkdtemp(prefix="pp-", dir="/tmp")
+            sql = {"driver": "mariadb", "host": mariadb.socket, "database": "policy", "db_user": "p", "password": "p", "node": name}
+            signin = {**DEFAULTS, "listen": f"inet:{port[name]}@127.0.0.1", "pair_limit": 4, "network_limit": 6, "ban_limit": 8}
+            nodes.append(Policyd(directory, {}, settings={"signin": signin, "policyd": sql}).start())
+            wait_until(lambda: connects(("127.0.0.1", port[name])), 10, nodes[-1].log)
+
+        def fail(user, n, node):
+            ask({**GOOD, "login": user, "pwhash": str(n), "success": False}, "report", port=port[node])
+
+        def status(node, **values):
+            return ask({**GOOD, **values}, port=port[node])[1]["status"]
+
+        ask({**GOOD, "login": "me@y.test", "success": True}, "report", port=port["one"])
+        for n in range(4):
+            fail("x@y.test", n, "one" if n % 2 else "two")
+        time.sleep(2)
+        assert [status(node, pwhash="5") for node in port] == [-1, -1]
+        for n in range(4):
+            fail(f"u{n}@y.test", n, "two")
+        time.sleep(2)
+        assert [status(node, login="v@y.test", remote="203.0.113.9") for node in port] == [-1, -1]
+        assert [status(node, login="me@y.test") for node in port] == [0, 0]
+        for n in range(9):
+            ask({**GOOD, "login": f"u{n}@y.test", "remote": "192.0.3.1", "pwhash": str(n), "success": False}, "report", port=port["one"])
+        time.sleep(2)
+        assert [re.findall(r"^192\.0\.3\.0/24", node.run("signin", "bans").stdout, re.M) for node in nodes] == [["192.0.3.0/24"]] * 2
+        assert status("two", remote="192.0.3.4") == -1
+    finally:
+        for node in nodes:
+            node.stop()
+            assert not SANITIZER.search(node.log())
+            shutil.rmtree(node.directory, ignore_errors=True)
 
 
 # ---- ops ----

@@ -29,7 +29,8 @@ class Policyd:
             "accounts": {"driver": "sqlite", "path": accounts.database} if accounts else {},
             "policyd": {"listen": [f"unix:{self.path}"], "control": f"unix:{self.control_path}", "metrics": f"unix:{self.metrics}", "user": USER,
                         "reports": f"unix:{self.reports}",
-                        "socket_group": "postfix", "path": self.database}}
+                        "socket_group": "postfix", "path": self.database},
+            "quota": {"listen": ""}}
         for section, values in (settings or {}).items():
             self.settings.setdefault(section, {}).update(values)
         self.configuration = os.path.join(directory, "postern.conf")

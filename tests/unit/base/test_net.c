@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define assert_net_error(e, which)                                                                             \
@@ -264,6 +265,34 @@ test_frames(void **state)
     }
 }
 
+/* A socket of datagrams takes the place of an old one, and is written to by whom its mode lets in. */
+static void
+test_datagrams(void **state)
+{
+    (void)state;
+    char *dir = test_dir(), text[16];
+    g_autofree char *path = g_strdup_printf("%s/s", dir), *address = g_strconcat("unix:", path, NULL);
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+    struct stat st;
+    GError *error = NULL;
+
+    close(net_listen(address, 0600, NULL, 4, NULL));
+    int fd = net_listen_datagram(address, 0666, "", &error), client = socket(AF_UNIX, SOCK_DGRAM, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0666);
+    g_strlcpy(sun.sun_path, path, sizeof sun.sun_path);
+    assert_int_equal(sendto(client, "one", 3, 0, (struct sockaddr *)&sun, sizeof sun), 3);
+    assert_int_equal(sendto(client, "two!", 4, 0, (struct sockaddr *)&sun, sizeof sun), 4);
+    assert_int_equal(recv(fd, text, sizeof text, 0), 3);
+    assert_int_equal(recv(fd, text, sizeof text, 0), 4);
+    assert_int_equal(net_listen_datagram("inet:25@localhost", 0666, NULL, &error), -1);
+    assert_net_error(error, NET_ERROR_SYNTAX);
+    close(client);
+    close(fd);
+    test_dir_free(dir);
+}
+
 int
 main(void)
 {
@@ -271,6 +300,6 @@ main(void)
         cmocka_unit_test(test_addresses),       cmocka_unit_test(test_rename_over_live_socket),
         cmocka_unit_test(test_listen_refusals), cmocka_unit_test(test_inherited_descriptors),
         cmocka_unit_test(test_inet),            cmocka_unit_test(test_deadlines),
-        cmocka_unit_test(test_frames)};
+        cmocka_unit_test(test_frames),          cmocka_unit_test(test_datagrams)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

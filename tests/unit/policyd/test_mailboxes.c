@@ -134,6 +134,37 @@ writing(const struct sqltest *test)
     accounts_test_close(&t);
 }
 
+/* All active mailboxes, a page at a time. */
+static void
+pages(const struct sqltest *test)
+{
+    SQLTEST_STATEMENT(insert, "INSERT INTO mailbox (username) VALUES (?)");
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    struct accounts_test t;
+
+    accounts_test_open(&t, test, script);
+    assert_int_equal(mailboxes_page(t.policy_accounts, "", names), LOOKUP_YES);
+    assert_int_equal(names->len, 4); /* without the one that is switched off */
+    assert_string_equal(g_ptr_array_index(names, 0), "bob@a.test");
+    assert_true(sql_begin(t.sql, NULL));
+    for (guint i = 0; i < 2000; i++) {
+        g_autofree char *name = g_strdup_printf("u%04u@a.test", i);
+        sqltest_exec(t.sql, &insert, (struct sql_value[]){SQL_T(name)}, 1);
+    }
+    assert_true(sql_commit(t.sql, NULL));
+    g_ptr_array_set_size(names, 0);
+    assert_int_equal(mailboxes_page(t.policy_accounts, "", names), LOOKUP_YES);
+    assert_int_equal(names->len, MAILBOXES_PAGE);
+    assert_int_equal(mailboxes_page(t.policy_accounts, g_ptr_array_index(names, names->len - 1), names), LOOKUP_YES);
+    assert_int_equal(mailboxes_page(t.policy_accounts, g_ptr_array_index(names, names->len - 1), names), LOOKUP_YES);
+    assert_int_equal(names->len, 2004);
+    assert_string_equal(g_ptr_array_index(names, 2003), "x@dead.test");
+    policy_accounts_free(&t.policy_accounts);
+    t.policy_accounts = policy_accounts_new(&(struct policy_accounts_options){.cache = lookup_cache_defaults});
+    assert_int_equal(mailboxes_page(t.policy_accounts, "", names), LOOKUP_NO);
+    accounts_test_close(&t);
+}
+
 /* Names that the tables' character set hasn't cost no more than others. */
 static void
 odd_names(const struct sqltest *test)
@@ -164,6 +195,6 @@ odd_names(const struct sqltest *test)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {SQLTEST(expansion), SQLTEST(quotas), SQLTEST(writing), SQLTEST_MARIADB(odd_names)};
+    const struct CMUnitTest tests[] = {SQLTEST(expansion), SQLTEST(quotas), SQLTEST(writing), SQLTEST(pages), SQLTEST_MARIADB(odd_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,6 +56,21 @@ test_dovecot_24(void **state)
 }
 
 static void
+test_mechanisms_without_a_password(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *mech, *pwhash;
+    } mechs[] = {{"PLAIN", "0c18"}, {"login", "0c18"}, {"", "0c18"}, {"CRAM-MD5", ""}, {"SCRAM-SHA-256", ""}};
+    for (guint i = 0; i < G_N_ELEMENTS(mechs); i++) {
+        g_autofree char *body = g_strdup_printf("{\"mech\":\"%s\",\"pwhash\":\"0c18\"}", mechs[i].mech);
+        struct signin_request *r = parse(body);
+        assert_string_equal(r->pwhash, mechs[i].pwhash);
+        signin_request_free(r);
+    }
+}
+
+static void
 test_what_is_missing_is_empty(void **state)
 {
     (void)state;
@@ -138,7 +153,8 @@ test_refusals(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_dovecot_23), cmocka_unit_test(test_dovecot_24), cmocka_unit_test(test_what_is_missing_is_empty),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_dovecot_23), cmocka_unit_test(test_dovecot_24), cmocka_unit_test(test_mechanisms_without_a_password), cmocka_unit_test(test_what_is_missing_is_empty),
+                                      
                                        cmocka_unit_test(test_long_logins_are_cut), cmocka_unit_test(test_refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
