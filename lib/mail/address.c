@@ -6,6 +6,7 @@
  * commas in unquoted names ("Doe, John <j@example.com>"), semicolons as separators, missing closing brackets,
  * commas in encoded words, nested comments of any depth (only counted), 8-bit and encoded words everywhere. */
 #include "lib/mail/address.h"
+#include "lib/base/ascii.h"
 
 #include <string.h>
 #include <unicode/uidna.h>
@@ -416,8 +417,9 @@ idna(void)
 static char *
 lower(const char *s, gsize length)
 {
-    return g_utf8_validate(s, (gssize)length, NULL) ? g_utf8_strdown(s, (gssize)length)
-                                                     : g_ascii_strdown(s, (gssize)length);
+    if (bytes_are_ascii(s, length) || !g_utf8_validate(s, (gssize)length, NULL))
+        return g_ascii_strdown(s, (gssize)length);
+    return g_utf8_strdown(s, (gssize)length);
 }
 
 /* Without the root's dot and white space at the end. */

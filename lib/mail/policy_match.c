@@ -156,6 +156,8 @@ holds_address(const struct side *side, const char *address)
 {
     const char *domain = address_domain(address);
 
+    if (side->n == 0)
+        return FALSE;
     if (g_hash_table_contains(side->texts, address))
         return TRUE;
     return domain != NULL && (g_hash_table_contains(side->texts, domain - 1) || holds_domain(side, domain));
@@ -166,6 +168,8 @@ holds_client(const struct side *side, const char *address, const char *name)
 {
     g_autofree char *lower = NULL;
 
+    if (side->n == 0)
+        return FALSE;
     if (networks_contain(side->networks, address))
         return TRUE;
     if (g_hash_table_size(side->texts) == 0 || *name == '\0' || strcmp(name, "unknown") == 0)

@@ -1,45 +1,51 @@
 /* request.c: the lines of a request, and what makes two of them the same question. */
 #include "policyd/protocol/request.h"
 #include <string.h>
+#include "lib/base/siphash.h"
 
-static const char *const names[POLICY_ATTRIBUTES] = {
-    [POLICY_CCERT_SUBJECT] = "ccert_subject",
-    [POLICY_CLIENT_ADDRESS] = "client_address",
-    [POLICY_CLIENT_NAME] = "client_name",
-    [POLICY_CLIENT_PORT] = "client_port",
-    [POLICY_ETRN_DOMAIN] = "etrn_domain",
-    [POLICY_HELO_NAME] = "helo_name",
-    [POLICY_INSTANCE] = "instance",
-    [POLICY_CONTEXT] = "policy_context",
-    [POLICY_PROTOCOL_NAME] = "protocol_name",
-    [POLICY_PROTOCOL_STATE] = "protocol_state",
-    [POLICY_QUEUE_ID] = "queue_id",
-    [POLICY_RECIPIENT] = "recipient",
-    [POLICY_RECIPIENT_COUNT] = "recipient_count",
-    [POLICY_REQUEST] = "request",
-    [POLICY_REVERSE_CLIENT_NAME] = "reverse_client_name",
-    [POLICY_SASL_METHOD] = "sasl_method",
-    [POLICY_SASL_SENDER] = "sasl_sender",
-    [POLICY_SASL_USERNAME] = "sasl_username",
-    [POLICY_SENDER] = "sender",
-    [POLICY_SERVER_ADDRESS] = "server_address",
-    [POLICY_SERVER_PORT] = "server_port",
-    [POLICY_SIZE] = "size",
-    [POLICY_STRESS] = "stress",
+#define NAME(text) {text, sizeof text - 1}
+
+static const struct {
+    const char *text;
+    gsize length;
+} names[POLICY_ATTRIBUTES] = {
+    [POLICY_CCERT_SUBJECT] = NAME("ccert_subject"),
+    [POLICY_CLIENT_ADDRESS] = NAME("client_address"),
+    [POLICY_CLIENT_NAME] = NAME("client_name"),
+    [POLICY_CLIENT_PORT] = NAME("client_port"),
+    [POLICY_ETRN_DOMAIN] = NAME("etrn_domain"),
+    [POLICY_HELO_NAME] = NAME("helo_name"),
+    [POLICY_INSTANCE] = NAME("instance"),
+    [POLICY_CONTEXT] = NAME("policy_context"),
+    [POLICY_PROTOCOL_NAME] = NAME("protocol_name"),
+    [POLICY_PROTOCOL_STATE] = NAME("protocol_state"),
+    [POLICY_QUEUE_ID] = NAME("queue_id"),
+    [POLICY_RECIPIENT] = NAME("recipient"),
+    [POLICY_RECIPIENT_COUNT] = NAME("recipient_count"),
+    [POLICY_REQUEST] = NAME("request"),
+    [POLICY_REVERSE_CLIENT_NAME] = NAME("reverse_client_name"),
+    [POLICY_SASL_METHOD] = NAME("sasl_method"),
+    [POLICY_SASL_SENDER] = NAME("sasl_sender"),
+    [POLICY_SASL_USERNAME] = NAME("sasl_username"),
+    [POLICY_SENDER] = NAME("sender"),
+    [POLICY_SERVER_ADDRESS] = NAME("server_address"),
+    [POLICY_SERVER_PORT] = NAME("server_port"),
+    [POLICY_SIZE] = NAME("size"),
+    [POLICY_STRESS] = NAME("stress"),
 };
 const char *const policy_state_names[] = {"CONNECT", "EHLO", "HELO", "MAIL", "RCPT", "DATA", "END-OF-MESSAGE", "VRFY", "ETRN", NULL};
 
 const char *
 policy_attribute_name(enum policy_attribute attribute)
 {
-    return names[attribute];
+    return names[attribute].text;
 }
 
 gboolean
 policy_attribute_find(const char *name, gsize length, enum policy_attribute *attribute_r)
 {
     for (guint i = 0; i < POLICY_ATTRIBUTES; i++)
-        if (names[i][0] == name[0] && strlen(names[i]) == length && memcmp(names[i], name, length) == 0) {
+        if (names[i].length == length && memcmp(names[i].text, name, length) == 0) {
             *attribute_r = (enum policy_attribute)i;
             return TRUE;
         }
@@ -129,21 +135,37 @@ policy_request_free(struct policy_request *request)
     g_free(request);
 }
 
+/* Of this process: identities are not compared with those of another. */
+static const struct siphash_key *
+identity_keys(void)
+{
+    static struct siphash_key keys[2];
+    static gsize made;
+
+    if (g_once_init_enter(&made)) {
+        siphash_key_random(&keys[0]);
+        siphash_key_random(&keys[1]);
+        g_once_init_leave(&made, 1);
+    }
+    return keys;
+}
+
 /* Postfix gives each session and each message in it an instance of its own ("1f3b.65f0..7.0"); the rest tells the questions about it apart. */
 static gboolean
 identify(const struct policy_request *request, const enum policy_attribute *parts, guint n, guint8 identity_r[16])
 {
-    g_autoptr(GChecksum) sum = NULL;
-    guint8 digest[32];
-    gsize length = sizeof digest;
+    const struct siphash_key *keys = identity_keys();
+    g_autoptr(GString) text = NULL;
 
     if (*request->values[POLICY_INSTANCE] == '\0')
         return FALSE;
-    sum = g_checksum_new(G_CHECKSUM_SHA256);
+    text = g_string_sized_new(512);
     for (guint i = 0; i < n; i++) /* with the NUL that ends each */
-        g_checksum_update(sum, (const guchar *)request->values[parts[i]], (gssize)strlen(request->values[parts[i]]) + 1);
-    g_checksum_get_digest(sum, digest, &length);
-    memcpy(identity_r, digest, 16);
+        g_string_append_len(text, request->values[parts[i]], (gssize)strlen(request->values[parts[i]]) + 1);
+    for (guint i = 0; i < 2; i++) {
+        guint64 half = siphash(&keys[i], text->str, text->len);
+        memcpy(identity_r + 8 * i, &half, sizeof half);
+    }
     return TRUE;
 }
 

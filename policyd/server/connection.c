@@ -131,13 +131,17 @@ static gsize
 find_end(struct connection *connection)
 {
     const GByteArray *in = connection->in;
-    gsize from = connection->looked > 0 ? connection->looked - 1 : 0;
-    const char *end = in->len > from ? memmem(in->data + from, in->len - from, "\n\n", 2) : NULL;
+    const guint8 *from = in->data + (connection->looked > 0 ? connection->looked - 1 : 0), *end = in->data + in->len, *line;
 
     if (in->len > 0 && in->data[0] == '\n')
         return 0;
     connection->looked = in->len;
-    return end != NULL ? (gsize)(end - (const char *)in->data) : G_MAXSIZE;
+    while (from < end && (line = memchr(from, '\n', (gsize)(end - from))) != NULL) { /* by lines: memmem is slow at such a needle */
+        if (line + 1 < end && line[1] == '\n')
+            return (gsize)(line - in->data);
+        from = line + 1;
+    }
+    return G_MAXSIZE;
 }
 
 /* FALSE: the connection is closed, or refused. */
