@@ -114,7 +114,7 @@ abuse_check(const void *section, struct settings_report *report)
     check_url(report, "webhook", abuse->webhook);
     check_mailbox(report, "mail_to", abuse->mail_to);
     check_mailbox(report, "mail_from", abuse->mail_from);
-    if (!g_str_has_prefix(abuse->smtp, "inet:") && !g_str_has_prefix(abuse->smtp, "unix:"))
+    if ((!g_str_has_prefix(abuse->smtp, "inet:") && !g_str_has_prefix(abuse->smtp, "unix:")) || g_str_has_suffix(abuse->smtp, "@*"))
         settings_complain(report, TRUE, "abuse", "smtp", "must be inet:PORT@HOST or unix:/path");
 }
 

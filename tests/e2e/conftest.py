@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests"))
 
 from support import namespace  # noqa: E402
 from support.accounts import Accounts  # noqa: E402
-from support.dovecot import Dovecot  # noqa: E402
+from support.dovecot import DOVEADM, DOVEADM_KEY, DOVEADM_PORT, Dovecot  # noqa: E402
 from support.lone_milter import LoneMilter  # noqa: E402
 from support.postern import USER, Postern  # noqa: E402
 from support.postfix import Postfix  # noqa: E402
@@ -53,7 +53,8 @@ class Stack:
         self.accounts = Accounts(os.path.join(directory, "accounts"))
         self.postfixes = {}
         self.postfix = self.make_postfix("p", None)
-        self.dovecot = Dovecot(os.path.join(directory, "d"), self.accounts, self.postfix.queue_directory)
+        self.dovecot = Dovecot(os.path.join(directory, "d"), self.accounts, self.postfix.queue_directory,
+                               extra=DOVEADM.format(port=DOVEADM_PORT, key=DOVEADM_KEY))
         self.extra_logs = []
 
     def make_postfix(self, name, chroot):

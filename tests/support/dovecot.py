@@ -6,7 +6,15 @@ import subprocess
 
 from .process import Daemon, connects
 
-DOVEADM_PORT, DOVEADM_KEY = 8980, "doveadm-secret"  # of the HTTP API
+DOVEADM_PORT, DOVEADM_KEY = 8980, "doveadm-secret"  # of the HTTP API, where there is one
+DOVEADM = """
+doveadm_api_key = {key}
+service doveadm {{
+  inet_listener http {{
+    port = {port}
+  }}
+}}
+"""
 MAIL_USER = "mail"  # exists on every Debian; owns the test mailboxes
 
 COMMON = """
@@ -40,12 +48,6 @@ service lmtp {{
     user = postfix
     group = postfix
     mode = 0660
-  }}
-}}
-doveadm_api_key = {doveadm_key}
-service doveadm {{
-  inet_listener http {{
-    port = {doveadm_port}
   }}
 }}
 {sieve}service auth {{
@@ -146,7 +148,7 @@ class Dovecot:
         # whoever can see base_dir can reach its sockets; and a socket's path has at most 107 characters
         self.configuration = os.path.join(directory, "dovecot.conf")
         values = {"directory": directory, "run": os.path.join(directory, "run"), "users": accounts.passwd_file,
-                  "imap_port": imap_port, "doveadm_port": DOVEADM_PORT, "doveadm_key": DOVEADM_KEY, "queue": queue_directory, "mail_user": MAIL_USER,
+                  "imap_port": imap_port, "queue": queue_directory, "mail_user": MAIL_USER,
                   "sieve": junk_rule(directory) if junk else ""}
         if version() >= (2, 4):
             text = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n" + (COMMON + V24).format(**values)

@@ -3,6 +3,7 @@
 #include "policyd/abuse/abuse_private.h"
 #include "policyd/abuse/notice_text.h"
 #include "policyd/reports/lessons.h"
+#include "policyd/signin/signin.h"
 #include "policyd/state/marks.h"
 #include "tests/unit/base/test.h"
 
@@ -240,6 +241,29 @@ test_dry_run_exempt_and_off(void **data)
 }
 
 static void
+test_what_can_not_be_written_is_tried_again(void **data)
+{
+    struct world *w = world_new(LEVELS);
+    const struct sql_options options = {.driver = "sqlite", .path = w->path};
+    struct sql *other = sql_open(&options, NULL);
+
+    (void)data;
+    assert_true(state_flush(w->state, NULL));
+    assert_true(sql_begin(other, NULL)); /* nobody else writes now */
+    signal_n(w, ABUSE_SPAM, USER, 3, T0_MS);
+    assert_undecided(w, FACT_SLOW, USER, T0_MS);
+    assert_int_equal(g_hash_table_size(w->abuse.unsettled), 1);
+    abuse_retry(&w->abuse, w->abuse.rules, T0_MS);
+    assert_int_equal(g_hash_table_size(w->abuse.unsettled), 1);
+    sql_rollback(other);
+    abuse_retry(&w->abuse, w->abuse.rules, T0_MS);
+    assert_int_equal(g_hash_table_size(w->abuse.unsettled), 0);
+    assert_decided(w, FACT_SLOW, USER, T0_MS, "score 30");
+    sql_close(&other);
+    world_free(w);
+}
+
+static void
 test_clock_jumps(void **data)
 {
     struct world *w = world_new(LEVELS);
@@ -275,6 +299,30 @@ test_many_networks(void **data)
     assert_true(score(w, USER, T0_MS + 2000) == 40);
     abuse_saw_network(&w->abuse, "eve@example.test", "198.51.100.1", T0_MS + 2000);
     assert_int_equal(take_all(w), 0);
+    world_free(w);
+}
+
+static void
+test_sign_ins_from_many_networks(void **data)
+{
+    struct world *w = world_new("networks = 1\n points_networks = 20\n suspend_at = 100\n");
+    struct signin *signin = signin_new(w->state, w->config);
+    const char *problem;
+    gboolean banned;
+
+    (void)data;
+    signin_set_abuse(signin, &w->abuse);
+    for (guint i = 0; i < 6; i++) {
+        g_autofree char *body = g_strdup_printf("{\"login\":\"Bob@example.test\",\"remote\":\"198.51.%u.1\",\"pwhash\":\"00\",\"success\":%s}", i % 3,
+                                                i < 5 ? "true" : "false");
+        struct signin_request *request = signin_request_parse(body, strlen(body), &problem);
+        assert_non_null(request);
+        signin_report(signin, request, T0_MS, &banned);
+        signin_request_free(request);
+    }
+    assert_int_equal(take_all(w), 2);
+    assert_true(score(w, USER, T0_MS) == 40);
+    signin_free(&signin);
     world_free(w);
 }
 
@@ -489,7 +537,9 @@ main(void)
         cmocka_unit_test(test_levels_one_after_the_other_and_each_once),
         cmocka_unit_test(test_released_accounts_begin_anew),
         cmocka_unit_test(test_dry_run_exempt_and_off),
+        cmocka_unit_test(test_what_can_not_be_written_is_tried_again),
         cmocka_unit_test(test_clock_jumps),
+        cmocka_unit_test(test_sign_ins_from_many_networks),
         cmocka_unit_test(test_many_networks),
         cmocka_unit_test(test_bounces_by_their_share),
         cmocka_unit_test(test_recent_forgets_by_parts),
