@@ -366,6 +366,8 @@ policyd_check_across(const struct config *config, struct settings_report *report
     check_titles(config, "account", config->account, report);
     check_titles(config, "client", config->client, report);
     check_titles(config, "quota_check", config->quota_check, report);
+    if (config->quota.quota2 != CONFIG_QUOTA2_NONE && config->accounts.driver == 0)
+        settings_complain(report, TRUE, "accounts", "driver", "is none; quota.quota2 needs PostfixAdmin's tables");
     if (config->sender_login->len > 0 && config->accounts.driver == 0)
         settings_complain(report, TRUE, "accounts", "driver", "is none; a check of the kind sender_login needs PostfixAdmin's tables");
 }

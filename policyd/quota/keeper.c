@@ -1,4 +1,5 @@
-/* keeper.c: one thread that may wait: it asks doveadm about all mailboxes in turn and about those of which a script spoke, and writes quota2. */
+/* keeper.c: one thread that may wait: it asks doveadm about all mailboxes in turn and about those of which a script spoke, looks again at those
+ * that have fallen below a level, and writes quota2. */
 #include <string.h>
 #include "lib/base/log.h"
 #include "lib/mail/address.h"
@@ -8,6 +9,7 @@
 
 #define HEARD_MAX 10000u
 #define USES_MAX 100000u
+#define FALLS_MAX 100000u
 #define USES_AT_ONCE 500u /* in one transaction */
 #define USES_US G_USEC_PER_SEC
 #define USES_RETRY_US (10 * G_USEC_PER_SEC)
@@ -23,6 +25,8 @@ struct quota_keeper {
     GQueue heard;     /* struct quota_script * */
     GHashTable *uses; /* user -> struct use * */
     gint64 uses_due_us;
+    GHashTable *falls; /* user -> gint64 *, when to look again */
+    gint64 falls_due_us;
     gboolean ends;
     GPtrArray *users; /* of this round */
     guint next;       /* of them */
@@ -97,6 +101,57 @@ quota_keeper_hear(struct quota_keeper *keeper, const struct quota_script *script
     g_cond_signal(&keeper->changed);
     g_mutex_unlock(&keeper->lock);
     return room;
+}
+
+/* ---- falls ---- */
+
+void
+quota_keeper_fall(struct quota_keeper *keeper, const char *user, gint64 at_ms)
+{
+    gint64 due_us = g_get_monotonic_time() + MAX(at_ms - now_ms(), 0) * 1000;
+
+    g_mutex_lock(&keeper->lock);
+    if (g_hash_table_size(keeper->falls) < FALLS_MAX || g_hash_table_contains(keeper->falls, user)) {
+        g_hash_table_insert(keeper->falls, g_strdup(user), g_memdup2(&due_us, sizeof due_us));
+        keeper->falls_due_us = MIN(keeper->falls_due_us, due_us);
+        g_cond_signal(&keeper->changed);
+    }
+    g_mutex_unlock(&keeper->lock);
+}
+
+/* Takes out those that are due. */
+static GPtrArray *
+take_falls(struct quota_keeper *keeper)
+{
+    GPtrArray *users = g_ptr_array_new_with_free_func(g_free);
+    gint64 now_us = g_get_monotonic_time();
+    GHashTableIter iterator;
+    gpointer user, due_us;
+
+    keeper->falls_due_us = G_MAXINT64;
+    g_hash_table_iter_init(&iterator, keeper->falls);
+    while (g_hash_table_iter_next(&iterator, &user, &due_us))
+        if (*(gint64 *)due_us <= now_us) {
+            g_ptr_array_add(users, g_strdup(user));
+            g_hash_table_iter_remove(&iterator);
+        } else {
+            keeper->falls_due_us = MIN(keeper->falls_due_us, *(gint64 *)due_us);
+        }
+    return users;
+}
+
+/* With the lock, which it leaves meanwhile. */
+static void
+look_again(struct quota_keeper *keeper)
+{
+    g_autoptr(GPtrArray) users = take_falls(keeper);
+    struct quota_setup *setup = quota_setup_ref(keeper->quota);
+
+    g_mutex_unlock(&keeper->lock);
+    for (guint i = 0; i < users->len; i++)
+        quota_take_again(keeper->quota, setup, g_ptr_array_index(users, i), now_ms());
+    quota_setup_unref(setup);
+    g_mutex_lock(&keeper->lock);
 }
 
 /* ---- quota2 ---- */
@@ -256,6 +311,10 @@ work_once(struct quota_keeper *keeper)
         write_uses(keeper);
         return TRUE;
     }
+    if (now_us >= keeper->falls_due_us) {
+        look_again(keeper);
+        return TRUE;
+    }
     if (now_us < keeper->poll_due_us)
         return FALSE;
     struct quota_setup *setup = quota_setup_ref(keeper->quota);
@@ -266,6 +325,14 @@ work_once(struct quota_keeper *keeper)
     return TRUE;
 }
 
+static gint64
+next_due_us(const struct quota_keeper *keeper)
+{
+    gint64 due_us = MIN(keeper->poll_due_us, keeper->falls_due_us);
+
+    return g_hash_table_size(keeper->uses) > 0 ? MIN(due_us, keeper->uses_due_us) : due_us;
+}
+
 static gpointer
 work(gpointer data)
 {
@@ -274,8 +341,7 @@ work(gpointer data)
     g_mutex_lock(&keeper->lock);
     while (!keeper->ends)
         if (!work_once(keeper))
-            g_cond_wait_until(&keeper->changed, &keeper->lock,
-                              g_hash_table_size(keeper->uses) > 0 ? MIN(keeper->uses_due_us, keeper->poll_due_us) : keeper->poll_due_us);
+            g_cond_wait_until(&keeper->changed, &keeper->lock, next_due_us(keeper));
     if (g_hash_table_size(keeper->uses) > 0)
         write_uses(keeper);
     g_mutex_unlock(&keeper->lock);
@@ -292,6 +358,8 @@ quota_keeper_start(struct quota *quota)
     g_cond_init(&keeper->changed);
     g_queue_init(&keeper->heard);
     keeper->uses = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    keeper->falls = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    keeper->falls_due_us = G_MAXINT64;
     keeper->users = g_ptr_array_new_with_free_func(g_free);
     keeper->thread = g_thread_new("quotas", work, keeper);
     return keeper;
@@ -309,6 +377,7 @@ quota_keeper_stop(struct quota_keeper **keeper)
     g_thread_join(gone->thread);
     g_queue_clear_full(&gone->heard, g_free);
     g_hash_table_unref(gone->uses);
+    g_hash_table_unref(gone->falls);
     g_ptr_array_unref(gone->users);
     g_cond_clear(&gone->changed);
     g_mutex_clear(&gone->lock);

@@ -188,15 +188,20 @@ news_of_rejection(struct quota_root *root, const struct quota_rules *rules, gint
     return QUOTA_REJECTED;
 }
 
+/* level_before: at the last news, so the mailbox was there until now. */
 static enum quota_kind
-news_of_level(struct quota_root *root, const struct quota_rules *rules, gint64 now_ms)
+news_of_level(struct quota_root *root, guint level_before, const struct quota_rules *rules, gint64 now_ms)
 {
+    gboolean settled = now_ms - root->told_ms >= rules->settle_ms;
+
+    if (root->level > level_before && settled)
+        root->told = MIN(root->told, level_before); /* it had fallen for good, though nothing was heard of it since */
     if (root->level > root->told) {
         root->told = root->level;
         root->told_ms = now_ms;
         return QUOTA_OVER;
     }
-    if (root->level == root->told || now_ms - root->told_ms < rules->settle_ms)
+    if (root->level == root->told || !settled)
         return QUOTA_KINDS;
     root->told = root->level;
     if (root->level > 0)
@@ -219,15 +224,35 @@ quota_levels_take(struct quota_roots *roots, const struct quota_sample *sample, 
     mend_times(root, now_ms);
     if (fresh || at_ms >= root->at_ms)
         take_numbers(root, sample, rules, at_ms);
-    if (fresh && sample->quiet) {
-        root->told = root->level;
-        root->told_ms = 0;
-    }
+    if (fresh && sample->quiet)
+        root->told = before.level = root->level;
     if (sample->rejected)
         news = news_of_rejection(root, rules, now_ms);
     if (news == QUOTA_KINDS)
-        news = news_of_level(root, rules, now_ms);
+        news = news_of_level(root, before.level, rules, now_ms);
     before.at_ms = root->at_ms;
     *changed_r = fresh || memcmp(&before, root, sizeof before) != 0;
     return news;
+}
+
+gint64
+quota_levels_fall(const struct quota_roots *roots, const struct quota_rules *rules)
+{
+    gint64 due_ms = 0;
+
+    for (guint i = 0; i < roots->n; i++) {
+        gint64 settled_ms = roots->root[i].told_ms + rules->settle_ms;
+        if (roots->root[i].level < roots->root[i].told && (due_ms == 0 || settled_ms < due_ms))
+            due_ms = settled_ms;
+    }
+    return due_ms;
+}
+
+struct quota_sample
+quota_levels_again(const struct quota_root *root)
+{
+    gboolean by_numbers = root->limit > 0 || root->messages_limit > 0 || root->percent == 0;
+
+    return (struct quota_sample){.root = root->name, .used = root->used, .limit = root->limit, .messages = root->messages,
+                                 .messages_limit = root->messages_limit, .percent = by_numbers ? -1 : (int)root->percent, .at_ms = root->at_ms};
 }

@@ -5,7 +5,7 @@
  *                "told":80,"told_at":1795953600123,"rejected_at":0,"at":1795953600123}]}
  * level is the highest of the configured levels that is reached now, told the one that the user was told of last: what is no news against
  * it is a repeat, from however many sessions, nodes and polls it comes. It falls only when quota.settle has passed since, so a mailbox
- * that goes up and down at a level brings two mails in that time at most. */
+ * that goes up and down at a level brings two mails in that time at most. Whoever takes samples looks again then (quota_levels_fall). */
 #pragma once
 #include "policyd/quota/event.h"
 
@@ -48,3 +48,7 @@ struct quota_rules {
  * caller keeps roots before it tells. *changed_r: whether anything but the time is another than before. Times that can't be count as now. */
 enum quota_kind quota_levels_take(struct quota_roots *roots, const struct quota_sample *sample, const struct quota_rules *rules, gint64 now_ms,
                                   struct quota_root **root_r, gboolean *changed_r);
+/* When a fall of one of the roots will have settled; 0: none has fallen. */
+gint64 quota_levels_fall(const struct quota_roots *roots, const struct quota_rules *rules);
+/* What is known of the root, as a sample: nothing new, but what has settled meanwhile is told. Its name is borrowed. */
+struct quota_sample quota_levels_again(const struct quota_root *root);

@@ -207,6 +207,7 @@ quota_take(struct quota *quota, const struct quota_setup *setup, const struct qu
     g_autofree struct due *dues = g_new0(struct due, news->n);
     const struct quota_root *root;
     struct quota_roots roots;
+    gint64 fall_ms;
 
     if (!take_samples(quota, setup, news, dues, &roots, now_ms))
         return;
@@ -216,9 +217,27 @@ quota_take(struct quota *quota, const struct quota_setup *setup, const struct qu
             tell(quota, config, dues[i].kind, news->user, &dues[i].root, now_ms);
         log_news(news, &news->samples[i], &dues[i].root, dues[i].kind, mailed);
     }
+    fall_ms = quota_levels_fall(&roots, &setup->rules);
+    if (fall_ms > 0)
+        quota_keeper_fall(quota->keeper, news->user, fall_ms);
     root = quota_main_root(setup, &roots);
     if (config->quota2 == CONFIG_QUOTA2_WRITE && root != NULL && root->at_ms > 0 && (root->limit > 0 || root->used > 0 || news->whole))
         quota_keeper_use(quota->keeper, news->user, root->used, root->messages);
+}
+
+void
+quota_take_again(struct quota *quota, const struct quota_setup *setup, const char *user, gint64 now_ms)
+{
+    struct fact *fact = fact_get(quota->state, FACT_QUOTA, user, now_ms);
+    struct quota_sample samples[QUOTA_ROOTS_MAX];
+    struct quota_roots roots;
+
+    quota_roots_read(fact != NULL ? fact->value : NULL, &roots);
+    fact_unref(fact);
+    for (guint i = 0; i < roots.n; i++)
+        samples[i] = quota_levels_again(&roots.root[i]);
+    if (roots.n > 0)
+        quota_take(quota, setup, &(struct quota_news){.user = user, .samples = samples, .n = roots.n, .source = "settled", .detail = "", .uid = -1}, now_ms);
 }
 
 void

@@ -46,6 +46,8 @@ struct quota_news {
     gint64 uid; /* of who told it; -1: we asked */
 };
 void quota_take(struct quota *quota, const struct quota_setup *setup, const struct quota_news *news, gint64 now_ms);
+/* Takes what is known of the user as if it were told again. */
+void quota_take_again(struct quota *quota, const struct quota_setup *setup, const char *user, gint64 now_ms);
 /* The same of what doveadm said. about: what a script said, and why it was asked; NULL: a poll, which says nothing of roots that are new to it. */
 void quota_take_answer(struct quota *quota, const struct quota_setup *setup, const char *user, const struct doveadm_answer *answer,
                        const struct quota_script *about, gint64 now_ms);
@@ -64,5 +66,7 @@ struct quota_keeper *quota_keeper_start(struct quota *quota);
 void quota_keeper_stop(struct quota_keeper **keeper);
 /* What a script said: the numbers are asked for soon, and then it is taken. FALSE: too many wait. */
 gboolean quota_keeper_hear(struct quota_keeper *keeper, const struct quota_script *script);
+/* Looks again at what is known of the user, at that time (real, milliseconds): see quota_levels_fall. */
+void quota_keeper_fall(struct quota_keeper *keeper, const char *user, gint64 at_ms);
 /* Writes it to quota2 soon. */
 void quota_keeper_use(struct quota_keeper *keeper, const char *user, gint64 bytes, gint64 messages);

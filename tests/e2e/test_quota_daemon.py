@@ -290,8 +290,7 @@ def test_dovecots_own_warnings(make, doveadm):
     client = site.imap()
     assert append(client, 160_000)[0] == "OK"
     site.wait_notices(2)
-    time.sleep(2.5)  # quota.settle
-    empty(client)
+    empty(client)  # before quota.settle has passed
     assert wait_until(site.notices, 15, "a notice of room")[0]["Subject"] == "Your mailbox has room again"
 
 

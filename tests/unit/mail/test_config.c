@@ -138,6 +138,7 @@ static const struct {
     {"quota { doveadm = \"inet:8080@127.0.0.1\" }", "(default): quota.doveadm_key: is empty"},
     {"quota { doveadm = \"fd:3\"\n doveadm_key = x }", ":1: quota.doveadm: must be inet:PORT@HOST or unix:PATH"},
     {"quota { lmtp = \"fd:3\"\n from = a@b }", ":1: quota.lmtp: must be inet:PORT@HOST or unix:PATH"},
+    {"quota { quota2 = write }", "(default): accounts.driver: is none; quota.quota2 needs PostfixAdmin's tables"},
     {"quota_check x { states = {DATA} }", ":1: quota_check x.states: DATA: Postfix names no recipient there; use RCPT"},
     {"quota_check x { action = NONSENSE }", "quota_check x.action: "},
     {"policyd { checks = {x} }\nquota_check x { }\naccess x { }", "another check has the title x"},

@@ -34,7 +34,7 @@ static struct config *
 configure(struct fixture *f, const char *settings)
 {
     struct settings_report *report = settings_report_new();
-    g_autofree char *text = g_strdup_printf("quota {\n listen = \"\"\n %s\n}\n", settings);
+    g_autofree char *text = g_strdup_printf("accounts { driver = sqlite path = /x }\nquota {\n listen = \"\"\n %s\n}\n", settings);
     struct config *config;
 
     assert_true(g_file_set_contents(f->path, text, -1, NULL));

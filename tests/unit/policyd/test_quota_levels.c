@@ -80,6 +80,34 @@ test_falls_are_told_when_settled(void **state)
     assert_int_equal(at(960, T + 6 * HOUR + 1), QUOTA_OVER);
 }
 
+/* Nothing is heard between a fall and the next rise. */
+static void
+test_a_fall_without_more_news(void **state)
+{
+    (void)state;
+    struct quota_sample again;
+
+    at(850, T);
+    assert_int_equal(quota_levels_fall(&roots, &rules), 0);
+    assert_int_equal(at(100, T + 1000), NONE);
+    assert_int_equal(quota_levels_fall(&roots, &rules), T + HOUR);
+    assert_int_equal(at(850, T + DAY), QUOTA_OVER); /* of a mailbox that was empty all day */
+    /* Or it is looked again. */
+    assert_int_equal(at(100, T + DAY + 1000), NONE);
+    again = quota_levels_again(&roots.root[0]);
+    assert_int_equal(take(&again, T + DAY + HOUR - 1), NONE);
+    assert_int_equal(take(&again, T + DAY + HOUR), QUOTA_UNDER);
+    assert_int_equal(roots.root[0].at_ms, T + DAY + 1000); /* which makes it no newer */
+    assert_int_equal(quota_levels_fall(&roots, &rules), 0);
+    /* The same of a percentage. */
+    setup(NULL);
+    take(&(struct quota_sample){.root = "", .percent = 80, .at_ms = T}, T);
+    assert_int_equal(take(&(struct quota_sample){.root = "", .percent = 79, .at_ms = T + 1}, T + 1), NONE);
+    again = quota_levels_again(&roots.root[0]);
+    assert_int_equal(again.percent, 79);
+    assert_int_equal(take(&again, T + HOUR), QUOTA_UNDER);
+}
+
 static void
 test_refusals(void **state)
 {
@@ -220,6 +248,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_rises_are_told_once, setup), cmocka_unit_test_setup(test_falls_are_told_when_settled, setup),
+        cmocka_unit_test_setup(test_a_fall_without_more_news, setup),
         cmocka_unit_test_setup(test_refusals, setup),            cmocka_unit_test_setup(test_messages_and_limits, setup),
         cmocka_unit_test_setup(test_polls, setup),               cmocka_unit_test_setup(test_percent_only, setup),
         cmocka_unit_test_setup(test_order_and_clocks, setup),    cmocka_unit_test_setup(test_how_it_is_kept, setup)};
