@@ -87,7 +87,7 @@ mail(const struct notices *notices, const struct notice *notice, const struct no
 {
     const struct config_abuse *config = &notice->config->abuse;
     g_autofree char *from = notice_address(config->mail_from, text->account);
-    g_autoptr(GString) message = notice_mail(text, from, to, to_user, g_get_real_time() / G_USEC_PER_SEC);
+    g_autoptr(GString) message = notice_mail(text, from, to, to_user, g_get_real_time() / 1000);
 
     if (!config_is_plain_address(to) || !config_is_plain_address(from)) {
         log_text(LOG_SEV_WARNING, "abuse", "no mail about %s to %s: not a plain address", text->account, to);

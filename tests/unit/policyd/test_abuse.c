@@ -508,7 +508,7 @@ test_texts(void **data)
                                .since_ms = 1790000000000, .expires_ms = 1790003600000};
     g_autofree char *json = notice_json(&text), *kick = notice_kick(USER), *pattern = notice_kick("*@example.test");
     g_autofree char *network = notice_kick("192.0.2.1"), *to = notice_address("postmaster@{domain}", USER), *plain = notice_address("a@b.test", "bob");
-    g_autoptr(GString) mail = notice_mail(&text, "postmaster@example.test", to, FALSE, 1790000000);
+    g_autoptr(GString) mail = notice_mail(&text, "postmaster@example.test", to, FALSE, 1790000000000);
     g_autoptr(GString) user_mail = notice_mail(&text, "postmaster@example.test", USER, TRUE, 0);
 
     (void)data;
@@ -519,7 +519,9 @@ test_texts(void **data)
     assert_null(network);
     assert_string_equal(to, "postmaster@example.test");
     assert_string_equal(plain, "a@b.test");
-    assert_non_null(strstr(mail->str, "Subject: Sending suspended:\r\n bob@example.test\r\nDate: Mon, 21 Sep 2026 14:13:20 +0000\r\n"));
+    assert_non_null(strstr(mail->str, "\r\nSubject: Sending suspended: bob@example.test\r\nDate: Mon, 21 Sep 2026 14:13:20 +0000\r\n"));
+    assert_non_null(strstr(mail->str, "\r\nWhy: score 100 of 100: spam 10\r\n"));
+    assert_non_null(strstr(user_mail->str, "base64"));
     assert_non_null(strstr(mail->str, "\r\nAuto-Submitted: auto-generated\r\n"));
     assert_null(strstr(user_mail->str, "spam"));
     for (gsize i = 0; i < mail->len; i++)
