@@ -299,6 +299,12 @@ test_many_networks(void **data)
     assert_true(score(w, USER, T0_MS + 2000) == 40);
     abuse_saw_network(&w->abuse, "eve@example.test", "198.51.100.1", T0_MS + 2000);
     assert_int_equal(take_all(w), 0);
+    abuse_release(w->state, USER, T0_MS + 3000); /* from then on three more are usual */
+    for (guint i = 0; i < 4; i++) {
+        g_autofree char *address = g_strdup_printf("203.0.%u.7", i);
+        abuse_saw_network(&w->abuse, USER, address, T0_MS + 4000);
+    }
+    assert_int_equal(take_all(w), 1);
     world_free(w);
 }
 
