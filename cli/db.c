@@ -1,5 +1,5 @@
 /* db.c: `postern db init|migrate|check`: the schemas that are Postern's own, on SQLite or MariaDB: the archive's catalogue, and
- * DMARC reports where they are configured.
+ * DMARC reports and what the policy daemon knows where they are configured.
  *
  * The catalogue is derived from the segments: a lost or broken one is made again by `postern db init` and
  * filled by postern-archived. PostfixAdmin's tables belong to PostfixAdmin and are only read, never made. */
@@ -125,28 +125,49 @@ db_run_reports(const struct config *config, enum db_step step)
     return db_run_one(&reports, step);
 }
 
+/* The policy daemon makes its tables itself; this is for an account that may not, and for looking. */
+static int
+db_run_policy(const struct config *config, enum db_step step)
+{
+    struct db policy = {.schema = "policy", .user = config->policyd.user, .setting = "policyd.user"};
+    g_autoptr(GError) error = NULL;
+    g_autofree char *dir = NULL;
+    if (*config->policyd.checks == NULL)
+        return CLI_OK;
+    databases_policy(&config->policyd, &policy.options);
+    policy.options.create = step == DB_INIT;
+    dir = config->policyd.driver == CONFIG_POLICYD_SQLITE ? g_path_get_dirname(policy.options.path) : NULL;
+    if (step == DB_INIT && dir && !daemon_ensure_dir(dir, config->policyd.user, &error)) {
+        cli_error("%s", error->message);
+        return CLI_FAILED;
+    }
+    return db_run_one(&policy, step);
+}
+
 static int
 db_run(const char *config_path, enum db_step step)
 {
     struct config *config = cli_load_config(config_path);
     struct db catalogue = {.schema = "catalogue", .setting = "archived.user"};
     g_autofree char *path = NULL;
-    int result, reports;
+    int result, reports, policy;
     if (!config)
         return CLI_FAILED;
     catalogue.user = config->archived.user;
     databases_catalogue(&config->archived, &catalogue.options, &path);
     result = db_run_one(&catalogue, step);
     reports = db_run_reports(config, step);
+    policy = db_run_policy(config, step);
     config_unref(config);
-    return MAX(result, reports);
+    return MAX(result, MAX(reports, policy));
 }
 
 static int
 db_init_command(int argc, char **argv, const char *config_path)
 {
     int code = cli_parse(&argc, &argv, NULL,
-                         "Makes the archive's catalogue, and where dmarc.driver is set the DMARC reports: the database file "
+                         "Makes the archive's catalogue, where dmarc.driver is set the DMARC reports, and where policyd.checks\n"
+                         "names any the policy daemon's tables (which it makes itself, too): the database file "
                          "(SQLite), and the tables. On MariaDB the database and the account must be there. Nothing that "
                          "exists is changed but for steps that are missing.",
                          NULL, 0, 0);

@@ -1,4 +1,4 @@
-"""./run demo: a private Postfix, Dovecot and Postern on loopback ports, seven messages and the story of each, and who may send.
+"""./run demo: a private Postfix, Dovecot and Postern on loopback ports, seven messages, the story of each, who may send, and a mailbox that fills up.
 
   demo.py [--dir DIR]          starts everything, tells the story, stays up
   demo.py --once               the same, then stops and removes everything; exit status 0 when all went as it should
@@ -26,6 +26,7 @@ sys.path.insert(0, os.path.join(ROOT, "demo"))
 from letters import Letter, letters  # noqa: E402
 from names import Names  # noqa: E402
 from policy import Policy, tell_greylist, tell_rate  # noqa: E402
+from quota import dovecot_settings, tell_quota  # noqa: E402
 from support.accounts import Accounts, USERS, address, password  # noqa: E402
 from support.client import Refused, inbox, send  # noqa: E402
 from support.dovecot import Dovecot  # noqa: E402
@@ -33,7 +34,7 @@ from support.postern import Postern, USER, program  # noqa: E402
 from support.postfix import Postfix  # noqa: E402
 from support.process import alive, wait_until  # noqa: E402
 
-PORTS = {"smtp": 2525, "reinjection": 2526, "submission": 2587, "imap": 2143, "dns": 2553}
+PORTS = {"smtp": 2525, "reinjection": 2526, "submission": 2587, "imap": 2143, "dns": 2553, "doveadm": 2180}
 
 
 class Failed(Exception):
@@ -103,7 +104,7 @@ class Demo:
         accounts = Accounts(os.path.join(self.directory, "accounts"))
         self.postfix = Postfix(os.path.join(self.directory, "postfix"), accounts, self.ports)
         self.dovecot = Dovecot(os.path.join(self.directory, "dovecot"), accounts, self.postfix.queue_directory, self.ports["imap"],
-                               junk=True)
+                               junk=True, extra=dovecot_settings(self.directory, self.ports))
         self.postern = Postern(os.path.join(self.directory, "postern"), self.postfix.milter_socket(owner=USER), accounts).init()
         self.postfix.milters([self.postern.milter_address])
         self.names = Names(os.path.join(self.directory, "dns"), self.ports["dns"])
@@ -304,6 +305,8 @@ def tell_policy(demo):
     tell_greylist(demo, fact)
     title("Who may send: a limit")
     tell_rate(demo, fact)
+    title("A mailbox that fills up")
+    tell_quota(demo, fact)
     demo.postfix.wait_queue_empty()
 
 
@@ -352,7 +355,7 @@ def run(demo, once):
 
 
 def tell_all(demo, once):
-    expected = {"alice": 2, "bob": 5, "carol": 2, "dave": 2}  # and some in Junk
+    expected = {"alice": 3, "bob": 5, "carol": 2, "dave": 2}  # and some in Junk
     print("Starting a private Postfix, Dovecot and Postern in", demo.directory, flush=True)
     try:
         demo.start()
@@ -369,7 +372,7 @@ def tell_all(demo, once):
         return 130
     if once:
         demo.stop()
-        print("\nAll seven messages were checked or signed, judged, delivered, archived and found; a stranger and a busy sender were put off. Everything was stopped and removed.")
+        print("\nAll seven messages were checked or signed, judged, delivered, archived and found; a stranger and a busy sender were put off, and a user was warned. Everything was stopped and removed.")
         return 0
     say_how_to_go_on(demo, demo.directory)
     return 0

@@ -3,6 +3,7 @@ import os
 import re
 import time
 
+import quota
 from letters import Letter
 from support.accounts import address
 from support.client import Refused, send
@@ -25,10 +26,11 @@ class Policy:
         run = os.path.join(self.directory, "run")
         demo.postern.configure({
             "policyd": {"listen": [f"unix:{path}"], "control": f"unix:{run}/policyd.control", "metrics": "", "user": demo.postern.user,
-                        "path": f"{state}/policy.db", "checks": ["outgoing", "strangers"]},
+                        "path": f"{state}/policy.db", "checks": ["outgoing", "strangers", "full"]},
             # Only one sender is put off here, so that the other letters of the story need not wait.
             "greylist strangers": {"senders": [STRANGER], "delay": f"{GREYLIST_SECONDS}s", "window": "1h", "skip_clients": []},
             "rate outgoing": {"sign_in": "yes", "users": [address("dave")], "messages_per_hour": LIMIT}})
+        quota.configure(demo, run)
         self.daemon = Daemon([program("postern-policyd"), "-c", demo.postern.configuration], os.path.join(self.directory, "policyd.log"))
         demo.postfix.set(smtpd_sender_restrictions=f"check_policy_service {name}")
 

@@ -19,11 +19,12 @@
 #include "lib/mail/databases.h"
 #include "lib/mail/resolver.h"
 #include "policyd/daemon.h"
+#include "policyd/figures.h"
 
 #define LISTEN_BACKLOG 1024
 #define LISTENERS_MAX 16u /* policyd.listen */
 #define DRAIN_MS 5000
-#define SQL_CONNECTIONS 8u /* of each database, for questions that are not in the cache */
+#define SQL_CONNECTIONS 16u /* of each database, for questions that are not in the cache */
 
 /* The directory of a unix socket, when it is absent: /run is empty after each boot. */
 static gboolean
@@ -158,7 +159,8 @@ start(struct policyd *policyd, const int *fds, guint n_fds, int reports_fd, GErr
 {
     const struct config_policyd *config = &policyd->config->policyd;
     const struct policy_server_options options = {.threads = (guint)config->threads, .connections = (guint)config->connections, .jobs = 1024,
-                                                  .workers = 32, .stall_ms = 30000, .idle_ms = 2000000};
+                                                  .workers = 32, .stall_ms = 30000, .idle_ms = 2000000,
+                                                  .tick = figures_update};
 
     if (!open_parts(policyd, error))
         return FALSE;
@@ -168,6 +170,7 @@ start(struct policyd *policyd, const int *fds, guint n_fds, int reports_fd, GErr
     if (reports_fd >= 0)
         policyd->reports = reports_start(reports_fd, policyd->parts.state, policyd->parts.abuse);
     policyd_set_current(policyd, policy_new(policyd->config, &policyd->parts));
+    figures_register();
     policyd->server = policy_server_new(fds, n_fds, &options, policyd_current, policyd);
     if (*config->metrics != '\0' && (policyd->metrics = metrics_server_start(config->metrics, error)) == NULL)
         return FALSE;

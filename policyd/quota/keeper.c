@@ -12,7 +12,7 @@
 #define USES_US G_USEC_PER_SEC
 #define USES_RETRY_US (10 * G_USEC_PER_SEC)
 #define IDLE_US (10 * G_USEC_PER_SEC) /* until it is looked again whether there is something to ask, and whom */
-#define BATCH_MS 10000
+#define BATCH_MS 5000
 #define ONE_MS 3000
 #define USERS_MAX 2000000u
 

@@ -5,7 +5,7 @@
 #include "lib/base/metrics.h"
 #include "lib/mail/lmtp.h"
 
-#define TIMEOUT_MS 30000
+#define TIMEOUT_MS 15000
 
 struct letter {
     char *address, *recipient;

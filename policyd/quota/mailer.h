@@ -11,7 +11,7 @@
 struct mailer;
 struct mailer_options {
     guint retry_ms[MAILER_TRIES - 1]; /* after the first and the second try; 0: ten and fifty minutes */
-    int timeout_ms;                   /* of one try; 0: 30 s */
+    int timeout_ms;                   /* of one try; 0: 15 s */
 };
 struct mailer *mailer_new(const struct mailer_options *options);
 /* text: whole, with CRLF; taken over. FALSE when too many wait: it is dropped, and logged. Does not block. */

@@ -120,8 +120,11 @@ on_tick(evutil_socket_t fd, short what, void *data)
     }
     if (stopping && loop->connections.length == 0)
         event_base_loopbreak(loop->base);
-    if (loop == &loop->server->loops[0])
-        resume_accepting(loop->server);
+    if (loop != &loop->server->loops[0])
+        return;
+    resume_accepting(loop->server);
+    if (loop->server->options.tick != NULL && !stopping)
+        loop->server->options.tick(loop->server->data);
 }
 
 static gpointer

@@ -12,6 +12,7 @@ struct policy_server_options {
     guint jobs;        /* questions that may wait for the pool; beyond that they are answered as in trouble */
     guint workers;     /* threads of the pool */
     gint64 stall_ms;   /* a question that was begun must be whole within this time, and an answer be taken */
+    void (*tick)(gpointer data); /* called each second while the server runs, on one thread, with the source's data; may be NULL */
     gint64 idle_ms;    /* a connection without a question is closed after this time; above Postfix' max_idle (300 s) */
 };
 /* The policy in force, a reference for the caller; called on each question, from any thread. */

@@ -1,7 +1,6 @@
 /* kinds.c: the table of what marks, meters and facts are about. See kinds.h. */
 #include "policyd/state/kinds.h"
 
-#define HOURS 3600u
 #define DAYS 86400u
 
 struct kind {
@@ -10,36 +9,30 @@ struct kind {
 };
 
 static const struct kind marks[MARK_KINDS] = {
-    [MARK_GREYLIST] = {"greylist", 2 * DAYS},      [MARK_ORIGIN] = {"origin", 60 * DAYS},
-    [MARK_CORRESPONDENT] = {"correspondent", 365 * DAYS}, [MARK_DKIM] = {"dkim", 60 * DAYS},
-    [MARK_NETWORK] = {"network", 60 * DAYS},       [MARK_DEVICE] = {"device", 60 * DAYS},
-    [MARK_WARNED] = {"warned", 2 * DAYS},          [MARK_REPORT] = {"report", 2 * DAYS},
+    [MARK_GREYLIST] = {"greylist", 2 * DAYS},
+    [MARK_ORIGIN] = {"origin", 60 * DAYS},
+    [MARK_CORRESPONDENT] = {"correspondent", 365 * DAYS},
+    [MARK_NETWORK] = {"network", 60 * DAYS},
+    [MARK_WARNED] = {"warned", 2 * DAYS},
+    [MARK_REPORT] = {"report", 2 * DAYS},
 };
 
 static const struct kind meters[METER_KINDS] = {
-    [METER_USER_MESSAGES] = {"user_messages", 2 * DAYS},
-    [METER_USER_RECIPIENTS] = {"user_recipients", 2 * DAYS},
-    [METER_SENDER_DOMAIN_MESSAGES] = {"sender_messages", 2 * DAYS},
-    [METER_SENDER_DOMAIN_RECIPIENTS] = {"sender_recipients", 2 * DAYS},
-    [METER_CLIENT_MESSAGES] = {"client_messages", 2 * DAYS},
-    [METER_CLIENT_RECIPIENTS] = {"client_recipients", 2 * DAYS},
-    [METER_RECIPIENT_DOMAIN_MESSAGES] = {"to_domain_messages", 2 * DAYS},
-    [METER_RECIPIENT_MESSAGES] = {"to_messages", 2 * DAYS},
+    [METER_RATE_MESSAGES] = {"rate_messages", 2 * DAYS},
+    [METER_RATE_RECIPIENTS] = {"rate_recipients", 2 * DAYS},
     [METER_SIGNIN_USER] = {"signin_user", 2 * DAYS},
     [METER_SIGNIN_NETWORK] = {"signin_network", 2 * DAYS},
     [METER_SIGNIN_PAIR] = {"signin_pair", 1 * DAYS},
     [METER_SIGNAL] = {"signal", 2 * DAYS},
     [METER_SCORE] = {"score", 2 * DAYS},
     [METER_SENT] = {"sent", 2 * DAYS},
-    [METER_RATE_MESSAGES] = {"rate_messages", 2 * DAYS},
-    [METER_RATE_RECIPIENTS] = {"rate_recipients", 2 * DAYS},
 };
 
 /* Facts end when they say so. */
 static const struct kind facts[FACT_KINDS] = {
     [FACT_SUSPENSION] = {"suspension", 0}, [FACT_HOLD] = {"hold", 0}, [FACT_SLOW] = {"slow", 0},
     [FACT_ALLOW] = {"allow", 0},           [FACT_OPTOUT] = {"optout", 0}, [FACT_BAN] = {"ban", 0},
-    [FACT_QUOTA] = {"quota", 0},           [FACT_NOTICE] = {"notice", 0},
+    [FACT_QUOTA] = {"quota", 0},
 };
 
 static guint

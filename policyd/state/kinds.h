@@ -10,31 +10,21 @@ enum mark_kind {
     MARK_GREYLIST = 1,  /* a triplet seen */
     MARK_ORIGIN,        /* a client network or SPF domain set, with a sender domain, that passed */
     MARK_CORRESPONDENT, /* someone here wrote to them */
-    MARK_DKIM,          /* a signing domain that the milter reported as passed */
     MARK_NETWORK,       /* a network that an account signed in from */
-    MARK_DEVICE,        /* an account's other habits at sign-in */
     MARK_WARNED,        /* a warning that was sent, so that it isn't repeated */
     MARK_REPORT,        /* a report that was counted already */
     MARK_KINDS
 };
 
 enum meter_kind {
-    METER_USER_MESSAGES = 1,
-    METER_USER_RECIPIENTS,
-    METER_SENDER_DOMAIN_MESSAGES,
-    METER_SENDER_DOMAIN_RECIPIENTS,
-    METER_CLIENT_MESSAGES,
-    METER_CLIENT_RECIPIENTS,
-    METER_RECIPIENT_DOMAIN_MESSAGES,
-    METER_RECIPIENT_MESSAGES,
+    METER_RATE_MESSAGES = 1, /* of a check: "check subject" */
+    METER_RATE_RECIPIENTS,
     METER_SIGNIN_USER,    /* failed sign-ins of an account */
     METER_SIGNIN_NETWORK, /* failed sign-ins from a network */
     METER_SIGNIN_PAIR,    /* of an account from a network */
     METER_SIGNAL,         /* abuse: "signal account", weights of one signal */
     METER_SCORE,          /* abuse: an account's score */
     METER_SENT,           /* messages an account sent, to take shares of */
-    METER_RATE_MESSAGES,  /* of a check: "check subject" */
-    METER_RATE_RECIPIENTS,
     METER_KINDS
 };
 
@@ -46,7 +36,6 @@ enum fact_kind {
     FACT_OPTOUT, /* a recipient without greylisting */
     FACT_BAN,    /* a network that may not sign in */
     FACT_QUOTA,  /* what a mailbox holds, and the level it is at */
-    FACT_NOTICE, /* what a person was told last */
     FACT_KINDS
 };
 

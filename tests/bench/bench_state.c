@@ -151,7 +151,7 @@ timed(struct state *state, const char *what, guint rows, gboolean meters)
     for (guint i = 0; i < rows; i++) {
         triplet(text, sizeof text, i);
         if (meters)
-            meter_take(state, METER_USER_MESSAGES, text, limits, 3, 1, g_get_real_time() / 1000, NULL);
+            meter_take(state, METER_RATE_MESSAGES, text, limits, 3, 1, g_get_real_time() / 1000, NULL);
         else
             marks_touch(state, MARK_GREYLIST, text, now_s(), 1, NULL);
     }

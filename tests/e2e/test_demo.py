@@ -32,7 +32,8 @@ def test_once_tells_the_story_and_leaves_nothing():
     done = run("--once", "--dir", directory)
     assert done.returncode == 0, done.stdout
     for part in ("會議紀錄", "上海公司", "生日驚喜", "優惠活動", "旅遊照片", "no delivered copy names another's", "queued as", "verify",
-                 "dmarc=pass header.from=outside.test", "both verify with dkimpy", "X-Spam-Flag: YES"):
+                 "dmarc=pass header.from=outside.test", "both verify with dkimpy", "X-Spam-Flag: YES",
+                 "您的信箱已使用 83% 的空間", "Mailbox is full"):
         assert part in " ".join(done.stdout.split()), done.stdout  # lines are folded to the terminal's width
     assert not os.path.exists(directory) and not processes_under(directory)
 

@@ -63,7 +63,7 @@ def test_alerts_name_metrics_that_exist():
     with open(os.path.join(ROOT, "ops", "prometheus", "postern-alerts.yml")) as f:
         used = set(re.findall(r"postern_[a-z_]+", " ".join(re.findall(r"expr: (.*)", f.read()))))
     source = ""
-    for folder in ("milters", "policyd", "archive-store", "lib"):
+    for folder in ("milters", "archive-store", "policyd", "lib"):
         for directory, _, names in os.walk(os.path.join(ROOT, folder)):
             for name in names:
                 if name.endswith(".c"):

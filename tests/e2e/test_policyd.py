@@ -446,6 +446,7 @@ def test_metrics(policyd):
     daemon = policyd({"access a": {"senders": ["@x.test"], "action": "REJECT"}})
     daemon.ask(sender="a@x.test")
     daemon.ask(sender="a@y.test")
+    wait_until(lambda: "postern_policy_database_up 1" in read_metrics(daemon.metrics), 5, "gauges")
     text = read_metrics(daemon.metrics)
     assert 'postern_policy_answers_total{check="a",action="reject"} 1' in text
     assert 'postern_policy_answers_total{check="none",action="dunno"} 1' in text

@@ -14,7 +14,7 @@ assert_level(double level, double want)
 static gboolean
 take(struct state *state, guint32 n, gint64 now_ms, struct meter_answer *answer)
 {
-    return meter_take(state, METER_USER_MESSAGES, "u", limits, 3, n, now_ms, answer);
+    return meter_take(state, METER_RATE_MESSAGES, "u", limits, 3, n, now_ms, answer);
 }
 
 static void
@@ -42,14 +42,14 @@ take_and_drain(void **data G_GNUC_UNUSED)
     assert_true(take(state, 2, T0_MS + 12000, &answer));
     assert_level(answer.before[0], 8);
     assert_level(answer.before[1], 10 - 12 * 100 / 3600.0);
-    assert_true(meter_read(state, METER_USER_MESSAGES, "u", limits, 3, 0, T0_MS + 3600000, &answer));
+    assert_true(meter_read(state, METER_RATE_MESSAGES, "u", limits, 3, 0, T0_MS + 3600000, &answer));
     assert_level(answer.before[0], 0);
     assert_level(answer.before[1], 0);
     assert_level(answer.before[2], 0); /* 12 at first, and 20.8 an hour drain */
     /* More than ever fits. */
     assert_false(take(state, 11, T0_MS + 3600000, &answer));
     assert_true(answer.wait_ms == METER_NEVER);
-    assert_false(meter_take(state, METER_USER_MESSAGES, "v", &(struct meter_limit){0, 60}, 1, 1, T0_MS, &answer));
+    assert_false(meter_take(state, METER_RATE_MESSAGES, "v", &(struct meter_limit){0, 60}, 1, 1, T0_MS, &answer));
     assert_true(answer.wait_ms == METER_NEVER);
     state_free(&state);
 }
@@ -67,8 +67,8 @@ longer_window(void **data G_GNUC_UNUSED)
     assert_in_range(taken, 100, 130);
     assert_int_equal(answer.refused_by, 1);
     assert_in_range(answer.wait_ms, 1, 360000);
-    assert_true(meter_read(state, METER_USER_MESSAGES, "u", limits, 3, 10, now_ms + answer.wait_ms, NULL));
-    assert_false(meter_read(state, METER_USER_MESSAGES, "u", limits, 3, 10, now_ms + answer.wait_ms - 1, NULL));
+    assert_true(meter_read(state, METER_RATE_MESSAGES, "u", limits, 3, 10, now_ms + answer.wait_ms, NULL));
+    assert_false(meter_read(state, METER_RATE_MESSAGES, "u", limits, 3, 10, now_ms + answer.wait_ms - 1, NULL));
     state_free(&state);
 }
 
@@ -111,13 +111,13 @@ changed_limit(void **data G_GNUC_UNUSED)
     const struct meter_limit more = {20, 60};
     struct meter_answer answer;
     assert_true(take(state, 10, T0_MS, NULL));
-    assert_true(meter_take(state, METER_USER_MESSAGES, "u", &more, 1, 10, T0_MS, &answer));
+    assert_true(meter_take(state, METER_RATE_MESSAGES, "u", &more, 1, 10, T0_MS, &answer));
     assert_level(answer.after[0], 20);
-    meter_read(state, METER_USER_MESSAGES, "u", &more, 1, 0, T0_MS + 30000, &answer);
+    meter_read(state, METER_RATE_MESSAGES, "u", &more, 1, 0, T0_MS + 30000, &answer);
     assert_level(answer.before[0], 10);
     /* The windows that weren't named drained as before, and weren't filled. */
-    meter_take(state, METER_USER_MESSAGES, "u", &more, 1, 1, T0_MS + 36000, NULL);
-    meter_read(state, METER_USER_MESSAGES, "u", limits, 3, 0, T0_MS + 36000, &answer);
+    meter_take(state, METER_RATE_MESSAGES, "u", &more, 1, 1, T0_MS + 36000, NULL);
+    meter_read(state, METER_RATE_MESSAGES, "u", limits, 3, 0, T0_MS + 36000, &answer);
     assert_level(answer.before[1], 9);
     state_free(&state);
 }
@@ -135,7 +135,7 @@ clock_jump(void **data G_GNUC_UNUSED)
     assert_true(take(state, 1, T0_MS + 6000, NULL));
     /* Threads that are some milliseconds behind drain nothing twice. */
     for (guint i = 0; i < 1000; i++) {
-        meter_read(state, METER_USER_MESSAGES, "u", limits, 3, 0, T0_MS + 6000, NULL);
+        meter_read(state, METER_RATE_MESSAGES, "u", limits, 3, 0, T0_MS + 6000, NULL);
         assert_false(take(state, 1, T0_MS + 6000 - 5 * (i % 2), &answer));
     }
     assert_level(answer.before[0], 10);
@@ -147,8 +147,8 @@ clock_jump(void **data G_GNUC_UNUSED)
 static struct meter_row
 row_of(const char *text, guint64 taken, guint64 given, double level, gint64 last_ms)
 {
-    struct meter_row row = {.kind = METER_USER_MESSAGES, .taken = taken, .given = given, .last_ms = last_ms};
-    state_key_make(&row.key, "user_messages", text);
+    struct meter_row row = {.kind = METER_RATE_MESSAGES, .taken = taken, .given = given, .last_ms = last_ms};
+    state_key_make(&row.key, "rate_messages", text);
     for (guint i = 0; i < 3; i++) {
         row.level[i] = level;
         row.rate[i] = (double)limits[i].amount / limits[i].seconds;
@@ -160,7 +160,7 @@ static double
 level_of(struct state *state, gint64 now_ms)
 {
     struct meter_answer answer;
-    meter_read(state, METER_USER_MESSAGES, "u", limits, 3, 0, now_ms, &answer);
+    meter_read(state, METER_RATE_MESSAGES, "u", limits, 3, 0, now_ms, &answer);
     return answer.before[0];
 }
 
@@ -243,14 +243,14 @@ sweep_and_room(void **data G_GNUC_UNUSED)
     struct state *state = state_new(&options);
     struct meter_answer answer;
     char text[32];
-    meter_add(state, METER_USER_MESSAGES, "heavy", limits, 3, 100, T0_MS, NULL);
+    meter_add(state, METER_RATE_MESSAGES, "heavy", limits, 3, 100, T0_MS, NULL);
     for (guint i = 0; i < 50000; i++) {
         g_snprintf(text, sizeof text, "%u", i);
-        meter_add(state, METER_CLIENT_MESSAGES, text, limits, 1, 1, T0_MS + 1000, NULL);
+        meter_add(state, METER_RATE_RECIPIENTS, text, limits, 1, 1, T0_MS + 1000, NULL);
     }
     assert_in_range(shards_count(&state->meters->n), options.meters_max * 9 / 10, options.meters_max);
     /* Who is at a limit can't make us forget that by many new names. */
-    meter_read(state, METER_USER_MESSAGES, "heavy", limits, 3, 0, T0_MS + 1000, &answer);
+    meter_read(state, METER_RATE_MESSAGES, "heavy", limits, 3, 0, T0_MS + 1000, &answer);
     assert_true(answer.before[1] > 99);
     struct meter_row row = row_of("loaded", 1, 0, 1, T0_MS);
     meters_hear(state, 2, &row, FALSE, T0_MS);

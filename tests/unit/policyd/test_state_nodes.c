@@ -62,7 +62,7 @@ static double
 level(struct state *state, const char *text)
 {
     struct meter_answer answer;
-    meter_read(state, METER_USER_MESSAGES, text, hourly, 2, 0, real_ms(), &answer);
+    meter_read(state, METER_RATE_MESSAGES, text, hourly, 2, 0, real_ms(), &answer);
     return answer.before[1];
 }
 
@@ -70,27 +70,27 @@ static void
 meters(const struct sqltest *test)
 {
     struct state *a = node(test, "a"), *b = node(test, "b");
-    assert_true(meter_take(a, METER_USER_MESSAGES, "u", hourly, 2, 60, real_ms(), NULL));
+    assert_true(meter_take(a, METER_RATE_MESSAGES, "u", hourly, 2, 60, real_ms(), NULL));
     EVENTUALLY(level(b, "u") > 59);
-    assert_false(meter_take(b, METER_USER_MESSAGES, "u", hourly, 2, 45, real_ms(), NULL));
-    assert_true(meter_take(b, METER_USER_MESSAGES, "u", hourly, 2, 30, real_ms(), NULL));
+    assert_false(meter_take(b, METER_RATE_MESSAGES, "u", hourly, 2, 45, real_ms(), NULL));
+    assert_true(meter_take(b, METER_RATE_MESSAGES, "u", hourly, 2, 30, real_ms(), NULL));
     EVENTUALLY(level(a, "u") > 89);
-    meter_give(a, METER_USER_MESSAGES, "u", hourly, 2, 40, real_ms());
+    meter_give(a, METER_RATE_MESSAGES, "u", hourly, 2, 40, real_ms());
     EVENTUALLY(level(b, "u") < 51 && level(b, "u") > 49);
-    meter_reset(b, METER_USER_MESSAGES, "u", real_ms());
+    meter_reset(b, METER_RATE_MESSAGES, "u", real_ms());
     EVENTUALLY(level(a, "u") < 0.1);
     /* Quiet for a while: nothing is counted twice. */
-    assert_true(meter_take(a, METER_USER_MESSAGES, "u", hourly, 2, 10, real_ms(), NULL));
+    assert_true(meter_take(a, METER_RATE_MESSAGES, "u", hourly, 2, 10, real_ms(), NULL));
     g_usleep(3 * G_USEC_PER_SEC);
     assert_true(level(a, "u") < 10.1 && level(a, "u") > 9.9);
     assert_true(level(b, "u") < 10.1 && level(b, "u") > 9.9);
     /* One starts again: it knows what both let through. */
-    assert_true(meter_take(b, METER_USER_MESSAGES, "u", hourly, 2, 20, real_ms(), NULL));
+    assert_true(meter_take(b, METER_RATE_MESSAGES, "u", hourly, 2, 20, real_ms(), NULL));
     flush(b);
     state_close(&a);
     a = node(test, "a");
     assert_true(level(a, "u") < 30.1 && level(a, "u") > 29.9);
-    assert_true(meter_take(a, METER_USER_MESSAGES, "u", hourly, 2, 5, real_ms(), NULL));
+    assert_true(meter_take(a, METER_RATE_MESSAGES, "u", hourly, 2, 5, real_ms(), NULL));
     EVENTUALLY(level(b, "u") > 34.8);
     assert_true(level(b, "u") < 35.1);
     state_close(&a);
@@ -104,16 +104,16 @@ overshoot(const struct sqltest *test)
     struct state *a = node(test, "a"), *b = node(test, "b");
     guint let_through = 0;
     for (gint64 until_ms = real_ms() + 3000; real_ms() < until_ms; g_usleep(1000)) {
-        let_through += meter_take(a, METER_USER_MESSAGES, "u", hourly, 2, 1, real_ms(), NULL) ? 1 : 0;
-        let_through += meter_take(b, METER_USER_MESSAGES, "u", hourly, 2, 1, real_ms(), NULL) ? 1 : 0;
+        let_through += meter_take(a, METER_RATE_MESSAGES, "u", hourly, 2, 1, real_ms(), NULL) ? 1 : 0;
+        let_through += meter_take(b, METER_RATE_MESSAGES, "u", hourly, 2, 1, real_ms(), NULL) ? 1 : 0;
     }
     assert_in_range(let_through, 100, 200);
-    assert_false(meter_take(a, METER_USER_MESSAGES, "u", hourly, 2, 1, real_ms(), NULL));
-    assert_false(meter_take(b, METER_USER_MESSAGES, "u", hourly, 2, 1, real_ms(), NULL));
+    assert_false(meter_take(a, METER_RATE_MESSAGES, "u", hourly, 2, 1, real_ms(), NULL));
+    assert_false(meter_take(b, METER_RATE_MESSAGES, "u", hourly, 2, 1, real_ms(), NULL));
     /* Slower than the two seconds: as exact as one node. */
     let_through = 0;
     for (guint i = 0; i < 14; i++) {
-        let_through += meter_take(i % 2 ? a : b, METER_USER_MESSAGES, "v", hourly, 2, 10, real_ms(), NULL) ? 10 : 0;
+        let_through += meter_take(i % 2 ? a : b, METER_RATE_MESSAGES, "v", hourly, 2, 10, real_ms(), NULL) ? 10 : 0;
         g_usleep(1100 * 1000);
     }
     assert_int_equal(let_through, 100);

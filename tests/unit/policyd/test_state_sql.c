@@ -22,10 +22,10 @@ restart(const struct sqltest *test)
         if (i % 2)
             marks_touch(state, MARK_GREYLIST, text, now_s, 2, NULL);
         g_snprintf(text, sizeof text, "meter %u", i);
-        assert_true(meter_take(state, METER_USER_MESSAGES, text, hourly, 2, 1 + i % 90, now_ms, NULL));
+        assert_true(meter_take(state, METER_RATE_MESSAGES, text, hourly, 2, 1 + i % 90, now_ms, NULL));
     }
     marks_forget(state, MARK_GREYLIST, "mark 7", now_s);
-    meter_give(state, METER_USER_MESSAGES, "meter 80", hourly, 2, 1, now_ms);
+    meter_give(state, METER_RATE_MESSAGES, "meter 80", hourly, 2, 1, now_ms);
     state_close(&state);
     assert_null(state);
 
@@ -37,7 +37,7 @@ restart(const struct sqltest *test)
         else
             assert_mark(state, MARK_GREYLIST, text, now_s, now_s - 300, i % 2 ? now_s : now_s - 300, i % 2 ? 3 : 1);
         g_snprintf(text, sizeof text, "meter %u", i);
-        meter_read(state, METER_USER_MESSAGES, text, hourly, 2, 0, real_ms(), &answer);
+        meter_read(state, METER_RATE_MESSAGES, text, hourly, 2, 0, real_ms(), &answer);
         double want = 1 + i % 90 - (i == 80 ? 1 : 0);
         assert_true(answer.before[0] <= want && answer.before[0] > want - 2);
         assert_true(answer.before[1] <= want && answer.before[1] > want - 1);
@@ -351,7 +351,7 @@ sweep(const struct sqltest *test)
     for (guint i = 0; i < 3000; i++) {
         g_snprintf(text, sizeof text, "%u", i);
         marks_touch(state, i % 2 ? MARK_GREYLIST : MARK_CORRESPONDENT, text, now_s, 1, NULL);
-        meter_add(state, METER_CLIENT_MESSAGES, text, hourly, 2, i % 2, now_ms, NULL);
+        meter_add(state, METER_RATE_RECIPIENTS, text, hourly, 2, i % 2, now_ms, NULL);
     }
     marks_forget(state, MARK_ORIGIN, "forgotten", now_s);
     fact_put_behind(state, FACT_ALLOW, "stays", &(struct fact_change){0}, now_ms);
@@ -495,7 +495,7 @@ work(gpointer data)
     for (guint i = 0; i < 20000; i++) {
         g_snprintf(text, sizeof text, "%u", i % 3000);
         marks_touch(state, MARK_ORIGIN, text, real_s(), 1, NULL);
-        meter_take(state, METER_USER_MESSAGES, text, hourly, 2, 1, real_ms(), NULL);
+        meter_take(state, METER_RATE_MESSAGES, text, hourly, 2, 1, real_ms(), NULL);
         marks_get(state, MARK_ORIGIN, text, real_s(), NULL);
         if (i % 100 == 0)
             fact_put_behind(state, FACT_QUOTA, text, &(struct fact_change){.value = "1"}, real_ms());
