@@ -195,7 +195,7 @@ owner_of(struct abuse *abuse, const char *address, gint64 now_ms)
 static void
 take_bounce(struct abuse *abuse, const struct abuse_rules *rules, const char *address, gint64 now_ms)
 {
-    g_autofree char *account = owner_of(abuse, address, now_ms), *text = g_strdup_printf("bounced %s", account);
+    g_autofree char *account = owner_of(abuse, address, now_ms), *text = g_strconcat(ABUSE_BOUNCED " ", account, NULL);
     double bounces = abuse_recent(abuse->state, METER_SIGNAL, text, 1, now_ms), sent = abuse_recent(abuse->state, METER_SENT, account, 0, now_ms);
 
     if (bounces + 0.5 >= BOUNCES_MIN && bounces * 100 > (double)rules->config->abuse.bounce_share * MAX(sent, 1))

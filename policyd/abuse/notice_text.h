@@ -10,9 +10,8 @@ struct notice_text {
 };
 /* template with {domain} filled in: the account's domain, or the host's name for a login without one. Caller frees. */
 char *notice_address(const char *template, const char *account);
-/* A mail of RFC 5322, lines ended by CRLF, ASCII but for a part in Chinese for the user, base64. Its Message-ID is the same for the same
- * decision and reader. Caller frees. */
-GString *notice_mail(const struct notice_text *text, const char *from, const char *to, gboolean to_user, gint64 now_s);
+/* A mail by lib/mail/notice.h; the user's is in English and Chinese. Caller frees. */
+GString *notice_mail(const struct notice_text *text, const char *from, const char *to, gboolean to_user, gint64 now_ms);
 /* {"event":"abuse","account":..,"action":"suspension","score":..,"reason":..,"since":..,"until":..|null,"node":..}. Caller frees. */
 char *notice_json(const struct notice_text *text);
 /* The body of a doveadm request that ends the account's sessions; NULL for a name that doveadm would take for a pattern or network. Caller

@@ -87,7 +87,7 @@ mail(const struct notices *notices, const struct notice *notice, const struct no
 {
     const struct config_abuse *config = &notice->config->abuse;
     g_autofree char *from = notice_address(config->mail_from, text->account);
-    g_autoptr(GString) message = notice_mail(text, from, to, to_user, g_get_real_time() / G_USEC_PER_SEC);
+    g_autoptr(GString) message = notice_mail(text, from, to, to_user, g_get_real_time() / 1000);
 
     if (!config_is_plain_address(to) || !config_is_plain_address(from)) {
         log_text(LOG_SEV_WARNING, "abuse", "no mail about %s to %s: not a plain address", text->account, to);
@@ -119,12 +119,12 @@ call_webhook(const struct notices *notices, const struct notice *notice, const s
 }
 
 typedef gboolean (*step_func)(const struct notices *, const struct notice *, const struct notice_text *, char **);
-enum step { STEP_SESSIONS, STEP_MAIL, STEP_MAIL_USER, STEP_WEBHOOK, STEPS };
+enum notice_step { STEP_SESSIONS, STEP_MAIL, STEP_MAIL_USER, STEP_WEBHOOK, STEPS };
 static const char *const step_names[] = {"sessions", "mail", "mail_user", "webhook", NULL};
 static const step_func steps[STEPS] = {end_sessions, mail_admin, mail_user, call_webhook};
 
 static gboolean
-is_wanted(const struct notice *notice, enum step step)
+is_wanted(const struct notice *notice, enum notice_step step)
 {
     const struct config_abuse *config = &notice->config->abuse;
     const gboolean wanted[STEPS] = {[STEP_SESSIONS] = *config->doveadm != '\0' && notice->level == ABUSE_SUSPEND,
@@ -138,7 +138,7 @@ is_wanted(const struct notice *notice, enum step step)
 /* ---- the thread ---- */
 
 static char *
-mark_of(const struct notice *notice, enum step step)
+mark_of(const struct notice *notice, enum notice_step step)
 {
     return g_strdup_printf("notice %s %d %" G_GINT64_FORMAT " %s", step_names[step], notice->level, notice->fact->since_ms, notice->fact->subject);
 }
@@ -158,7 +158,7 @@ wait_before(struct notices *notices, guint try)
 
 /* FALSE: the daemon stops, and it is not over. */
 static gboolean
-take_step(struct notices *notices, const struct notice *notice, const struct notice_text *text, enum step step)
+take_step(struct notices *notices, const struct notice *notice, const struct notice_text *text, enum notice_step step)
 {
     gboolean done = FALSE;
 
@@ -184,7 +184,7 @@ tell(struct notices *notices, const struct notice *notice)
     json_t *value;
 
     read_fact(notice, &text, &value);
-    for (enum step step = 0; step < STEPS; step++) {
+    for (enum notice_step step = 0; step < STEPS; step++) {
         guint32 now_s = (guint32)(g_get_real_time() / G_USEC_PER_SEC);
         g_autofree char *mark = mark_of(notice, step);
         if (!is_wanted(notice, step) || marks_get(notices->state, MARK_WARNED, mark, now_s, NULL))

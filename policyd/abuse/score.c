@@ -114,12 +114,17 @@ abuse_score_reasons(struct state *state, const struct config_abuse *config, cons
 void
 abuse_release(struct state *state, const char *account, gint64 now_ms)
 {
+    static const char *const counts[] = {ABUSE_NEW_NETWORK, ABUSE_REFUSED_DOMAIN, ABUSE_BOUNCED};
     g_autofree char *mark = g_strconcat("released ", account, NULL);
 
     marks_touch(state, MARK_WARNED, mark, (guint32)(now_ms / 1000), 1, NULL);
     meter_reset(state, METER_SCORE, account, now_ms);
     for (enum abuse_signal signal = 0; signal < ABUSE_SIGNALS; signal++) {
         g_autofree char *text = signal_text(signal, account);
+        meter_reset(state, METER_SIGNAL, text, now_ms);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(counts); i++) {
+        g_autofree char *text = g_strdup_printf("%s %s", counts[i], account);
         meter_reset(state, METER_SIGNAL, text, now_ms);
     }
 }

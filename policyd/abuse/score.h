@@ -16,6 +16,11 @@ enum abuse_signal {
 };
 extern const char *const abuse_signal_names[]; /* NULL-terminated; in logs, in metrics, in the keys of meters */
 
+/* Meters of the kind METER_SIGNAL that are no signals yet: "WORD ACCOUNT". */
+#define ABUSE_NEW_NETWORK "new_network"
+#define ABUSE_REFUSED_DOMAIN "refused_domain"
+#define ABUSE_BOUNCED "bounced"
+
 /* What can be done about an account, from the mildest on. */
 enum abuse_level { ABUSE_NONE, ABUSE_SLOW, ABUSE_HOLD, ABUSE_SUSPEND, ABUSE_LEVELS };
 extern const enum fact_kind abuse_level_facts[ABUSE_LEVELS]; /* 0 for ABUSE_NONE */

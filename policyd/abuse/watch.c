@@ -54,7 +54,7 @@ abuse_saw_network(struct abuse *abuse, const char *account, const char *address,
     text = g_strdup_printf("network %s %s", account, network);
     rules = abuse_rules_of(abuse);
     if (rules->config->abuse.enabled && is_fresh(abuse, text, now_ms))
-        count_in_day(abuse, "new_network", account, rules->config->abuse.networks, ABUSE_NETWORKS, now_ms);
+        count_in_day(abuse, ABUSE_NEW_NETWORK, account, rules->config->abuse.networks, ABUSE_NETWORKS, now_ms);
     abuse_rules_unref(rules);
 }
 
@@ -90,7 +90,7 @@ abuse_saw_recipient(struct abuse *abuse, const struct evaluation *evaluation)
     if (rules->config->abuse.enabled && is_refused(evaluation)) {
         g_autofree char *text = g_strdup_printf("refused %s %s", evaluation->user, evaluation->recipient_domain);
         if (is_fresh(abuse, text, evaluation->now_ms))
-            count_in_day(abuse, "refused_domain", evaluation->user, rules->config->abuse.refused_domains, ABUSE_REFUSED, evaluation->now_ms);
+            count_in_day(abuse, ABUSE_REFUSED_DOMAIN, evaluation->user, rules->config->abuse.refused_domains, ABUSE_REFUSED, evaluation->now_ms);
     }
     if (rules->config->abuse.enabled && rules->config->abuse.points_unknown > 0 && rules->config->accounts.driver != 0 && own != NULL &&
         strcmp(own + 1, evaluation->recipient_domain) == 0)

@@ -299,6 +299,12 @@ test_many_networks(void **data)
     assert_true(score(w, USER, T0_MS + 2000) == 40);
     abuse_saw_network(&w->abuse, "eve@example.test", "198.51.100.1", T0_MS + 2000);
     assert_int_equal(take_all(w), 0);
+    abuse_release(w->state, USER, T0_MS + 3000); /* from then on three more are usual */
+    for (guint i = 0; i < 4; i++) {
+        g_autofree char *address = g_strdup_printf("203.0.%u.7", i);
+        abuse_saw_network(&w->abuse, USER, address, T0_MS + 4000);
+    }
+    assert_int_equal(take_all(w), 1);
     world_free(w);
 }
 
@@ -508,7 +514,7 @@ test_texts(void **data)
                                .since_ms = 1790000000000, .expires_ms = 1790003600000};
     g_autofree char *json = notice_json(&text), *kick = notice_kick(USER), *pattern = notice_kick("*@example.test");
     g_autofree char *network = notice_kick("192.0.2.1"), *to = notice_address("postmaster@{domain}", USER), *plain = notice_address("a@b.test", "bob");
-    g_autoptr(GString) mail = notice_mail(&text, "postmaster@example.test", to, FALSE, 1790000000);
+    g_autoptr(GString) mail = notice_mail(&text, "postmaster@example.test", to, FALSE, 1790000000000);
     g_autoptr(GString) user_mail = notice_mail(&text, "postmaster@example.test", USER, TRUE, 0);
 
     (void)data;
@@ -519,7 +525,9 @@ test_texts(void **data)
     assert_null(network);
     assert_string_equal(to, "postmaster@example.test");
     assert_string_equal(plain, "a@b.test");
-    assert_non_null(strstr(mail->str, "Subject: Sending suspended:\r\n bob@example.test\r\nDate: Mon, 21 Sep 2026 14:13:20 +0000\r\n"));
+    assert_non_null(strstr(mail->str, "\r\nSubject: Sending suspended: bob@example.test\r\nDate: Mon, 21 Sep 2026 14:13:20 +0000\r\n"));
+    assert_non_null(strstr(mail->str, "\r\nWhy: score 100 of 100: spam 10\r\n"));
+    assert_non_null(strstr(user_mail->str, "base64"));
     assert_non_null(strstr(mail->str, "\r\nAuto-Submitted: auto-generated\r\n"));
     assert_null(strstr(user_mail->str, "spam"));
     for (gsize i = 0; i < mail->len; i++)
