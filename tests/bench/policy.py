@@ -128,9 +128,10 @@ class Ours(Server):
     def configuration(self):
         """As postgrey does it: no SPF, which it does not know."""
         return f"""log {{ target = stderr level = warning }}
-policyd {{ listen = {{"unix:{self.socket}"}} control = "unix:{self.directory}/control" metrics = "" user = "{USER}" socket_group = ""
+policyd {{ listen = {{"unix:{self.socket}"}} control = "" metrics = "" reports = "" user = "{USER}" socket_group = ""
   path = "{self.directory}/state/policy.db" checks = {{main}} }}
 greylist main {{ delay = 1s spf = no skip_clients = {{}} }}
+quota {{ listen = "" script = "" }}
 """
 
 
