@@ -2,7 +2,8 @@
  *
  * Three kinds of things: marks (marks.h: something was seen, first, last, how often), meters (meters.h: leaky buckets) and
  * facts (facts.h: what was decided about someone, with an audit). Marks and meters are answered and changed in memory alone; a
- * thread writes what changed every flush_ms, and a kill -9 forgets at most the last second. Facts are written through. All
+ * thread writes what changed every flush_ms, and a kill -9 forgets at most the last second (it has a low priority: on a machine that
+ * has no time at all left it falls behind). Facts are written through. All
  * functions are thread-safe, and those that touch SQL say so: only these may block.
  *
  * The database away: everything in memory goes on, what changed stays to be written (bounded: it is at most what is in memory),

@@ -2,12 +2,15 @@
  *
  * It goes round every flush_ms, or at once when state_flush asks. A round that fails is said once in the log, and tried again after
  * retry_ms; what it should have written stays dirty. */
+#include <errno.h>
+#include <sys/resource.h>
 #include "lib/base/log.h"
 #include "policyd/state/flush.h"
 #include "policyd/state/lease.h"
 
 #define COMPLAIN_US (60 * G_USEC_PER_SEC)
 #define STOP_US (10 * G_USEC_PER_SEC)
+#define WRITER_NICE 10 /* a tenth of the weight of the threads that answer */
 
 gboolean
 state_connect(struct state *state, gboolean wait, GError **error)
@@ -120,6 +123,10 @@ writer_main(gpointer data)
 {
     struct state *state = data;
     gint64 next_us = g_get_monotonic_time();
+
+    /* Who asks is not to wait while thousands of rows are written. (Linux: of this thread alone.) */
+    if (setpriority(PRIO_PROCESS, 0, WRITER_NICE) != 0)
+        log_text(LOG_SEV_DEBUG, "state", "the writing thread keeps its priority: %s", g_strerror(errno));
     g_mutex_lock(&state->lock);
     while (!state->stop) {
         if (state->asked == state->answered && g_cond_wait_until(&state->wake, &state->lock, next_us))
