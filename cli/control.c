@@ -25,6 +25,16 @@ control_one(const char *daemon, const char *address, const char *command)
     return CLI_OK;
 }
 
+/* control_is_out_of_use - a policy daemon that does nothing by the configuration, and does not run */
+static gboolean
+control_is_out_of_use(const struct config *config, const char *address)
+{
+    gboolean used = *config->policyd.checks != NULL || *config->signin.listen != '\0' || config->abuse.enabled;
+
+    return address == config->policyd.control && !used && g_str_has_prefix(address, "unix:") &&
+           !g_file_test(address + strlen("unix:"), G_FILE_TEST_EXISTS);
+}
+
 /* control_command - to the daemon that is named, or to all that have a control socket */
 static int
 control_command(int argc, char **argv, const char *config_path, const char *command)
@@ -41,8 +51,8 @@ control_command(int argc, char **argv, const char *config_path, const char *comm
         gboolean named = argc > 1 && strcmp(argv[1], daemons[i].name) == 0;
         if (argc > 1 ? !named : *daemons[i].address == '\0')
             continue;
-        if (!named && *config->policyd.checks == NULL && daemons[i].address == config->policyd.control)
-            continue; /* a policy daemon without checks is hardly meant to run */
+        if (!named && control_is_out_of_use(config, daemons[i].address))
+            continue;
         found = TRUE;
         if (control_one(daemons[i].name, daemons[i].address, command) != CLI_OK)
             result = CLI_FAILED;

@@ -8,27 +8,12 @@
 #include "policyd/state/facts.h"
 #include "policyd/state/marks.h"
 #include "policyd/state/meters.h"
+#include "policyd/words.h"
 
 #define LIMIT_MAX 1000u    /* rows of one answer */
 #define TEXT_BYTES 400000u /* of one answer: a control answer has 1 MiB, and JSON may double what it quotes */
 
-/* ---- words in, JSON out ---- */
-
-/* n words, decoded; NULL and the reason in answer. Caller frees. */
-static char **
-take_words(const char *args, guint n, GString *answer)
-{
-    g_auto(GStrv) words = g_strsplit(args, " ", (gint)n + 1);
-    char **plain = g_new0(char *, n + 1);
-
-    for (guint i = 0; g_strv_length(words) == n && i < n; i++)
-        plain[i] = strcmp(words[i], "%20") == 0 ? g_strdup("") : g_uri_unescape_string(words[i], NULL);
-    if (g_strv_length(plain) == n)
-        return plain;
-    g_strfreev(plain);
-    g_string_append_printf(answer, "%u words are needed, percent-encoded", n);
-    return NULL;
-}
+/* ---- JSON out ---- */
 
 static guint
 limit_of(const char *word)
@@ -117,7 +102,7 @@ find_mark_kind(const char *name, enum mark_kind *kind_r, GString *answer)
 gboolean
 admin_marks(const char *args, GString *answer, gpointer data)
 {
-    g_auto(GStrv) words = take_words(args, 3, answer);
+    g_auto(GStrv) words = control_words(args, 3, answer);
     struct rows rows = {json_array(), 0};
     g_autoptr(GError) error = NULL;
     enum mark_kind kind;
@@ -140,7 +125,7 @@ add_text(const char *text, const struct mark *mark, gpointer data)
 gboolean
 admin_forget(const char *args, GString *answer, gpointer data)
 {
-    g_auto(GStrv) words = take_words(args, 2, answer);
+    g_auto(GStrv) words = control_words(args, 2, answer);
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GError) error = NULL;
     enum mark_kind kind;
@@ -158,7 +143,7 @@ admin_forget(const char *args, GString *answer, gpointer data)
 gboolean
 admin_import(const char *args, GString *answer, gpointer data)
 {
-    g_auto(GStrv) words = take_words(args, 6, answer);
+    g_auto(GStrv) words = control_words(args, 6, answer);
     struct state *state = state_of(data);
     guint32 first, last, passed;
 
@@ -201,7 +186,7 @@ admin_rates(const char *args, GString *answer, gpointer data)
         enum meter_kind kind;
         const char *what;
     } kinds[] = {{METER_RATE_MESSAGES, "messages"}, {METER_RATE_RECIPIENTS, "recipients"}};
-    g_auto(GStrv) words = take_words(args, 2, answer);
+    g_auto(GStrv) words = control_words(args, 2, answer);
     struct rates rates = {{json_array(), 0}, NULL};
     g_autoptr(GError) error = NULL;
     gboolean good = words != NULL;
@@ -230,7 +215,7 @@ find_fact_kind(const char *name, enum fact_kind *kind_r, GString *answer)
 gboolean
 admin_facts(const char *args, GString *answer, gpointer data)
 {
-    g_auto(GStrv) words = take_words(args, 1, answer);
+    g_auto(GStrv) words = control_words(args, 1, answer);
     struct rows rows = {NULL, 0};
     g_autoptr(GPtrArray) facts = NULL;
     enum fact_kind kind;
@@ -252,7 +237,7 @@ admin_facts(const char *args, GString *answer, gpointer data)
 gboolean
 admin_fact_put(const char *args, GString *answer, gpointer data)
 {
-    g_auto(GStrv) words = take_words(args, 5, answer);
+    g_auto(GStrv) words = control_words(args, 5, answer);
     g_autoptr(GError) error = NULL;
     struct fact_change change = {0};
     enum fact_kind kind;
@@ -274,7 +259,7 @@ admin_fact_put(const char *args, GString *answer, gpointer data)
 gboolean
 admin_fact_drop(const char *args, GString *answer, gpointer data)
 {
-    g_auto(GStrv) words = take_words(args, 4, answer);
+    g_auto(GStrv) words = control_words(args, 4, answer);
     g_autoptr(GError) error = NULL;
     struct fact_change change = {0};
     enum fact_kind kind;
@@ -303,7 +288,7 @@ add_audit(const struct state_audit *line, gpointer data)
 gboolean
 admin_audit(const char *args, GString *answer, gpointer data)
 {
-    g_auto(GStrv) words = take_words(args, 2, answer);
+    g_auto(GStrv) words = control_words(args, 2, answer);
     struct rows rows = {json_array(), 0};
     g_autoptr(GError) error = NULL;
 
@@ -318,7 +303,7 @@ admin_audit(const char *args, GString *answer, gpointer data)
 gboolean
 admin_abuse(const char *args, GString *answer, gpointer data)
 {
-    g_auto(GStrv) words = take_words(args, 1, answer);
+    g_auto(GStrv) words = control_words(args, 1, answer);
 
     return words != NULL && abuse_show(((struct policyd *)data)->parts.abuse, words[0], now_ms(), answer);
 }

@@ -24,4 +24,4 @@ access_run(const struct check *check, struct evaluation *evaluation, gboolean ma
     return STEP_ANSWERED;
 }
 
-const struct check_kind check_access = {"access", access_make, access_free, access_run, NULL};
+const struct check_kind check_access = {"access", access_make, access_free, access_run};

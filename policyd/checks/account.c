@@ -84,4 +84,4 @@ account_run(const struct check *check, struct evaluation *evaluation, gboolean m
     return step;
 }
 
-const struct check_kind check_account = {"account", account_make, g_free, account_run, NULL};
+const struct check_kind check_account = {"account", account_make, g_free, account_run};

@@ -31,9 +31,8 @@ struct check_kind {
     /* What the check has ready, or NULL. config: the section's struct. Its texts are right, config_load has seen to that. */
     gpointer (*make)(const struct config_when *config, const struct check_parts *parts);
     void (*free)(gpointer own);
-    /* Thread-safe. When it gives STEP_WOULD_BLOCK it may leave something in evaluation->pending, freed by drop. */
+    /* Thread-safe. After STEP_WOULD_BLOCK it is called again, where it may block. */
     enum step (*run)(const struct check *check, struct evaluation *evaluation, gboolean may_block);
-    void (*drop)(gpointer pending); /* NULL: there never is */
 };
 struct check {
     const struct check_kind *kind;

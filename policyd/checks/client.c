@@ -133,4 +133,4 @@ client_run(const struct check *check, struct evaluation *evaluation, gboolean ma
     return step;
 }
 
-const struct check_kind check_client = {"client", client_make, client_free, client_run, NULL};
+const struct check_kind check_client = {"client", client_make, client_free, client_run};

@@ -52,10 +52,6 @@ evaluation_free(struct evaluation *evaluation)
 {
     if (evaluation == NULL)
         return;
-    if (evaluation->pending != NULL) {
-        const struct check *check = g_ptr_array_index(evaluation->policy->checks, evaluation->next);
-        check->kind->drop(evaluation->pending);
-    }
     policy_request_free(evaluation->request);
     policy_unref(evaluation->policy);
     g_free(evaluation->sender);
@@ -121,7 +117,7 @@ in_trouble(struct evaluation *evaluation, const struct check *check)
 static gboolean
 run_one(struct evaluation *evaluation, const struct check *check, gboolean may_block, gboolean *blocks_r)
 {
-    enum check_applies applies = evaluation->pending != NULL ? CHECK_APPLIES : check_applies(check, evaluation, may_block);
+    enum check_applies applies = check_applies(check, evaluation, may_block);
 
     if (applies == CHECK_WOULD_BLOCK)
         return *blocks_r = TRUE;

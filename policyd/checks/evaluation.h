@@ -21,7 +21,6 @@ struct evaluation {
     const char *sender_domain, *recipient_domain; /* in them */
 
     guint next;                        /* of the policy's checks */
-    gpointer pending;                  /* of the check that would have blocked; it frees it */
     const struct check *by;            /* who has answered; NULL: nobody, all went on */
     GString *answer;                   /* an action of access(5), "DUNNO" until a check says otherwise */
     GString *notes;                    /* for the log: "key=value" of checks, between blanks */

@@ -43,4 +43,4 @@ sender_login_run(const struct check *check, struct evaluation *evaluation, gbool
     return STEP_ANSWERED;
 }
 
-const struct check_kind check_sender_login = {"sender_login", sender_login_make, g_free, sender_login_run, NULL};
+const struct check_kind check_sender_login = {"sender_login", sender_login_make, g_free, sender_login_run};

@@ -199,4 +199,4 @@ greylist_run(const struct check *check, struct evaluation *evaluation, gboolean 
     return step;
 }
 
-const struct check_kind check_greylist = {"greylist", greylist_make, greylist_free, greylist_run, NULL};
+const struct check_kind check_greylist = {"greylist", greylist_make, greylist_free, greylist_run};

@@ -6,6 +6,7 @@
 #include "policyd/daemon.h"
 #include "policyd/quota/levels.h"
 #include "policyd/state/facts.h"
+#include "policyd/words.h"
 
 #define ROWS_MAX 1000u /* a control answer has 1 MiB */
 
@@ -79,10 +80,14 @@ gboolean
 quota_admin_show(const char *args, GString *answer, gpointer data)
 {
     const struct policyd *policyd = data;
-    g_autofree char *plain = g_uri_unescape_string(args, NULL), *user = address_normalise(plain != NULL ? plain : "");
+    g_auto(GStrv) words = control_words(args, 1, answer);
+    g_autofree char *user = words != NULL ? address_normalise(words[0]) : NULL;
     g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func(row_free);
-    struct fact *fact = fact_get(policyd->parts.state, FACT_QUOTA, user, g_get_real_time() / 1000);
+    struct fact *fact;
 
+    if (user == NULL)
+        return FALSE;
+    fact = fact_get(policyd->parts.state, FACT_QUOTA, user, g_get_real_time() / 1000);
     if (fact != NULL)
         add_rows(rows, fact, 0);
     fact_unref(fact);
@@ -94,11 +99,13 @@ gboolean
 quota_admin_list(const char *args, GString *answer, gpointer data)
 {
     const struct policyd *policyd = data;
-    g_auto(GStrv) words = g_strsplit(args, " ", 3);
+    g_auto(GStrv) words = control_words(args, 2, answer);
     g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func(row_free), facts = NULL;
     guint64 least = 0, limit = 0;
 
-    if (g_strv_length(words) != 2 || !g_ascii_string_to_unsigned(words[0], 10, 0, QUOTA_PERCENT_MAX, &least, NULL) ||
+    if (words == NULL)
+        return FALSE;
+    if (!g_ascii_string_to_unsigned(words[0], 10, 0, QUOTA_PERCENT_MAX, &least, NULL) ||
         !g_ascii_string_to_unsigned(words[1], 10, 1, ROWS_MAX, &limit, NULL)) {
         g_string_append_printf(answer, "PERCENT (0 to %d) and LIMIT (1 to %u) are needed", QUOTA_PERCENT_MAX, ROWS_MAX);
         return FALSE;

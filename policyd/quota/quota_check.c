@@ -82,4 +82,4 @@ quota_check_run(const struct check *check, struct evaluation *evaluation, gboole
     }
 }
 
-const struct check_kind check_quota_check = {"quota_check", quota_check_make, g_free, quota_check_run, NULL};
+const struct check_kind check_quota_check = {"quota_check", quota_check_make, g_free, quota_check_run};

@@ -224,4 +224,4 @@ rate_run(const struct check *check, struct evaluation *evaluation, gboolean may_
     return take(own, check, evaluation, subject, limits);
 }
 
-const struct check_kind check_rate = {"rate", rate_make, rate_free, rate_run, NULL};
+const struct check_kind check_rate = {"rate", rate_make, rate_free, rate_run};

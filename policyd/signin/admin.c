@@ -7,6 +7,7 @@
 #include "policyd/signin/signin_private.h"
 #include "policyd/state/facts.h"
 #include "policyd/state/marks.h"
+#include "policyd/words.h"
 
 #define ROWS_MAX 1000u
 
@@ -93,22 +94,6 @@ find_pairs(struct state *state, const char *user, const char *network, gboolean 
 
 /* ---- commands ---- */
 
-/* n words, decoded; NULL and why in answer. Caller frees. */
-static char **
-take_words(const char *args, guint n, GString *answer)
-{
-    g_auto(GStrv) words = g_strsplit(args, " ", (gint)n);
-    char **plain = g_new0(char *, n + 1);
-
-    for (guint i = 0; g_strv_length(words) == n && i < n; i++)
-        plain[i] = strcmp(words[i], "%20") == 0 ? g_strdup("") : g_uri_unescape_string(words[i], NULL); /* an empty one is sent so */
-    if (g_strv_length(plain) == n)
-        return plain;
-    g_strfreev(plain);
-    g_string_append_printf(answer, "%u words are needed, percent-encoded", n);
-    return NULL;
-}
-
 /* A word: a network as it is counted, or a user in lower case; the other is NULL. Caller frees. */
 static gboolean
 take_subject(const char *word, char **user_r, char **network_r, GString *answer)
@@ -149,7 +134,7 @@ gboolean
 signin_admin_show(const char *args, GString *answer, gpointer data)
 {
     struct policyd *policyd = data;
-    g_auto(GStrv) words = take_words(args, 1, answer);
+    g_auto(GStrv) words = control_words(args, 1, answer);
     g_autofree char *user = NULL, *network = NULL;
     gint64 now_ms = g_get_real_time() / 1000;
     struct pairs pairs;
@@ -196,7 +181,7 @@ gboolean
 signin_admin_allow(const char *args, GString *answer, gpointer data)
 {
     struct state *state = ((struct policyd *)data)->parts.state;
-    g_auto(GStrv) words = take_words(args, 3, answer);
+    g_auto(GStrv) words = control_words(args, 3, answer);
     g_autofree char *user = NULL, *network = NULL;
     gint64 now_ms = g_get_real_time() / 1000;
     struct pairs pairs;
@@ -213,7 +198,7 @@ gboolean
 signin_admin_suspend(const char *args, GString *answer, gpointer data)
 {
     struct state *state = ((struct policyd *)data)->parts.state;
-    g_auto(GStrv) words = take_words(args, 4, answer);
+    g_auto(GStrv) words = control_words(args, 4, answer);
     g_autofree char *user = NULL, *network = NULL;
     gint64 now_ms = g_get_real_time() / 1000, seconds;
     g_autoptr(GError) error = NULL;

@@ -8,39 +8,6 @@
 
 static const struct meter_limit hourly[] = {{1000, 3600}, {5000, 86400}};
 
-/* ---- the server ---- */
-
-static void
-kill_server(void)
-{
-    g_autofree char *path = g_build_filename(g_getenv("POSTERN_TEST_MARIADB_DIR"), "pid", NULL);
-    g_autofree char *text = NULL;
-    assert_true(g_file_get_contents(path, &text, NULL, NULL));
-    pid_t pid = (pid_t)atoi(text);
-    assert_true(pid > 1);
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    for (int i = 0; i < 200 && kill(pid, 0) == 0; i++) {
-        g_autofree char *stat = g_strdup_printf("/proc/%d/stat", (int)pid);
-        g_autofree char *state = NULL;
-        /* Our script's child: it stays a zombie until the script looks. */
-        if (g_file_get_contents(stat, &state, NULL, NULL) && strstr(state, ") Z"))
-            break;
-        g_usleep(10000);
-    }
-}
-
-static void
-start_server(void)
-{
-    const char *argv[] = {"/bin/sh", g_getenv("POSTERN_TEST_MARIADB_SH"), "start", g_getenv("POSTERN_TEST_MARIADB_DIR"), NULL};
-    int status = -1;
-    g_autoptr(GError) error = NULL;
-    if (!g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL, NULL,
-                      &status, &error))
-        fail_msg("%s", error->message);
-    assert_int_equal(status, 0);
-}
-
 /* ---- the log ---- */
 
 struct captured {
@@ -160,11 +127,11 @@ server_killed(const struct sqltest *test)
     struct state *state = open_hasty(test, FALSE);
     marks_touch(state, MARK_ORIGIN, "before", real_s(), 1, NULL);
     flush(state);
-    kill_server();
+    sqltest_kill_server();
     await(state, state_is_connected, FALSE);
     goes_on(state);
     g_usleep(1500 * 1000); /* several tries, one line */
-    start_server();
+    sqltest_start_server();
     await(state, state_is_connected, TRUE);
     flush(state);
     assert_int_equal(state_dirty(state), 0);
@@ -184,7 +151,7 @@ take_away(const struct sqltest *test)
 {
     g_autofree char *away = g_strconcat(test->options.path, ".away", NULL);
     if (test->mariadb)
-        kill_server();
+        sqltest_kill_server();
     else
         assert_int_equal(g_rename(test->options.path, away), 0);
 }
@@ -194,7 +161,7 @@ bring_back(const struct sqltest *test)
 {
     g_autofree char *away = g_strconcat(test->options.path, ".away", NULL);
     if (test->mariadb)
-        start_server();
+        sqltest_start_server();
     else
         assert_int_equal(g_rename(away, test->options.path), 0);
 }
