@@ -2,6 +2,7 @@
 #include "cli/dmarc_mail.h"
 #include <curl/curl.h>
 #include <string.h>
+#include "lib/mail/compose.h"
 
 #define BASE64_LINE 76u /* RFC 2045 6.8 */
 #define BASE64_BYTES 57u
@@ -20,35 +21,15 @@ dmarc_mail_room(guint64 max_bytes)
 }
 
 static void
-append_base64(GString *out, GBytes *bytes)
-{
-    gsize size;
-    const guint8 *data = g_bytes_get_data(bytes, &size);
-
-    for (gsize at = 0; at < size; at += BASE64_BYTES) {
-        g_autofree char *line = g_base64_encode(data + at, MIN(size - at, BASE64_BYTES));
-
-        g_string_append_printf(out, "%s\r\n", line);
-    }
-}
-
-static void
 append_header(GString *out, const struct dmarc_mail *mail)
 {
-    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
     g_autofree char *identity = g_strconcat(mail->report_id, " ", mail->to, NULL);
     g_autofree char *id = g_compute_checksum_for_string(G_CHECKSUM_SHA256, identity, -1);
-    static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
     g_string_append_printf(out, "From: <%s>\r\nTo: <%s>\r\n", mail->from, mail->to);
     g_string_append_printf(out, "Subject: Report Domain: %s\r\n Submitter: %s\r\n Report-ID: <%s>\r\n",
                            mail->policy_domain, mail->submitter, mail->report_id);
-    g_string_append_printf(
-        out, "Date: %s, %d %s %d %02d:%02d:%02d +0000\r\n", days[g_date_time_get_day_of_week(now) - 1],
-        g_date_time_get_day_of_month(now), months[g_date_time_get_month(now) - 1], g_date_time_get_year(now),
-        g_date_time_get_hour(now), g_date_time_get_minute(now), g_date_time_get_second(now));
+    compose_date(out, g_get_real_time() / G_USEC_PER_SEC);
     g_string_append_printf(out, "Message-ID: <%.40s@%s>\r\n", id, mail->submitter);
     g_string_append(out, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
                          "Content-Type: multipart/mixed; boundary=\"" BOUNDARY "\"\r\n\r\n");
@@ -58,6 +39,8 @@ GString *
 dmarc_mail_compose(const struct dmarc_mail *mail)
 {
     GString *out = g_string_new(NULL);
+    gconstpointer data;
+    gsize size;
 
     append_header(out, mail);
     g_string_append_printf(out,
@@ -70,7 +53,8 @@ dmarc_mail_compose(const struct dmarc_mail *mail)
                            "\r\nContent-Type: application/gzip\r\nContent-Transfer-Encoding: base64\r\n"
                            "Content-Disposition: attachment;\r\n filename=\"%s\"\r\n\r\n",
                            mail->file->name);
-    append_base64(out, mail->file->bytes);
+    data = g_bytes_get_data(mail->file->bytes, &size);
+    compose_base64(out, data, size);
     g_string_append(out, "--" BOUNDARY "--\r\n");
     return out;
 }

@@ -57,22 +57,10 @@ greylist_list(int argc, char **argv, const char *config_path)
 
 /* ---- exceptions ---- */
 
-static int
-print_facts(const struct config *config, const char *kind)
+static void
+print_exceptions(const json_t *told)
 {
-    json_t *told = POLICYD_ASK(config, "facts", kind), *row;
-    struct table *table = table_new((const char *const[]){"SUBJECT", "SINCE", "UNTIL", "BY", "WHY", NULL});
-    size_t i;
-
-    json_array_foreach(json_object_get(told, "rows"), i, row) {
-        g_autofree char *since = policyd_time(policyd_number(row, "since_ms") / 1000), *until = policyd_time(policyd_number(row, "expires_ms") / 1000);
-        json_t *value = json_loads(policyd_text(row, "value"), 0, NULL);
-        table_add(table, (const char *const[]){policyd_text(row, "subject"), since, until, policyd_text(row, "by"), policyd_text(value, "reason"), NULL});
-        json_decref(value);
-    }
-    table_print(&table);
-    json_decref(told);
-    return told != NULL ? CLI_OK : CLI_FAILED;
+    policyd_print_facts(told, "SUBJECT");
 }
 
 static int
@@ -107,10 +95,12 @@ exceptions(int argc, char **argv, const char *config_path, const char *kind, con
     done = cli_parse(&argc, &argv, usage, doc, options, 0, 1);
     if (done >= 0)
         return done;
+    if (argc == 1)
+        return POLICYD_SHOW(config_path, "facts", print_exceptions, kind);
     config = cli_load_config(config_path);
     if (config == NULL)
         return CLI_FAILED;
-    result = argc > 1 ? change_fact(config, kind, argv[1], days, drop, reason != NULL ? reason : "") : print_facts(config, kind);
+    result = change_fact(config, kind, argv[1], days, drop, reason != NULL ? reason : "");
     config_unref(config);
     return result;
 }
@@ -163,13 +153,17 @@ greylist_why(int argc, char **argv, const char *config_path)
     return told != NULL ? done : CLI_FAILED;
 }
 
+static void
+print_forgotten(const json_t *told)
+{
+    printf("%" G_GINT64_FORMAT " forgotten%s\n", policyd_number(told, "forgotten"), json_is_true(json_object_get(told, "more")) ? "; there are more, run it again" : "");
+}
+
 static int
 greylist_forget(int argc, char **argv, const char *config_path)
 {
     g_autofree char *kind = NULL;
     const GOptionEntry options[] = {{"kind", 'k', 0, G_OPTION_ARG_STRING, &kind, "greylist, origin or correspondent (greylist)", "KIND"}, G_OPTION_ENTRY_NULL};
-    json_t *told;
-    struct config *config;
     int done = cli_parse(&argc, &argv, "TEXT", "Forgets what is remembered with TEXT in it, so that it is put off anew.", options, 1, 1);
 
     if (done >= 0)
@@ -178,15 +172,7 @@ greylist_forget(int argc, char **argv, const char *config_path)
         cli_error("a kind is greylist, origin or correspondent, and TEXT is not empty");
         return CLI_USAGE;
     }
-    config = cli_load_config(config_path);
-    if (config == NULL)
-        return CLI_FAILED;
-    told = POLICYD_ASK(config, "forget", kind != NULL ? kind : "greylist", argv[1]);
-    if (told != NULL)
-        printf("%" G_GINT64_FORMAT " forgotten%s\n", policyd_number(told, "forgotten"), json_is_true(json_object_get(told, "more")) ? "; there are more, run it again" : "");
-    json_decref(told);
-    config_unref(config);
-    return told != NULL ? CLI_OK : CLI_FAILED;
+    return POLICYD_SHOW(config_path, "forget", print_forgotten, kind != NULL ? kind : "greylist", argv[1]);
 }
 
 const struct cli_command cli_greylist_commands[] = {

@@ -13,13 +13,22 @@ print_clean(const char *text)
     fputs(clean->str, stdout);
 }
 
+static void
+print(const json_t *told)
+{
+    const char *check = policyd_text(told, "check");
+
+    print_clean(policyd_text(told, "story"));
+    printf("action=");
+    print_clean(policyd_text(told, "action"));
+    printf("   (%s%s)\n", *check != '\0' ? "by " : "no check has an answer", check);
+}
+
 static int
 policy_test(int argc, char **argv, const char *config_path)
 {
     g_autoptr(GPtrArray) words = g_ptr_array_new();
     gboolean has_state = FALSE;
-    struct config *config;
-    json_t *told;
     int done = cli_parse(&argc, &argv, "NAME=VALUE...",
                          "Asks the running policy daemon what it would answer to such a request of Postfix, and tells what each check said.\n"
                          "Nothing is counted or remembered. Names are those of Postfix' protocol: client_address, client_name, helo_name,\n"
@@ -34,20 +43,7 @@ policy_test(int argc, char **argv, const char *config_path)
     if (!has_state)
         g_ptr_array_add(words, (gpointer) "protocol_state=RCPT");
     g_ptr_array_add(words, NULL);
-    config = cli_load_config(config_path);
-    if (config == NULL)
-        return CLI_FAILED;
-    told = policyd_ask(config, "test", (const char *const *)words->pdata);
-    if (told != NULL) {
-        const char *check = policyd_text(told, "check");
-        print_clean(policyd_text(told, "story"));
-        printf("action=");
-        print_clean(policyd_text(told, "action"));
-        printf("   (%s%s)\n", *check != '\0' ? "by " : "no check has an answer", check);
-    }
-    config_unref(config);
-    json_decref(told);
-    return told != NULL ? CLI_OK : CLI_FAILED;
+    return policyd_show(config_path, "test", (const char *const *)words->pdata, print);
 }
 
 const struct cli_command cli_policy_commands[] = {

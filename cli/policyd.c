@@ -3,6 +3,7 @@
 #include <pwd.h>
 #include <string.h>
 #include <unistd.h>
+#include "cli/table.h"
 #include "lib/base/control.h"
 
 #define TIMEOUT_MS 30000
@@ -31,6 +32,19 @@ policyd_ask(const struct config *config, const char *command, const char *const 
     if (told == NULL)
         cli_error("policyd: it answered something else than JSON; is it of another version than this command?");
     return told;
+}
+
+int
+policyd_show(const char *config_path, const char *command, const char *const *words, void (*print)(const json_t *told))
+{
+    struct config *config = cli_load_config(config_path);
+    json_t *told = config != NULL ? policyd_ask(config, command, words) : NULL;
+
+    if (told != NULL)
+        print(told);
+    json_decref(told);
+    config_unref(config);
+    return told != NULL ? CLI_OK : CLI_FAILED;
 }
 
 const char *
@@ -64,4 +78,20 @@ policyd_who(void)
     if (sudo != NULL && *sudo != '\0' && getuid() == 0)
         return g_strdup(sudo);
     return entry != NULL ? g_strdup(entry->pw_name) : g_strdup_printf("uid %u", (guint)getuid());
+}
+
+void
+policyd_print_facts(const json_t *told, const char *heading)
+{
+    struct table *table = table_new((const char *const[]){heading, "SINCE", "UNTIL", "BY", "WHY", NULL});
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(told, "rows"), i, row) {
+        g_autofree char *since = policyd_time(policyd_number(row, "since_ms") / 1000), *until = policyd_time(policyd_number(row, "expires_ms") / 1000);
+        json_t *value = json_loads(policyd_text(row, "value"), 0, NULL);
+        table_add(table, (const char *const[]){policyd_text(row, "subject"), since, until, policyd_text(row, "by"), policyd_text(value, "reason"), NULL});
+        json_decref(value);
+    }
+    table_print(&table);
 }

@@ -13,3 +13,8 @@ gint64 policyd_number(const json_t *row, const char *name);
 char *policyd_time(gint64 seconds);
 /* Who is at the keyboard, for the audit: the login name, through sudo too. Caller frees. */
 char *policyd_who(void);
+/* The way of a command that only asks: loads the configuration, asks, prints by print, and frees. The exit code. */
+int policyd_show(const char *config_path, const char *command, const char *const *words, void (*print)(const json_t *told));
+#define POLICYD_SHOW(path, command, print, ...) policyd_show(path, command, (const char *const[]){__VA_ARGS__, NULL}, print)
+/* What was decided, as the command facts tells it: a table of whom (heading), since when, until when, by whom and why. */
+void policyd_print_facts(const json_t *told, const char *heading);

@@ -35,46 +35,31 @@ add_row(struct table *table, const json_t *row)
     table_add(table, (const char *const[]){policyd_text(row, "user"), policyd_text(row, "root"), percent, used, limit, messages, most, told, refused, at, NULL});
 }
 
-/* Prints what policyd said, or says that there is nothing. told is taken over. */
-static int
-print(json_t *told, const char *nothing)
+static void
+print(const json_t *told)
 {
-    const json_t *rows = json_object_get(told, "rows");
-    struct table *table;
-    json_t *row;
+    const json_t *rows = json_object_get(told, "rows"), *row;
+    struct table *table = table_new((const char *const[]){"USER", "ROOT", ">FULL", ">USED", ">LIMIT", ">MESSAGES", ">MOST", ">WARNED", "REFUSED", "AS OF", NULL});
     size_t i;
 
-    if (told == NULL)
-        return CLI_FAILED;
-    table = table_new((const char *const[]){"USER", "ROOT", ">FULL", ">USED", ">LIMIT", ">MESSAGES", ">MOST", ">WARNED", "REFUSED", "AS OF", NULL});
     json_array_foreach(rows, i, row)
         add_row(table, row);
     table_print(&table);
     if (json_array_size(rows) == 0)
-        puts(nothing);
+        puts("no such mailbox is known");
     else if (json_is_true(json_object_get(told, "more")))
         puts("There are more; narrow it down with --over.");
-    json_decref(told);
-    return CLI_OK;
 }
 
 static int
 quota_show(int argc, char **argv, const char *config_path)
 {
-    struct config *config;
     int done = cli_parse(&argc, &argv, "USER",
                          "Shows what the mailbox of USER holds, as Dovecot said last, of which level the user was warned, and when mail was refused\n"
                          "for it that the user was told of.",
                          NULL, 1, 1);
 
-    if (done >= 0)
-        return done;
-    config = cli_load_config(config_path);
-    if (config == NULL)
-        return CLI_FAILED;
-    done = print(POLICYD_ASK(config, "quota-show", argv[1]), "nothing is known of this mailbox");
-    config_unref(config);
-    return done;
+    return done >= 0 ? done : POLICYD_SHOW(config_path, "quota-show", print, argv[1]);
 }
 
 static int
@@ -82,19 +67,11 @@ quota_list(int argc, char **argv, const char *config_path)
 {
     int over = 0;
     const GOptionEntry options[] = {{"over", 0, 0, G_OPTION_ARG_INT, &over, "Only mailboxes that are at least PERCENT full", "PERCENT"}, G_OPTION_ENTRY_NULL};
-    struct config *config;
     int done = cli_parse(&argc, &argv, "", "Lists the mailboxes that the policy daemon knows of, the fullest first, a thousand at most.", options, 0, 0);
     char percent[16];
 
-    if (done >= 0)
-        return done;
-    config = cli_load_config(config_path);
-    if (config == NULL)
-        return CLI_FAILED;
     g_snprintf(percent, sizeof percent, "%d", over);
-    done = print(POLICYD_ASK(config, "quota-list", percent, "1000"), "no such mailbox is known");
-    config_unref(config);
-    return done;
+    return done >= 0 ? done : POLICYD_SHOW(config_path, "quota-list", print, percent, "1000");
 }
 
 const struct cli_command cli_quota_commands[] = {

@@ -22,32 +22,28 @@ add_row(struct table *table, const json_t *row)
     table_add(table, (const char *const[]){blank != NULL ? blank + 1 : text, check, policyd_text(row, "counted"), level[0], level[1], level[2], total, last, NULL});
 }
 
+static void
+print(const json_t *told)
+{
+    struct table *table = table_new((const char *const[]){"SUBJECT", "CHECK", "COUNTED", ">MINUTE", ">HOUR", ">DAY", ">TOTAL", "LAST", NULL});
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(told, "rows"), i, row)
+        add_row(table, row);
+    table_print(&table);
+}
+
 static int
 rate_show(int argc, char **argv, const char *config_path)
 {
-    struct table *table;
-    struct config *config;
-    json_t *told, *row;
-    size_t i;
     int done = cli_parse(&argc, &argv, "[SUBJECT]",
                          "Shows how much is used of the limits of users, senders, domains or networks with SUBJECT in their name: what is in\n"
                          "the windows of a minute, an hour and a day now, \"-\" where that is nothing, or where there is no limit. Limits fill up\n"
                          "evenly, so these fall as time goes by.",
                          NULL, 0, 1);
 
-    if (done >= 0)
-        return done;
-    config = cli_load_config(config_path);
-    if (config == NULL)
-        return CLI_FAILED;
-    told = POLICYD_ASK(config, "rates", argc > 1 ? argv[1] : "", "200");
-    table = table_new((const char *const[]){"SUBJECT", "CHECK", "COUNTED", ">MINUTE", ">HOUR", ">DAY", ">TOTAL", "LAST", NULL});
-    json_array_foreach(json_object_get(told, "rows"), i, row)
-        add_row(table, row);
-    table_print(&table);
-    json_decref(told);
-    config_unref(config);
-    return told != NULL ? CLI_OK : CLI_FAILED;
+    return done >= 0 ? done : POLICYD_SHOW(config_path, "rates", print, argc > 1 ? argv[1] : "", "200");
 }
 
 const struct cli_command cli_rate_commands[] = {

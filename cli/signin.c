@@ -63,52 +63,33 @@ print_subject(const json_t *told)
 static int
 signin_show(int argc, char **argv, const char *config_path)
 {
-    struct config *config;
-    json_t *told;
     int done = cli_parse(&argc, &argv, "USER|NETWORK",
                          "Shows what is known of the sign-ins of a user (user@example.org), or of a network (192.0.2.0/24, 2001:db8:0:1::/64, or an address in\n"
                          "it): wrong passwords that count now, and for a user the networks of earlier sign-ins.",
                          NULL, 1, 1);
 
-    if (done >= 0)
-        return done;
-    config = cli_load_config(config_path);
-    if (config == NULL)
-        return CLI_FAILED;
-    told = POLICYD_ASK(config, "signin", argv[1]);
-    if (told != NULL)
-        print_subject(told);
-    json_decref(told);
-    config_unref(config);
-    return told != NULL ? CLI_OK : CLI_FAILED;
+    return done >= 0 ? done : POLICYD_SHOW(config_path, "signin", print_subject, argv[1]);
+}
+
+static void
+print_bans(const json_t *told)
+{
+    policyd_print_facts(told, "NETWORK");
 }
 
 static int
 signin_bans(int argc, char **argv, const char *config_path)
 {
-    struct config *config;
-    struct table *table;
-    json_t *told, *row;
-    size_t i;
     int done = cli_parse(&argc, &argv, NULL, "Lists the networks that may not sign in.", NULL, 0, 0);
 
-    if (done >= 0)
-        return done;
-    config = cli_load_config(config_path);
-    if (config == NULL)
-        return CLI_FAILED;
-    told = POLICYD_ASK(config, "facts", "ban");
-    table = table_new((const char *const[]){"NETWORK", "SINCE", "UNTIL", "BY", "WHY", NULL});
-    json_array_foreach(json_object_get(told, "rows"), i, row) {
-        g_autofree char *since = policyd_time(policyd_number(row, "since_ms") / 1000), *until = policyd_time(policyd_number(row, "expires_ms") / 1000);
-        json_t *value = json_loads(policyd_text(row, "value"), 0, NULL);
-        table_add(table, (const char *const[]){policyd_text(row, "subject"), since, until, policyd_text(row, "by"), policyd_text(value, "reason"), NULL});
-        json_decref(value);
-    }
-    table_print(&table);
-    json_decref(told);
-    config_unref(config);
-    return told != NULL ? CLI_OK : CLI_FAILED;
+    return done >= 0 ? done : POLICYD_SHOW(config_path, "facts", print_bans, "ban");
+}
+
+static void
+print_allowed(const json_t *told)
+{
+    if (json_is_true(json_object_get(told, "banned")))
+        puts("the ban is lifted");
 }
 
 static int
@@ -116,8 +97,6 @@ signin_allow(int argc, char **argv, const char *config_path)
 {
     g_autofree char *reason = NULL, *who = NULL;
     const GOptionEntry options[] = {{"reason", 'r', 0, G_OPTION_ARG_STRING, &reason, "Why, for those who look at it later", "TEXT"}, G_OPTION_ENTRY_NULL};
-    struct config *config;
-    json_t *told;
     int done = cli_parse(&argc, &argv, "USER|NETWORK",
                          "Forgets the wrong passwords of a user, or of a network and lifts its ban: sign-ins are possible at once. What goes on guessing is\n"
                          "counted anew.",
@@ -125,16 +104,8 @@ signin_allow(int argc, char **argv, const char *config_path)
 
     if (done >= 0)
         return done;
-    config = cli_load_config(config_path);
-    if (config == NULL)
-        return CLI_FAILED;
     who = policyd_who();
-    told = POLICYD_ASK(config, "signin-allow", argv[1], who, reason != NULL ? reason : "");
-    if (told != NULL && json_is_true(json_object_get(told, "banned")))
-        puts("the ban is lifted");
-    json_decref(told);
-    config_unref(config);
-    return told != NULL ? CLI_OK : CLI_FAILED;
+    return POLICYD_SHOW(config_path, "signin-allow", print_allowed, argv[1], who, reason != NULL ? reason : "");
 }
 
 static int

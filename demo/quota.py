@@ -47,7 +47,8 @@ def dovecot_settings(directory, ports):
 def configure(demo, run):
     demo.postern.configure({
         "quota": {"listen": "", "script": f"unix:{run}/quota.script", "from": address("postmaster"), "language": "zh-TW", "templates": "",
-                  "lmtp": f"unix:{demo.directory}/dovecot/run/lmtp-notices", "doveadm": f"inet:{demo.ports['doveadm']}@127.0.0.1", "doveadm_key": KEY},
+                  "lmtp": f"unix:{demo.directory}/dovecot/run/lmtp-notices"},
+        "doveadm": {"url": f"http://127.0.0.1:{demo.ports['doveadm']}", "key": KEY},
         "quota_check full": {"grace": "0", "grace_percent": 0}})
 
 

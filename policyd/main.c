@@ -10,6 +10,7 @@
  *              configuration.
  * LIMITS       policyd.connections; 1024 questions that wait for SQL or the DNS, 32 of them at work. */
 #include <glib/gstdio.h>
+#include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -252,6 +253,7 @@ main(int argc, char **argv)
     int status = EXIT_SUCCESS;
 
     daemon_prepare();
+    curl_global_init(CURL_GLOBAL_DEFAULT); /* before any thread */
     g_option_context_set_summary(context, "The policy daemon of Postern: answers Postfix' check_policy_service.");
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, &argc, &argv, &error) || argc > 1) {

@@ -298,6 +298,8 @@ const struct settings_section config_sections[] = {
            "A check that weighs what is known of a client: DNS block and welcome lists, its name, its HELO, and SPF. What can't be asked weighs "
            "nothing. Without settings it weighs nothing at all."),
     TITLED(account, "A check that does what was decided about an account by postern account: suspended, on hold, or slowed down."),
+    SECTION(doveadm, doveadm_check,
+            "The HTTP API of Dovecot's doveadm, by which postern-policyd asks what mailboxes hold and ends the sessions of suspended accounts."),
     SECTION(abuse, abuse_check,
             "What postern-policyd does about accounts that seem to be misused: signs of it have points, the points make a score that goes down by "
             "itself, and from a level on the account is slowed down, held or suspended, until it is released or the time is over. Off until enabled."),

@@ -147,12 +147,15 @@ struct config_abuse {               /* section "abuse": misused accounts */
     gint64 points_spam, points_virus, points_bounce, points_burst, points_networks, points_unknown, points_refused;
     gint64 bounce_share, networks, refused_domains;
     gint64 slow_at, hold_at, suspend_at;
-    char *doveadm, *doveadm_key, *mail_to, *mail_from, *smtp, *webhook;
+    char *mail_to, *mail_from, *smtp, *webhook;
 };
 
+struct config_doveadm {             /* section "doveadm": how Dovecot is asked and told */
+    char *url, *key;
+};
 enum config_quota2 { CONFIG_QUOTA2_NONE, CONFIG_QUOTA2_WRITE, CONFIG_QUOTA2_READ };
 struct config_quota {               /* section "quota": what is known of mailboxes' quotas */
-    char *listen, *script, *root, *from, *lmtp, *templates, *language, *doveadm, *doveadm_key;
+    char *listen, *script, *root, *from, *lmtp, *templates, *language;
     gint64 socket_mode, settle, rejected_every, poll, stale, confirm;
     char **uids, **levels, **notices, **languages;
     int quota2;
@@ -179,6 +182,7 @@ struct config {
     GPtrArray *access, *greylist, *rate, *sender_login, *account, *client, *quota_check; /* struct config_access *, .. */
     struct config_abuse abuse;
     struct config_signin signin;
+    struct config_doveadm doveadm;
     struct config_quota quota;
     char *path;   /* file it came from, or NULL */
     gint refs;    /* private */

@@ -1,4 +1,4 @@
-/* config_abuse.c: the section abuse: signs that an account is misused, what they weigh, and what is done from which score on. */
+/* config_abuse.c: the tables of the sections abuse (misused accounts, for the policy daemon) and doveadm. */
 #include "lib/mail/config_private.h"
 #include <string.h>
 #include "lib/base/networks.h"
@@ -34,14 +34,10 @@ const struct setting abuse_settings[] = {
         .doc = "How many domains are usual to which an account's mail is refused in a day."),
     LEVEL(slow_at, "the account is slowed down (what that is, the check of the kind account says)"),
     LEVEL(hold_at, "its mail is held in Postfix' queue"),
-    LEVEL(suspend_at, "its mail is refused, and its IMAP sessions are ended"),
+    LEVEL(suspend_at, "its mail is refused, and its IMAP sessions are ended (by the section doveadm)"),
     ROW(config_abuse, expires, SETTING_TIME, "24h", .min = 0, .max = 366 * DAY, .doc = "How long it lasts what is done; 0: until postern account release."),
     ROW(config_abuse, cool_down, SETTING_TIME, "1h", .min = 0, .max = 1 * DAY,
         .doc = "How long an account that was released by hand is left alone."),
-    ROW(config_abuse, doveadm, SETTING_STRING, "", .max = 1024,
-        .doc = "URL of Dovecot's doveadm HTTP API, as http://127.0.0.1:8080/doveadm/v1, by which sessions of suspended accounts are ended; empty: "
-               "they are not."),
-    ROW(config_abuse, doveadm_key, SETTING_STRING, "", .secret = TRUE, .max = 1024, .doc = "Dovecot's doveadm_api_key."),
     ROW(config_abuse, mail_to, SETTING_STRING, "postmaster@{domain}", .max = 320,
         .doc = "Who is told by mail of what was done; {domain} is the account's. Empty: nobody."),
     ROW(config_abuse, mail_user, SETTING_BOOL, "no", .doc = "Whether the user is told by mail, too."),
@@ -50,6 +46,12 @@ const struct setting abuse_settings[] = {
     ROW(config_abuse, smtp, SETTING_SOCKET, "inet:25@127.0.0.1", .min = 1, .doc = "Where mails are handed to Postfix, as inet:PORT@HOST or unix:/path."),
     ROW(config_abuse, webhook, SETTING_STRING, "", .max = 2048,
         .doc = "URL that gets a POST with a JSON object of what was done: https, or http to this machine; empty: none."),
+    {.name = NULL}};
+
+const struct setting doveadm_settings[] = {
+    ROW(config_doveadm, url, SETTING_STRING, "", .max = 1024,
+        .doc = "Where it listens: https, or http to this machine, as http://127.0.0.1:8080, or unix:/path; empty: it is not used."),
+    ROW(config_doveadm, key, SETTING_STRING, "", .secret = TRUE, .max = 1024, .doc = "Dovecot's doveadm_api_key."),
     {.name = NULL}};
 
 /* Whether what is sent there in the clear stays on this machine. */
@@ -64,7 +66,7 @@ is_here(const char *host)
 }
 
 static void
-check_url(struct settings_report *report, const char *name, const char *url)
+check_url(struct settings_report *report, const char *section, const char *name, const char *url)
 {
     g_autoptr(GUri) uri = *url != '\0' ? g_uri_parse(url, G_URI_FLAGS_NONE, NULL) : NULL;
     const char *scheme = uri != NULL ? g_uri_get_scheme(uri) : "", *host = uri != NULL ? g_uri_get_host(uri) : NULL;
@@ -72,9 +74,9 @@ check_url(struct settings_report *report, const char *name, const char *url)
     if (*url == '\0')
         return;
     if (host == NULL || *host == '\0' || (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0))
-        settings_complain(report, TRUE, "abuse", name, "is no URL; write https://host/path");
+        settings_complain(report, TRUE, section, name, "is no URL; write https://host/path");
     else if (strcmp(scheme, "http") == 0 && !is_here(host))
-        settings_complain(report, TRUE, "abuse", name, "would be readable on the network; use https, or http to 127.0.0.1");
+        settings_complain(report, TRUE, section, name, "would be readable on the network; use https, or http to 127.0.0.1");
 }
 
 /* {domain} may stand where a domain may. */
@@ -110,12 +112,22 @@ abuse_check(const void *section, struct settings_report *report)
         settings_complain(report, TRUE, "abuse", "exempt", "%s", error->message);
     policy_match_free(exempt);
     check_levels(report, abuse);
-    check_url(report, "doveadm", abuse->doveadm);
-    check_url(report, "webhook", abuse->webhook);
+    check_url(report, "abuse", "webhook", abuse->webhook);
     check_mailbox(report, "mail_to", abuse->mail_to);
     check_mailbox(report, "mail_from", abuse->mail_from);
     if ((!g_str_has_prefix(abuse->smtp, "inet:") && !g_str_has_prefix(abuse->smtp, "unix:")) || g_str_has_suffix(abuse->smtp, "@*"))
         settings_complain(report, TRUE, "abuse", "smtp", "must be inet:PORT@HOST or unix:/path");
+}
+
+void
+doveadm_check(const void *section, struct settings_report *report)
+{
+    const struct config_doveadm *doveadm = section;
+
+    if (!g_str_has_prefix(doveadm->url, "unix:/"))
+        check_url(report, "doveadm", "url", doveadm->url);
+    if (*doveadm->url != '\0' && *doveadm->key == '\0')
+        settings_complain(report, TRUE, "doveadm", "key", "is empty; Dovecot's HTTP API needs its doveadm_api_key");
 }
 
 void

@@ -10,6 +10,8 @@
 extern const struct setting dns_settings[], auth_settings[], sign_settings[], dmarc_settings[], spam_settings[];
 extern const struct setting policyd_settings[], access_settings[], greylist_settings[], rate_settings[], sender_login_settings[],
     account_settings[], client_settings[], signin_settings[], quota_check_settings[];
+extern const struct setting doveadm_settings[]; /* config_abuse.c */
+void doveadm_check(const void *section, struct settings_report *report);
 extern const struct setting quota_settings[]; /* config_quota.c: quotas of mailboxes, for the policy daemon */
 void dns_check(const void *section, struct settings_report *report);
 void auth_check(const void *section, struct settings_report *report);

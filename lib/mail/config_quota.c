@@ -48,11 +48,8 @@ const struct setting quota_settings[] = {
                "is no file, the built-in texts in English (en) and Traditional Chinese (zh-TW) are used."),
     ROW(config_quota, language, SETTING_STRING, "en", .min = 2, .max = LANGUAGE_MAX, .doc = "Language of notices."),
     ROW(config_quota, languages, SETTING_LIST, "", .max = 4096, .doc = "Domains with another one, as example.tw=zh-TW."),
-    ROW(config_quota, doveadm, SETTING_SOCKET, "",
-        .doc = "Where Dovecot's doveadm HTTP API listens, to ask what mailboxes hold: as inet:8080@127.0.0.1; empty: it is not asked."),
-    ROW(config_quota, doveadm_key, SETTING_STRING, "", .secret = TRUE, .max = 1024, .doc = "Dovecot's doveadm_api_key."),
     ROW(config_quota, poll, SETTING_TIME, "15m", .min = 0, .max = 7 * DAY,
-        .doc = "In what time all mailboxes are asked once by doveadm, evenly; it finds lowered limits and events that were lost. 0: never."),
+        .doc = "In what time all mailboxes are asked about once (by the section doveadm), evenly; it finds lowered limits and events that were lost. 0: never."),
     ROW(config_quota, stale, SETTING_TIME, "1h", .min = 10 * S, .max = 30 * DAY,
         .doc = "How long what is known of a mailbox counts at RCPT; then it is asked again, and what can't be asked is not known, so mail is let in."),
     ROW(config_quota, confirm, SETTING_TIME, "10s", .min = 0, .max = 1 * DAY,
@@ -113,18 +110,6 @@ check_languages(const struct config_quota *quota, struct settings_report *report
     }
 }
 
-/* An address that stands in a header and in a Message-ID as it is. */
-static gboolean
-is_plain_address(const char *text)
-{
-    const char *at = strchr(text, '@');
-
-    for (const char *p = text; *p != '\0'; p++)
-        if ((guchar)*p <= ' ' || (guchar)*p >= 0x7f || strchr("<>()[]:;,\\\"", *p) != NULL)
-            return FALSE;
-    return at != NULL && at != text && at[1] != '\0' && strchr(at + 1, '@') == NULL;
-}
-
 void
 quota_check(const void *section, struct settings_report *report)
 {
@@ -133,14 +118,10 @@ quota_check(const void *section, struct settings_report *report)
     check_sockets(quota, report);
     check_levels(quota, report);
     check_languages(quota, report);
-    if (*quota->from != '\0' && !is_plain_address(quota->from))
+    if (*quota->from != '\0' && !config_is_plain_address(quota->from))
         settings_complain(report, TRUE, "quota", "from", "\"%s\" is no plain address, as postmaster@example.org", quota->from);
     if ((*quota->from != '\0') != (*quota->lmtp != '\0'))
         settings_complain(report, FALSE, "quota", *quota->from != '\0' ? "lmtp" : "from", "is empty, so no notices are sent");
-    if (*quota->doveadm != '\0' && *quota->doveadm_key == '\0')
-        settings_complain(report, TRUE, "quota", "doveadm_key", "is empty; Dovecot's HTTP API needs its doveadm_api_key");
-    if (*quota->doveadm != '\0' && !g_str_has_prefix(quota->doveadm, "inet:") && !g_str_has_prefix(quota->doveadm, "unix:"))
-        settings_complain(report, TRUE, "quota", "doveadm", "must be inet:PORT@HOST or unix:PATH");
     if (*quota->lmtp != '\0' && !g_str_has_prefix(quota->lmtp, "inet:") && !g_str_has_prefix(quota->lmtp, "unix:"))
         settings_complain(report, TRUE, "quota", "lmtp", "must be inet:PORT@HOST or unix:PATH");
 }

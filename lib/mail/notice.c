@@ -2,10 +2,10 @@
 #include "lib/mail/notice.h"
 #include <string.h>
 #include "lib/mail/address.h"
+#include "lib/mail/compose.h"
 
 #define WORD_BYTES 45u    /* of an encoded word's text: 60 characters of base64 in the 75 of RFC 2047 2 */
 #define SUBJECT_BYTES 400u
-#define BASE64_BYTES 57u  /* a line of 76 characters, RFC 2045 6.8 */
 #define LINE_BYTES 900u   /* RFC 5322 2.1.1 has 998 */
 
 /* Valid UTF-8 without controls, at most max bytes. Caller frees. */
@@ -46,18 +46,6 @@ append_subject(GString *out, const char *text)
     g_string_append(out, "\r\n");
 }
 
-static void
-append_date(GString *out, gint64 now_ms)
-{
-    static const char *const days[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    g_autoptr(GDateTime) now = g_date_time_new_from_unix_utc(CLAMP(now_ms / 1000, 0, G_GINT64_CONSTANT(253402300799)));
-
-    g_string_append_printf(out, "Date: %s, %d %s %04d %02d:%02d:%02d +0000\r\n", days[g_date_time_get_day_of_week(now) - 1],
-                           g_date_time_get_day_of_month(now), months[g_date_time_get_month(now) - 1], g_date_time_get_year(now),
-                           g_date_time_get_hour(now), g_date_time_get_minute(now), g_date_time_get_second(now));
-}
-
 static gboolean
 is_7bit(const char *body)
 {
@@ -95,10 +83,8 @@ append_body(GString *out, const char *text)
                            plain ? "us-ascii" : "utf-8", plain ? "7bit" : "base64");
     if (plain)
         g_string_append_len(out, body->str, (gssize)body->len);
-    for (gsize at = 0; !plain && at < body->len; at += BASE64_BYTES) {
-        g_autofree char *line = g_base64_encode((const guchar *)body->str + at, MIN(body->len - at, BASE64_BYTES));
-        g_string_append_printf(out, "%s\r\n", line);
-    }
+    else
+        compose_base64(out, body->str, body->len);
 }
 
 GString *
@@ -111,7 +97,7 @@ notice_compose(const struct notice *notice)
 
     g_string_append_printf(out, "From: <%s>\r\nTo: <%s>\r\n", from, to);
     append_subject(out, notice->subject);
-    append_date(out, notice->now_ms);
+    compose_date(out, notice->now_ms / 1000);
     g_string_append_printf(out, "Message-ID: <%s@%s>\r\nAuto-Submitted: auto-generated\r\n", id, domain != NULL ? domain : "localhost");
     append_body(out, notice->body);
     return out;

@@ -6,6 +6,7 @@
 #include "lib/base/metrics.h"
 #include "policyd/abuse/notice_text.h"
 #include "policyd/abuse/transport.h"
+#include "policyd/doveadm/doveadm.h"
 #include "policyd/state/marks.h"
 
 #define TRIES 3u
@@ -70,16 +71,21 @@ is_kicked(const char *answer, char **why_r)
 static gboolean
 end_sessions(const struct notices *notices, const struct notice *notice, const struct notice_text *text, char **why_r)
 {
-    const struct config_abuse *config = &notice->config->abuse;
-    g_autofree char *key = g_base64_encode((const guchar *)config->doveadm_key, strlen(config->doveadm_key));
-    g_autofree char *header = g_strdup_printf("Authorization: X-Dovecot-API %s", key), *body = notice_kick(text->account), *answer = NULL;
-    const char *const headers[] = {header, NULL};
+    g_autofree char *body = notice_kick(text->account);
+    g_autoptr(GString) answer = NULL;
+    g_autoptr(GError) error = NULL;
+    struct doveadm *doveadm;
 
     if (body == NULL) {
         log_text(LOG_SEV_WARNING, "abuse", "sessions of %s are not ended: to doveadm the name is a pattern", text->account);
         return TRUE;
     }
-    return transport_post(config->doveadm, headers, body, &notices->stop, &answer, why_r) && is_kicked(answer, why_r);
+    doveadm = doveadm_new(&notice->config->doveadm);
+    answer = doveadm_call(doveadm, body, TRANSPORT_TIMEOUT_MS, &notices->stop, &error);
+    doveadm_free(&doveadm);
+    if (answer == NULL)
+        *why_r = g_strdup(error->message);
+    return answer != NULL && is_kicked(answer->str, why_r);
 }
 
 static gboolean
@@ -115,7 +121,7 @@ call_webhook(const struct notices *notices, const struct notice *notice, const s
 {
     g_autofree char *body = notice_json(text);
 
-    return transport_post(notice->config->abuse.webhook, NULL, body, &notices->stop, NULL, why_r);
+    return transport_post(notice->config->abuse.webhook, body, &notices->stop, why_r);
 }
 
 typedef gboolean (*step_func)(const struct notices *, const struct notice *, const struct notice_text *, char **);
@@ -127,7 +133,7 @@ static gboolean
 is_wanted(const struct notice *notice, enum notice_step step)
 {
     const struct config_abuse *config = &notice->config->abuse;
-    const gboolean wanted[STEPS] = {[STEP_SESSIONS] = *config->doveadm != '\0' && notice->level == ABUSE_SUSPEND,
+    const gboolean wanted[STEPS] = {[STEP_SESSIONS] = *notice->config->doveadm.url != '\0' && notice->level == ABUSE_SUSPEND,
                                     [STEP_MAIL] = *config->mail_to != '\0',
                                     [STEP_MAIL_USER] = config->mail_user && strchr(notice->fact->subject, '@') != NULL,
                                     [STEP_WEBHOOK] = *config->webhook != '\0'};

@@ -6,7 +6,6 @@
 struct call {
     CURL *curl;
     const gint *stop;
-    GString *answer;
     const GString *mail;
     gsize at;
     char why[CURL_ERROR_SIZE];
@@ -21,12 +20,11 @@ on_progress(void *data, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal
     return g_atomic_int_get(call->stop);
 }
 
+/* What a server answers besides its status is not looked at. */
 static size_t
 on_answer(char *bytes, size_t size, size_t n, void *data)
 {
-    struct call *call = data;
-
-    g_string_append_len(call->answer, bytes, (gssize)MIN(size * n, TRANSPORT_ANSWER_MAX - call->answer->len));
+    (void)bytes, (void)data;
     return size * n;
 }
 
@@ -44,15 +42,8 @@ on_upload(char *buffer, size_t size, size_t n, void *data)
 static void
 begin(struct call *call, const gint *stop)
 {
-    static gsize made;
-
-    if (g_once_init_enter(&made)) {
-        curl_global_init(CURL_GLOBAL_DEFAULT);
-        g_once_init_leave(&made, 1);
-    }
     call->curl = curl_easy_init();
     call->stop = stop;
-    call->answer = g_string_new(NULL);
     curl_easy_setopt(call->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(call->curl, CURLOPT_PROXY, "");
     curl_easy_setopt(call->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)TRANSPORT_TIMEOUT_MS);
@@ -62,12 +53,11 @@ begin(struct call *call, const gint *stop)
     curl_easy_setopt(call->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(call->curl, CURLOPT_XFERINFODATA, call);
     curl_easy_setopt(call->curl, CURLOPT_WRITEFUNCTION, on_answer);
-    curl_easy_setopt(call->curl, CURLOPT_WRITEDATA, call);
 }
 
 /* Makes the call and ends it. TRUE: the reply is one of 200 to 299. */
 static gboolean
-finish(struct call *call, char **answer_r, char **why_r)
+finish(struct call *call, char **why_r)
 {
     CURLcode code = curl_easy_perform(call->curl);
     long reply = 0;
@@ -79,29 +69,23 @@ finish(struct call *call, char **answer_r, char **why_r)
     *why_r = good ? NULL
              : code == CURLE_OK ? g_strdup_printf("reply %ld", reply)
                                 : g_strdup_printf("%s (reply %ld)", *call->why != '\0' ? call->why : curl_easy_strerror(code), reply);
-    if (good && answer_r != NULL)
-        *answer_r = g_string_free(call->answer, FALSE);
-    else
-        g_string_free(call->answer, TRUE);
     return good;
 }
 
 gboolean
-transport_post(const char *url, const char *const *headers, const char *body, const gint *stop, char **answer_r, char **why_r)
+transport_post(const char *url, const char *body, const gint *stop, char **why_r)
 {
     struct curl_slist *list = curl_slist_append(NULL, "Content-Type: application/json");
     struct call call = {0};
     gboolean good;
 
     begin(&call, stop);
-    for (; headers != NULL && *headers != NULL; headers++)
-        list = curl_slist_append(list, *headers);
     curl_easy_setopt(call.curl, CURLOPT_URL, url);
     curl_easy_setopt(call.curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(call.curl, CURLOPT_USERAGENT, "postern-policyd/" POSTERN_VERSION);
     curl_easy_setopt(call.curl, CURLOPT_HTTPHEADER, list);
     curl_easy_setopt(call.curl, CURLOPT_POSTFIELDS, body);
-    good = finish(&call, answer_r, why_r);
+    good = finish(&call, why_r);
     curl_slist_free_all(list);
     return good;
 }
@@ -138,7 +122,7 @@ transport_mail(const char *server, const char *to, const GString *mail, const gi
     curl_easy_setopt(call.curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)mail->len);
     curl_easy_setopt(call.curl, CURLOPT_READFUNCTION, on_upload);
     curl_easy_setopt(call.curl, CURLOPT_READDATA, &call);
-    good = finish(&call, NULL, why_r);
+    good = finish(&call, why_r);
     curl_slist_free_all(list);
     return good;
 }

@@ -47,8 +47,7 @@ setup_new(struct config *config)
     setup->any_uid = *quota->uids == NULL;
     for (char **name = quota->uids; *name != NULL && setup->n_uids < QUOTA_UIDS_MAX; name++)
         add_uid(setup, *name);
-    if (*quota->doveadm != '\0')
-        setup->doveadm = doveadm_new(quota->doveadm, quota->doveadm_key);
+    setup->doveadm = doveadm_new(&config->doveadm);
     return setup;
 }
 
@@ -294,7 +293,6 @@ quota_start(struct config *config, const struct quota_sockets *sockets, struct s
     quota->state = state;
     quota->accounts = accounts;
     quota->asked = metrics_counter("postern_quota_asked_total", "Mailboxes that doveadm was asked about", "answer", answers);
-    curl_global_init(CURL_GLOBAL_DEFAULT);
     g_mutex_init(&quota->lock);
     quota->setup = setup_new(config);
     quota->mailer = mailer_new(&(struct mailer_options){0});

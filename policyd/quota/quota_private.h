@@ -1,7 +1,7 @@
 /* quota_private.h: what the parts of quota.h share. */
 #pragma once
 #include "lib/base/metrics.h"
-#include "policyd/quota/doveadm.h"
+#include "policyd/quota/quota_ask.h"
 #include "policyd/quota/mailer.h"
 #include "policyd/quota/quota.h"
 #include "policyd/quota/script.h"

@@ -145,8 +145,8 @@ def sink():
 # ---- from the first spam to the suspension, and back ----
 
 def test_spam_of_an_account_slows_holds_and_suspends_it(guarded, webhook):
-    mta, _, daemon = guarded(abuse={**LADDER, "webhook": webhook.url, "mail_user": True, "doveadm_key": DOVEADM_KEY,
-                                    "doveadm": f"http://127.0.0.1:{DOVEADM_PORT}/doveadm/v1"})
+    mta, _, daemon = guarded(abuse={**LADDER, "webhook": webhook.url, "mail_user": True},
+                             doveadm={"url": f"http://127.0.0.1:{DOVEADM_PORT}", "key": DOVEADM_KEY})
     session = imaplib.IMAP4("127.0.0.1", 143, timeout=30)
     session.login(address("bob"), password("bob"))
     other = imaplib.IMAP4("127.0.0.1", 143, timeout=30)

@@ -184,7 +184,7 @@ def test_grace_of_the_last_message(make):
     site = make(check={"grace": "50K", "grace_percent": 0})
     site.send_event(event(storage=storage(MEBIBYTE - 1000)))
     site.policyd.configure({"quota_check full": {"grace": "50K", "grace_percent": 0}})
-    site.policyd.settings["quota"]["doveadm"] = ""
+    site.policyd.settings["doveadm"] = {}
     site.policyd.configure({"quota_check full": {"grace": "50K", "grace_percent": 0}})
     site.policyd.run("reload", "policyd")
     site.wait_known(lambda row: row["used"] == MEBIBYTE - 1000)
@@ -209,7 +209,8 @@ def test_mail_is_not_refused_by_what_is_wrong_or_old(make):
     time.sleep(0.01)  # quota.confirm is 0
     assert site.rcpt(address("alice"))[0] == 250
     assert site.known()["used"] < MEBIBYTE
-    site.policyd.settings["quota"].update({"doveadm": "", "stale": "10s"})
+    site.policyd.settings["doveadm"] = {}
+    site.policyd.settings["quota"]["stale"] = "10s"
     site.policyd.configure({"quota_check full": NO_GRACE})
     site.policyd.run("reload", "policyd")
     site.send_event(event(storage=storage(2 * MEBIBYTE), time=int(time.time() * 1000) + 1))
@@ -226,7 +227,7 @@ def test_doveadm_is_away(make):
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", site.http + 1000))
         deaf.listen(64)
-        site.policyd.settings["quota"].update({"doveadm": f"inet:{site.http + 1000}@127.0.0.1", "doveadm_key": "x"})
+        site.policyd.settings["doveadm"] = {"url": f"http://127.0.0.1:{site.http + 1000}", "key": "x"}
         site.policyd.configure({"quota_check full": NO_GRACE})
         site.policyd.run("reload", "policyd")
         site.send_event(event(storage=storage(2 * MEBIBYTE)))

@@ -1,5 +1,5 @@
 /* fuzz_doveadm_reply.c: any bytes as an answer of doveadm's HTTP API. */
-#include "policyd/quota/doveadm.h"
+#include "policyd/quota/quota_ask.h"
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const guint8 *data, size_t size);

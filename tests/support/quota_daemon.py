@@ -92,10 +92,9 @@ class QuotaSite:
         settings = {"listen": f"unix:{self.events}", "script": f"unix:{self.script_socket}", "from": FROM, "settle": "2s",
                     "lmtp": f"unix:{self.home}/run/lmtp-notices", "templates": os.path.join(directory, "texts"), "uids": list(uids),
                     "poll": "0", "stale": "1h", "confirm": "0"}
-        if doveadm:
-            settings.update({"doveadm": f"inet:{self.http}@127.0.0.1", "doveadm_key": KEY})
+        asked = {"url": f"http://127.0.0.1:{self.http}", "key": KEY} if doveadm else {}
         self.policyd = Policyd(os.path.join(directory, "n"), {"quota_check full": check or {}},
-                               {"quota": {**settings, **(quota or {})}, **(policyd or {})}, path, self.accounts)
+                               {"quota": {**settings, **(quota or {})}, "doveadm": asked, **(policyd or {})}, path, self.accounts)
         self.postfix.set(smtpd_recipient_restrictions=f"check_policy_service {name}", smtpd_end_of_data_restrictions="",
                          smtpd_policy_service_default_action="451 4.3.5 no policy service")
 

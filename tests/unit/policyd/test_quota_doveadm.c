@@ -1,5 +1,5 @@
 /* test_quota_doveadm.c: what doveadm's HTTP API is asked and what it answers, as 2.3 and 2.4 do; and a server that does not behave. */
-#include "policyd/quota/doveadm.h"
+#include "policyd/quota/quota_ask.h"
 #include <sys/socket.h>
 #include <unistd.h>
 #include "lib/base/net.h"
@@ -113,13 +113,14 @@ test_http(void **state)
     struct {
         const char *reply, *error;
         gboolean endless;
-    } cases[] = {{"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "doveadm: HTTP status 401: is quota.doveadm_key right?", FALSE},
+    } cases[] = {{"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "doveadm: HTTP status 401: is doveadm.key right?", FALSE},
                  {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "doveadm: an answer that is none of its HTTP API", FALSE},
                  {"HTTP/1.1 302 Go\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n", "doveadm: HTTP status 302", FALSE},
                  {"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", "doveadm: ", TRUE},
                  {"", "doveadm: ", FALSE}};
     struct doveadm_answer answer;
-    struct doveadm *doveadm = doveadm_new(address, "sesame");
+    const struct config_doveadm config = {.url = address, .key = (char *)"sesame"};
+    struct doveadm *doveadm = doveadm_new(&config);
 
     server.reply = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" ANSWER;
     assert_null(ask(doveadm, &server, &answer));
@@ -129,7 +130,7 @@ test_http(void **state)
     assert_non_null(strstr(server.asked, "\r\n\r\n[[\"quotaGet\",{\"user\":\"a@b\"},\"0\"]]"));
     g_free(server.asked);
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-        struct doveadm *fresh = doveadm_new(address, "sesame"); /* an old one leaves the server alone now */
+        struct doveadm *fresh = doveadm_new(&config); /* an old one leaves the server alone now */
         server.reply = cases[i].reply;
         server.endless = cases[i].endless;
         g_autofree char *text = ask(fresh, &server, &answer);

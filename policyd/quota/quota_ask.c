@@ -1,7 +1,8 @@
-/* doveadm_reply.c: the texts of doveadm's HTTP API. See doveadm.h. */
+/* quota_ask.c: see quota_ask.h. */
+#include "policyd/quota/quota_ask.h"
 #include <jansson.h>
 #include <string.h>
-#include "policyd/quota/doveadm.h"
+#include "lib/base/net.h"
 
 #define KIB_MAX (G_MAXINT64 / 1024)
 
@@ -108,4 +109,18 @@ doveadm_parse(const char *text, gsize length, guint n_users, struct doveadm_answ
         take_answer(reply, n_users, answers_r);
     json_decref(whole);
     return good;
+}
+
+gboolean
+doveadm_quota(struct doveadm *doveadm, const char *const *users, guint n_users, int timeout_ms, struct doveadm_answer *answers_r, GError **error)
+{
+    g_autofree char *body = doveadm_request(users, n_users);
+    g_autoptr(GString) reply = doveadm_call(doveadm, body, timeout_ms, NULL, error);
+
+    memset(answers_r, 0, n_users * sizeof *answers_r);
+    if (reply == NULL || doveadm_parse(reply->str, reply->len, n_users, answers_r))
+        return reply != NULL;
+    doveadm_distrust(doveadm);
+    g_set_error(error, NET_ERROR, NET_ERROR_SYSTEM, "doveadm: an answer that is none of its HTTP API");
+    return FALSE;
 }

@@ -1,9 +1,10 @@
-/* doveadm.h: asks Dovecot what mailboxes hold, by the HTTP API of doveadm (quotaGet; 2.3 and 2.4 alike).
+/* quota_ask.h: asks Dovecot what mailboxes hold, by doveadm's quotaGet.
  *
- * POST /doveadm/v1 with [["quotaGet",{"user":U},TAG], ..] is answered by [["doveadmResponse",[{"root":R,"type":"STORAGE","value":"489",
- * "limit":"1024","percent":"47"},{..,"type":"MESSAGE",..}],TAG],["error",{..},TAG]]; storage is in KiB, "-" stands for no limit. Dovecot
- * makes a process for each request, not for each command, so many users are asked at once where there is time. */
+ * [["quotaGet",{"user":U},TAG], ..] is answered by [["doveadmResponse",[{"root":R,"type":"STORAGE","value":"489","limit":"1024",
+ * "percent":"47"},{..,"type":"MESSAGE",..}],TAG],["error",{..},TAG]]; storage is in KiB, "-" stands for no limit. Many users are asked about
+ * at once where there is time. */
 #pragma once
+#include "policyd/doveadm/doveadm.h"
 #include "policyd/quota/levels.h"
 
 #define DOVEADM_USERS_MAX 50u /* of one question */
@@ -18,10 +19,6 @@ struct doveadm_answer {
     struct doveadm_root roots[QUOTA_ROOTS_MAX];
 };
 
-struct doveadm;
-/* address: inet:PORT@HOST or unix:PATH. curl_global_init has been called. */
-struct doveadm *doveadm_new(const char *address, const char *key);
-void doveadm_free(struct doveadm **doveadm); /* NULL-safe; nobody may be inside */
 /* Fills answers_r[n_users]. FALSE and error: the server is away, or does not answer as it should; after that it is left alone for a while, and the
  * answer is FALSE at once. Blocks for timeout_ms at most. Thread-safe. */
 gboolean doveadm_quota(struct doveadm *doveadm, const char *const *users, guint n_users, int timeout_ms, struct doveadm_answer *answers_r,

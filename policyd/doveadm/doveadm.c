@@ -1,11 +1,12 @@
-/* doveadm.c: the question over HTTP. See doveadm.h. */
-#include "policyd/quota/doveadm.h"
+/* doveadm.c: see doveadm.h. */
+#include "policyd/doveadm/doveadm.h"
 #include <curl/curl.h>
 #include <string.h>
 #include "lib/base/net.h"
 
 #define REPLY_MAX ((gsize)1 << 20)
 #define CONNECT_MS 2000L
+#define API "/doveadm/v1"
 #define LEFT_ALONE_US (10 * G_USEC_PER_SEC)
 
 struct doveadm {
@@ -17,19 +18,21 @@ struct doveadm {
 };
 
 struct doveadm *
-doveadm_new(const char *address, const char *key)
+doveadm_new(const struct config_doveadm *config)
 {
-    struct doveadm *doveadm = g_new0(struct doveadm, 1);
-    g_autofree char *encoded = g_base64_encode((const guchar *)key, strlen(key));
+    struct doveadm *doveadm;
+    g_autofree char *encoded = g_base64_encode((const guchar *)config->key, strlen(config->key));
     g_autofree char *authorization = g_strconcat("Authorization: X-Dovecot-API ", encoded, NULL);
 
-    doveadm->socket = g_str_has_prefix(address, "unix:") ? g_strdup(address + strlen("unix:")) : NULL;
-    if (doveadm->socket != NULL) {
-        doveadm->url = g_strdup("http://localhost/doveadm/v1");
+    if (*config->url == '\0')
+        return NULL;
+    doveadm = g_new0(struct doveadm, 1);
+    if (g_str_has_prefix(config->url, "unix:")) {
+        doveadm->socket = g_strdup(config->url + strlen("unix:"));
+        doveadm->url = g_strdup("http://localhost" API);
     } else {
-        const char *port = address + strlen("inet:"), *host = strchr(port, '@') + 1;
-        gboolean is_v6 = strchr(host, ':') != NULL;
-        doveadm->url = g_strdup_printf("http://%s%s%s:%.*s/doveadm/v1", is_v6 ? "[" : "", host, is_v6 ? "]" : "", (int)(host - 1 - port), port);
+        gboolean has_path = strchr(strstr(config->url, "://") + 3, '/') != NULL;
+        doveadm->url = g_strconcat(config->url, has_path ? NULL : API, NULL);
     }
     doveadm->headers = curl_slist_append(curl_slist_append(NULL, authorization), "Content-Type: application/json");
     g_mutex_init(&doveadm->lock);
@@ -83,14 +86,23 @@ give_handle(struct doveadm *doveadm, CURL *curl, gboolean good)
     g_mutex_unlock(&doveadm->lock);
 }
 
+static int
+on_progress(void *data, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal, curl_off_t ulnow)
+{
+    const gint *stop = data;
+
+    (void)dltotal, (void)dlnow, (void)ultotal, (void)ulnow;
+    return stop != NULL && g_atomic_int_get(stop) != 0;
+}
+
 static void
-set_options(const struct doveadm *doveadm, CURL *curl, const char *body, GString *reply, char *why, int timeout_ms)
+set_options(const struct doveadm *doveadm, CURL *curl, const char *body, GString *reply, char *why, int timeout_ms, const gint *stop)
 {
     curl_easy_reset(curl); /* keeps the connection */
     curl_easy_setopt(curl, CURLOPT_URL, doveadm->url);
     if (doveadm->socket != NULL)
         curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, doveadm->socket);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, MIN(CONNECT_MS, (long)timeout_ms));
@@ -100,35 +112,43 @@ set_options(const struct doveadm *doveadm, CURL *curl, const char *body, GString
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_piece);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, stop);
 }
 
-gboolean
-doveadm_quota(struct doveadm *doveadm, const char *const *users, guint n_users, int timeout_ms, struct doveadm_answer *answers_r, GError **error)
+GString *
+doveadm_call(struct doveadm *doveadm, const char *body, int timeout_ms, const gint *stop, GError **error)
 {
-    g_autofree char *body = doveadm_request(users, n_users);
-    g_autoptr(GString) reply = g_string_new(NULL);
+    GString *reply;
     char why[CURL_ERROR_SIZE] = "";
-    gboolean good = FALSE;
-    long status = 0;
     CURL *curl = take_handle(doveadm);
     CURLcode code;
+    long status = 0;
 
-    memset(answers_r, 0, n_users * sizeof *answers_r);
     if (curl == NULL) {
         g_set_error(error, NET_ERROR, NET_ERROR_TIMEOUT, "doveadm was away a moment ago");
-        return FALSE;
+        return NULL;
     }
-    set_options(doveadm, curl, body, reply, why, timeout_ms);
+    reply = g_string_new(NULL);
+    set_options(doveadm, curl, body, reply, why, timeout_ms, stop);
     code = curl_easy_perform(curl);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    give_handle(doveadm, curl, code == CURLE_OK && status == 200);
+    if (code == CURLE_OK && status == 200)
+        return reply;
+    g_string_free(reply, TRUE);
     if (code != CURLE_OK)
         g_set_error(error, NET_ERROR, NET_ERROR_SYSTEM, "doveadm: %s", why[0] != '\0' ? why : curl_easy_strerror(code));
-    else if (status != 200)
-        g_set_error(error, NET_ERROR, NET_ERROR_SYSTEM, "doveadm: HTTP status %ld%s", status, status == 401 ? ": is quota.doveadm_key right?" : "");
-    else if (!doveadm_parse(reply->str, reply->len, n_users, answers_r))
-        g_set_error(error, NET_ERROR, NET_ERROR_SYSTEM, "doveadm: an answer that is none of its HTTP API");
     else
-        good = TRUE;
-    give_handle(doveadm, curl, good);
-    return good;
+        g_set_error(error, NET_ERROR, NET_ERROR_SYSTEM, "doveadm: HTTP status %ld%s", status, status == 401 ? ": is doveadm.key right?" : "");
+    return NULL;
+}
+
+void
+doveadm_distrust(struct doveadm *doveadm)
+{
+    g_mutex_lock(&doveadm->lock);
+    doveadm->away_until_us = g_get_monotonic_time() + LEFT_ALONE_US;
+    g_mutex_unlock(&doveadm->lock);
 }
