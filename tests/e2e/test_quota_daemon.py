@@ -259,7 +259,7 @@ def test_a_lowered_limit_is_found_and_quota2_written(make):
     listed = site.policyd.run("quota", "list").stdout.splitlines()
     assert address("alice") in listed[1] and len(listed) == 5  # everybody's, the fullest first
     assert site.policyd.run("quota", "list", "--over", "85").stdout == "no such mailbox is known\n"
-    assert site.policyd.run("quota", "show", "nobody@example.test").stdout == "nothing is known of this mailbox\n"
+    assert site.policyd.run("quota", "show", "nobody@example.test").stdout == "no such mailbox is known\n"
     wait_until(lambda: site.quota2()[1] == 2, 15, lambda: f"the notice in quota2: {site.quota2()}")
 
 

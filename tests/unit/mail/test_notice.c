@@ -72,7 +72,7 @@ test_hostile(void **state)
         assert_true(strcspn(at, "\n") < 998);
     GString *odd = notice_compose(&(struct notice){.from = "a", .to = "x>\r\ny", .subject = "", .body = "", .now_ms = -5});
     assert_non_null(strstr(odd->str, "To: <x>y>\r\n"));
-    assert_non_null(strstr(odd->str, "Date: Thu, 1 Jan 1970"));
+    assert_non_null(strstr(odd->str, "Date: Thu, 01 Jan 1970"));
     g_string_free(odd, TRUE);
 }
 
