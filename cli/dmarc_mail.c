@@ -2,6 +2,7 @@
 #include "cli/dmarc_mail.h"
 #include <curl/curl.h>
 #include <string.h>
+#include "lib/base/net.h"
 #include "lib/mail/compose.h"
 
 #define BASE64_LINE 76u /* RFC 2045 6.8 */
@@ -89,22 +90,12 @@ struct dmarc_mailer *
 dmarc_mailer_new(const char *server)
 {
     struct dmarc_mailer *mailer = g_new0(struct dmarc_mailer, 1);
-    const char *at = strchr(server, '@');
+    const char *socket;
 
     curl_global_init(CURL_GLOBAL_DEFAULT);
     mailer->curl = curl_easy_init();
-    if (g_str_has_prefix(server, "unix:")) {
-        mailer->socket = g_strdup(server + strlen("unix:"));
-        mailer->url = g_strdup_printf("smtp://localhost/%s", g_get_host_name());
-    } else if (at != NULL) {
-        gboolean is_v6 = strchr(at, ':') != NULL;
-        gsize digits = strcspn(server + strlen("inet:"), "@");
-
-        mailer->url = g_strdup_printf("smtp://%s%s%s:%.*s/%s", is_v6 ? "[" : "", at + 1, is_v6 ? "]" : "",
-                                      (int)digits, server + strlen("inet:"), g_get_host_name());
-    } else { /* inet:PORT */
-        mailer->url = g_strdup_printf("smtp://localhost:%s/%s", server + strlen("inet:"), g_get_host_name());
-    }
+    mailer->url = net_url("smtp", server, g_get_host_name(), &socket);
+    mailer->socket = g_strdup(socket);
     return mailer;
 }
 

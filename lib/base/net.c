@@ -444,3 +444,21 @@ net_connect(const char *address, int timeout_ms, GError **error)
                 address);
     return -1;
 }
+
+char *
+net_url(const char *scheme, const char *address, const char *path, const char **socket_r)
+{
+    struct net_address parsed;
+
+    *socket_r = NULL;
+    if (!net_parse(address, &parsed, NULL))
+        return NULL;
+    if (parsed.kind == NET_UNIX) {
+        *socket_r = parsed.name;
+        return g_strdup_printf("%s://localhost/%s", scheme, path);
+    }
+    if (parsed.kind != NET_INET)
+        return NULL;
+    gboolean is_v6 = strchr(parsed.name, ':') != NULL;
+    return g_strdup_printf("%s://%s%s%s:%s/%s", scheme, is_v6 ? "[" : "", parsed.name, is_v6 ? "]" : "", parsed.port, path);
+}

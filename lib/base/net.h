@@ -21,6 +21,9 @@ int net_listen_datagram(const char *address, guint mode, const char *group, GErr
 /* One datagram of such a descriptor: its length, also when that is above size (the rest is lost); -1 when there is none now, errno says
  * why. *uid_r: who sent it, as the kernel says. */
 gssize net_receive_datagram(int fd, void *buf, gsize size, guint *uid_r);
+/* The URL of an inet: or unix: address, as libcurl takes it: "smtp://host:25/PATH"; *socket_r: of a unix socket, the path that libcurl is to
+ * connect to instead (borrowed from address), else NULL. Other forms give NULL. Caller frees. */
+char *net_url(const char *scheme, const char *address, const char *path, const char **socket_r);
 /* A connected descriptor (blocking, close-on-exec), or -1. timeout_ms bounds the connect (not the look-up of
  * a host name). */
 int net_connect(const char *address, int timeout_ms, GError **error);

@@ -2,6 +2,7 @@
 #include "policyd/abuse/transport.h"
 #include <curl/curl.h>
 #include <string.h>
+#include "lib/base/net.h"
 
 struct call {
     CURL *curl;
@@ -90,32 +91,18 @@ transport_post(const char *url, const char *body, const gint *stop, char **why_r
     return good;
 }
 
-/* libcurl's name of a server: "smtp://host:port/our-name". */
-static void
-set_server(struct call *call, const char *server)
-{
-    const char *at = strchr(server, '@'), *host = at != NULL ? at + 1 : "localhost";
-    gboolean is_unix = g_str_has_prefix(server, "unix:"), is_v6 = strchr(host, ':') != NULL;
-    const char *port = server + strlen("inet:");
-    g_autofree char *url = is_unix ? g_strdup_printf("smtp://localhost/%s", g_get_host_name())
-                                   : g_strdup_printf("smtp://%s%s%s:%.*s/%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "", (int)strspn(port, "0123456789"),
-                                                     port, g_get_host_name());
-
-    if (is_unix)
-        curl_easy_setopt(call->curl, CURLOPT_UNIX_SOCKET_PATH, server + strlen("unix:"));
-    curl_easy_setopt(call->curl, CURLOPT_URL, url);
-}
-
 gboolean
 transport_mail(const char *server, const char *to, const GString *mail, const gint *stop, char **why_r)
 {
-    g_autofree char *recipient = g_strdup_printf("<%s>", to);
+    const char *socket;
+    g_autofree char *recipient = g_strdup_printf("<%s>", to), *url = net_url("smtp", server, g_get_host_name(), &socket);
     struct curl_slist *list = curl_slist_append(NULL, recipient);
     struct call call = {.mail = mail};
     gboolean good;
 
     begin(&call, stop);
-    set_server(&call, server);
+    curl_easy_setopt(call.curl, CURLOPT_URL, url);
+    curl_easy_setopt(call.curl, CURLOPT_UNIX_SOCKET_PATH, socket);
     curl_easy_setopt(call.curl, CURLOPT_PROTOCOLS_STR, "smtp");
     curl_easy_setopt(call.curl, CURLOPT_MAIL_RCPT, list); /* without MAIL_FROM: the null sender */
     curl_easy_setopt(call.curl, CURLOPT_UPLOAD, 1L);

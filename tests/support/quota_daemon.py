@@ -2,7 +2,6 @@
 import contextlib
 import email
 import email.policy
-import imaplib
 import itertools
 import os
 import re
@@ -17,7 +16,7 @@ from .policyd import Policyd
 from .postern import USER
 from .postfix import Postfix
 from .process import connects, wait_until
-from .quota_plugin import PORTS, configuration, message, plugin_directory, settings_module
+from .quota_plugin import PORTS, configuration, deliver, inbox_of, plugin_directory, settings_module
 
 KEY = "sesame"
 FROM = "postmaster@example.test"
@@ -138,20 +137,10 @@ class QuotaSite:
     # ---- mail ----
 
     def imap(self, user="alice"):
-        client = imaplib.IMAP4("127.0.0.1", self.dovecot.imap_port)
-        client.login(accounts.address(user), accounts.password(user))
-        client.select("INBOX")
-        return client
+        return inbox_of(self.dovecot, user)
 
     def lmtp(self, size, user="alice"):
-        client = smtplib.LMTP(self.dovecot.lmtp_socket())
-        try:
-            client.ehlo("test.example")
-            client.mail("sender@example.test")
-            answer = client.rcpt(accounts.address(user))
-            return client.data(message(size)) if answer[0] == 250 else answer
-        finally:
-            client.close()
+        return deliver(self.dovecot, size, user)
 
     def rcpt(self, recipient, size=0):
         """Postfix's answer at RCPT."""

@@ -135,6 +135,25 @@ def configuration(directory, store, driver, roots, settings, archive):
     return text + "plugin {\n  " + "\n  ".join(lines) + "\n}\n"
 
 
+def inbox_of(dovecot, user):
+    client = imaplib.IMAP4("127.0.0.1", dovecot.imap_port)
+    client.login(accounts.address(user), accounts.password(user))
+    client.select("INBOX")
+    return client
+
+
+def deliver(dovecot, size, user):
+    """By LMTP; returns the answer's code and text, of RCPT if that was refused."""
+    client = smtplib.LMTP(dovecot.lmtp_socket())
+    try:
+        client.ehlo("test.example")
+        client.mail("sender@example.test")
+        answer = client.rcpt(accounts.address(user))
+        return client.data(message(size)) if answer[0] == 250 else answer
+    finally:
+        client.close()
+
+
 class QuotaDovecot:
     """One user's limit is a mebibyte unless roots say otherwise. more: lines of Dovecot's configuration. Use as a context manager."""
 
@@ -168,21 +187,10 @@ class QuotaDovecot:
         return self.sink
 
     def imap(self, user="alice"):
-        client = imaplib.IMAP4("127.0.0.1", self.server.imap_port)
-        client.login(accounts.address(user), accounts.password(user))
-        client.select("INBOX")
-        return client
+        return inbox_of(self.server, user)
 
     def lmtp(self, size, user="alice"):
-        """Delivers, and returns the answer's code and text, of RCPT if that was refused."""
-        client = smtplib.LMTP(self.server.lmtp_socket())
-        try:
-            client.ehlo("test.example")
-            client.mail("sender@example.test")
-            answer = client.rcpt(accounts.address(user))
-            return client.data(message(size)) if answer[0] == 250 else answer
-        finally:
-            client.close()
+        return deliver(self.server, size, user)
 
     def fill(self, percent, user="alice"):
         """Fills INBOX to so many percent of a mebibyte by LMTP, and forgets the events."""

@@ -293,6 +293,23 @@ test_datagrams(void **state)
     test_dir_free(dir);
 }
 
+static void
+test_urls(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *address, *url, *socket;
+    } cases[] = {{"inet:25@mx.example.org", "smtp://mx.example.org:25/me", NULL}, {"inet:25@::1", "smtp://[::1]:25/me", NULL},
+                 {"unix:/run/s", "smtp://localhost/me", "/run/s"}, {"fd:3", NULL, NULL}, {"nonsense", NULL, NULL}};
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const char *socket = "x";
+        g_autofree char *url = net_url("smtp", cases[i].address, "me", &socket);
+        assert_int_equal(g_strcmp0(url, cases[i].url), 0);
+        assert_int_equal(g_strcmp0(socket, cases[i].socket), 0);
+    }
+}
+
 int
 main(void)
 {
@@ -300,6 +317,6 @@ main(void)
         cmocka_unit_test(test_addresses),       cmocka_unit_test(test_rename_over_live_socket),
         cmocka_unit_test(test_listen_refusals), cmocka_unit_test(test_inherited_descriptors),
         cmocka_unit_test(test_inet),            cmocka_unit_test(test_deadlines),
-        cmocka_unit_test(test_frames),          cmocka_unit_test(test_datagrams)};
+        cmocka_unit_test(test_frames),          cmocka_unit_test(test_datagrams), cmocka_unit_test(test_urls)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
