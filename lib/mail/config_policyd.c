@@ -353,6 +353,18 @@ check_titles(const struct config *config, const char *section, const GPtrArray *
     }
 }
 
+/* Whoever may send events may say that a mailbox is full; doveadm would be asked before mail is refused. */
+static void
+check_quota_is_safe(const struct config *config, struct settings_report *report)
+{
+    const struct config_quota *quota = &config->quota;
+    gboolean heard = *quota->listen != '\0' || *quota->script != '\0', open = (quota->socket_mode & 002) != 0 && *quota->uids == NULL;
+
+    if (config->quota_check->len > 0 && heard && open && *config->doveadm.url == '\0')
+        settings_complain(report, FALSE, "quota", "uids", "is empty and doveadm.url as well, so every local user can have mail to a mailbox refused; name "
+                          "the users that Dovecot's mail processes run as, as {vmail}, or set doveadm.url");
+}
+
 void
 policyd_check_across(const struct config *config, struct settings_report *report)
 {
@@ -366,6 +378,7 @@ policyd_check_across(const struct config *config, struct settings_report *report
     check_titles(config, "account", config->account, report);
     check_titles(config, "client", config->client, report);
     check_titles(config, "quota_check", config->quota_check, report);
+    check_quota_is_safe(config, report);
     if (config->quota.quota2 != CONFIG_QUOTA2_NONE && config->accounts.driver == 0)
         settings_complain(report, TRUE, "accounts", "driver", "is none; quota.quota2 needs PostfixAdmin's tables");
     if (config->sender_login->len > 0 && config->accounts.driver == 0)

@@ -139,6 +139,7 @@ static const struct {
     {"doveadm { url = \"fd:3\"\n key = x }", ":1: doveadm.url: is no URL"},
     {"doveadm { url = \"unix:s\"\n key = x }", ":1: doveadm.url: is no URL"},
     {"quota { lmtp = \"fd:3\"\n from = a@b }", ":1: quota.lmtp: must be inet:PORT@HOST or unix:PATH"},
+    {"policyd { checks = {f} }\nquota_check f { }", "W (default): quota.uids: is empty and doveadm.url as well"},
     {"quota { quota2 = write }", "(default): accounts.driver: is none; quota.quota2 needs PostfixAdmin's tables"},
     {"quota_check x { states = {DATA} }", ":1: quota_check x.states: DATA: Postfix names no recipient there; use RCPT"},
     {"quota_check x { action = NONSENSE }", "quota_check x.action: "},
