@@ -99,6 +99,7 @@ on_reload(const char *args, GString *answer, gpointer data)
     if (fresh != NULL) {
         log_open("postern-policyd", (enum log_target)fresh->log.target, (enum log_format)fresh->log.format, (enum log_severity)fresh->log.least);
         policy_accounts_forget(policyd->parts.accounts);
+        state_keep_audit(policyd->parts.state, fresh->policyd.keep_audit);
         abuse_configure(policyd->parts.abuse, fresh);
         policyd_set_current(policyd, policy_new(fresh, &policyd->parts));
         signin_reload(policyd->signin, fresh);

@@ -127,7 +127,8 @@ open_parts(struct policyd *policyd, GError **error)
     const struct config_policyd *config = &policyd->config->policyd;
     struct state_options options = {.node = *config->node != '\0' ? config->node : g_get_host_name(),
                                     .shared = config->driver == CONFIG_POLICYD_MARIADB,
-                                    .start_empty = config->driver == CONFIG_POLICYD_MARIADB};
+                                    .start_empty = config->driver == CONFIG_POLICYD_MARIADB,
+                                    .audit_keep_ms = config->keep_audit};
 
     databases_policy(config, &options.sql);
     options.mark_expiry_s[MARK_GREYLIST] = options.mark_expiry_s[MARK_ORIGIN] = greylist_keep_s(policyd->config);

@@ -239,3 +239,9 @@ SELECT at_ms, node, who, action, subject, detail FROM policy_audit WHERE subject
 
 -- name: policy_audit_all
 SELECT at_ms, node, who, action, subject, detail FROM policy_audit ORDER BY id DESC LIMIT ?
+
+-- name: policy_audit_page
+SELECT id, at_ms FROM policy_audit WHERE id > ? ORDER BY id LIMIT ?
+
+-- name: policy_audit_drop
+DELETE FROM policy_audit WHERE id > ? AND id <= ? AND at_ms < ?

@@ -85,6 +85,7 @@ struct config_policyd {             /* section "policyd": the policy daemon */
     char **listen, **checks;        /* checks: titles of the sections below, in order */
     char *socket_group, *control, *metrics, *reports, *user;
     gint64 socket_mode, threads, connections;
+    gint64 keep_audit;
     int on_trouble;
     int driver;                     /* where what it knows is kept */
     char *path, *host, *database, *db_user, *password, *node;

@@ -46,6 +46,12 @@ state_audit(struct state *state, gint64 now_ms, const char *who, const char *act
     return good;
 }
 
+void
+state_keep_audit(struct state *state, gint64 keep_ms)
+{
+    __atomic_store_n(&state->options.audit_keep_ms, keep_ms, __ATOMIC_RELAXED);
+}
+
 struct audit_list {
     state_audit_func each;
     gpointer data;

@@ -55,7 +55,7 @@ struct heard_cell {
 struct facts;
 
 struct state {
-    struct state_options options; /* strings are our copies */
+    struct state_options options; /* strings are our copies; audit_keep_ms is atomic */
     struct shards *marks, *meters, *heard;
     struct facts *facts;
 
@@ -76,6 +76,10 @@ struct state {
         gint64 now_ms;        /* when the shard was begun */
         gint64 next_us;       /* monotonic: when to go on */
     } sweep;
+    struct {
+        gint64 after;  /* id of the last line that was looked at */
+        gboolean done; /* for this round of the sweep */
+    } audit;
     gint64 clock_offset_us;
     gint64 write_until_us; /* atomic; monotonic; 0: as long as it takes */
     gint64 complained_us;

@@ -40,6 +40,7 @@ struct state_options {
     guint64 marks_max, meters_max;
     /* Seconds by kind, in place of the defaults; 0 leaves the default. */
     guint32 mark_expiry_s[MARK_KINDS], meter_expiry_s[METER_KINDS];
+    gint64 audit_keep_ms; /* how long lines of the audit are kept; 0: for ever */
 };
 
 /* Brings the schema up to date, reads all (seconds for millions) and starts the writing thread. NULL with SQL_ERROR_AWAY when
@@ -66,6 +67,8 @@ struct state_stats {
 };
 void state_get_stats(struct state *state, struct state_stats *stats_r);
 
+/* How long lines of the audit are kept from now on, as audit_keep_ms. */
+void state_keep_audit(struct state *state, gint64 keep_ms);
 /* One line of the audit. Append-only; write-through, so it blocks. */
 gboolean state_audit(struct state *state, gint64 now_ms, const char *who, const char *action, const char *subject,
                      const char *detail, GError **error);

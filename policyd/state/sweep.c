@@ -1,4 +1,4 @@
-/* sweep.c: removes what has expired, a shard's part of the keys at a time: first from SQL, then from memory.
+/* sweep.c: removes what has expired, a shard's part of the keys at a time, and of the audit a page: first from SQL, then from memory.
  *
  * In that order, since a mark that memory has forgotten and SQL still has would get its former life back when it is touched again.
  * Rows are looked for without locks and removed by their keys if they are still as they were. A clock that is wrong would expire
@@ -213,6 +213,46 @@ sweep_facts(struct state *state, gint64 now_ms, GError **error)
     return TRUE;
 }
 
+/* ---- the audit ---- */
+
+struct audit_page {
+    gint64 last, before_ms;
+    guint seen, old;
+};
+
+static gboolean
+take_line(const struct sql_row *row, gpointer data)
+{
+    struct audit_page *page = data;
+    page->last = sql_row_int(row, 0);
+    page->old += sql_row_int(row, 1) < page->before_ms;
+    page->seen++;
+    return TRUE;
+}
+
+/* One page, from the oldest lines on. Ids rise with time, so a page without an old line ends the round; there is no index on the times. */
+static gboolean
+sweep_audit(struct state *state, gint64 now_ms, GError **error)
+{
+    gint64 keep_ms = __atomic_load_n(&state->options.audit_keep_ms, __ATOMIC_RELAXED), from = state->audit.after;
+    struct audit_page page = {.last = from, .before_ms = now_ms - keep_ms};
+    const struct sql_value start[] = {SQL_I(from), SQL_I(PAGE)};
+    gboolean good = TRUE;
+    if (keep_ms <= 0 || state->audit.done)
+        return TRUE;
+    if (!sql_run(state->sql, "policy_audit_page", start, G_N_ELEMENTS(start), take_line, &page, NULL, error))
+        return FALSE;
+    if (page.old > 0) {
+        const struct sql_value range[] = {SQL_I(from), SQL_I(page.last), SQL_I(page.before_ms)};
+        state_turn_take(state);
+        good = sql_run(state->sql, "policy_audit_drop", range, G_N_ELEMENTS(range), NULL, NULL, NULL, error);
+        state_turn_give(state);
+    }
+    state->audit.after = good ? page.last : from;
+    state->audit.done = good && (page.old == 0 || page.seen < PAGE);
+    return good;
+}
+
 /* ---- a step ---- */
 
 /* One page of the shard's marks, or when these are done of its meters. *done_r: that was the last. */
@@ -261,5 +301,7 @@ state_sweep(struct state *state, gint64 now_ms, GError **error)
     state_count(state, &state->expired, marks_sweep(state, shard, (guint32)(now_ms / 1000)) + meters_sweep(state, shard, now_ms));
     begin_shard(state, (shard + 1) % SHARDS);
     state->sweep.next_us = g_get_monotonic_time() + EVERY_US;
-    return shard + 1 < SHARDS || sweep_facts(state, now_ms, error);
+    if (shard == 0)
+        memset(&state->audit, 0, sizeof state->audit);
+    return sweep_audit(state, now_ms, error) && (shard + 1 < SHARDS || sweep_facts(state, now_ms, error));
 }

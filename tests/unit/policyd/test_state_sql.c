@@ -381,6 +381,41 @@ sweep(const struct sqltest *test)
     state_close(&state);
 }
 
+SQLTEST_STATEMENT(n_audit, "SELECT COUNT(*) FROM policy_audit");
+
+/* Lines from before the time go, some pages of them, a page a step; what stands out of its time stays in its place, and holds up nothing. */
+static void
+sweep_of_the_audit(const struct sqltest *test)
+{
+    struct state *state = threadless_state(test, "a");
+    struct sql *sql = sqltest_open(test);
+    gint64 now_ms = real_ms();
+    SQLTEST_STATEMENT(add, "INSERT INTO policy_audit (at_ms, node, who, action, subject, detail) VALUES (?, 'a', 'w', 'd', 's', '')");
+    SQLTEST_STATEMENT(youngest, "SELECT MIN(at_ms) FROM policy_audit");
+    assert_true(sql_begin(sql, NULL));
+    for (guint i = 0; i < 2600; i++) {
+        gint64 days = i == 5 ? 0 : i < 2500 ? 100 : 10; /* i == 5: another node's clock was wrong */
+        sqltest_exec(sql, &add, (struct sql_value[]){SQL_I(now_ms - days * DAY_MS)}, 1);
+    }
+    assert_true(sql_commit(sql, NULL));
+    sweep_all(state, now_ms);
+    assert_int_equal(sqltest_int(sql, &n_audit, NULL, 0), 2600); /* for ever */
+    state_keep_audit(state, 100 * DAY_MS);
+    sweep_all(state, now_ms);
+    assert_int_equal(sqltest_int(sql, &n_audit, NULL, 0), 2600); /* as old as that is not older */
+    state_keep_audit(state, 50 * DAY_MS);
+    while (state->sweep.shard < 2)
+        assert_true(state_sweep(state, now_ms, NULL));
+    assert_int_equal(sqltest_int(sql, &n_audit, NULL, 0), 601); /* a page of 1000 with each of the two steps */
+    sweep_all(state, now_ms);
+    assert_int_equal(sqltest_int(sql, &n_audit, NULL, 0), 101);
+    assert_int_equal(sqltest_int(sql, &youngest, NULL, 0), now_ms - 10 * DAY_MS);
+    sweep_all(state, now_ms + 60 * DAY_MS);
+    assert_int_equal(sqltest_int(sql, &n_audit, NULL, 0), 0);
+    sql_close(&sql);
+    state_close(&state);
+}
+
 static void
 sweep_waits_after_jump(const struct sqltest *test)
 {
@@ -547,6 +582,7 @@ main(void)
         SQLTEST(refused_row),  SQLTEST(sweep),                  SQLTEST(sweep_waits_after_jump),
         SQLTEST(name_in_use),  SQLTEST(name_of_the_dead),       SQLTEST(name_lost),     SQLTEST(wrong_options),
         SQLTEST(threads),      SQLTEST(late_text),              SQLTEST(no_time_left),
+        SQLTEST(sweep_of_the_audit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
