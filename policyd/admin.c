@@ -1,53 +1,20 @@
 /* admin.c: what is remembered and decided, for `postern greylist`, `postern rate` and `postern account`. */
 #include "policyd/admin.h"
-#include <jansson.h>
 #include <string.h>
 #include "lib/mail/address.h"
+#include "policyd/answer.h"
 #include "policyd/daemon.h"
 #include "policyd/greylist/origin.h"
+#include "policyd/rates/rate.h"
 #include "policyd/state/facts.h"
 #include "policyd/state/marks.h"
 #include "policyd/state/meters.h"
 #include "policyd/words.h"
 
-#define LIMIT_MAX 1000u    /* rows of one answer */
-#define TEXT_BYTES 400000u /* of one answer: a control answer has 1 MiB, and JSON may double what it quotes */
-
-/* ---- JSON out ---- */
-
 static guint
 limit_of(const char *word)
 {
-    return CLAMP((guint)g_ascii_strtoull(word, NULL, 10), 1, LIMIT_MAX);
-}
-
-/* Text of mail need not be UTF-8, and JSON must be. */
-static json_t *
-text_of(const char *text)
-{
-    g_autofree char *valid = g_utf8_make_valid(text, -1);
-
-    return json_string(valid);
-}
-
-/* Takes rows over. */
-static gboolean
-give_rows(json_t *rows, GString *answer)
-{
-    json_t *whole = json_pack("{s:o}", "rows", rows);
-    char *text = json_dumps(whole, JSON_COMPACT);
-
-    g_string_append(answer, text);
-    free(text);
-    json_decref(whole);
-    return TRUE;
-}
-
-static gboolean
-failed(GString *answer, GError *error)
-{
-    g_string_append(answer, error->message);
-    return FALSE;
+    return CLAMP((guint)g_ascii_strtoull(word, NULL, 10), 1, ANSWER_ROWS_MAX);
 }
 
 static gint64
@@ -68,25 +35,12 @@ state_of(gpointer data)
     return ((struct policyd *)data)->parts.state;
 }
 
-struct rows {
-    json_t *array;
-    gsize bytes;
-};
-
-static gboolean
-add_row(struct rows *rows, json_t *row, const char *text)
-{
-    json_array_append_new(rows->array, row);
-    rows->bytes += strlen(text) + 120;
-    return rows->bytes < TEXT_BYTES;
-}
-
 /* ---- marks ---- */
 
 static gboolean
 add_mark(const char *text, const struct mark *mark, gpointer data)
 {
-    return add_row(data, json_pack("{s:o, s:I, s:I, s:I}", "text", text_of(text), "first", (json_int_t)mark->first_s, "last", (json_int_t)mark->last_s,
+    return answer_add_row(data, json_pack("{s:o, s:I, s:I, s:I}", "text", answer_text(text), "first", (json_int_t)mark->first_s, "last", (json_int_t)mark->last_s,
                                    "count", (json_int_t)mark->count), text);
 }
 
@@ -103,15 +57,15 @@ gboolean
 admin_marks(const char *args, GString *answer, gpointer data)
 {
     g_auto(GStrv) words = control_words(args, 3, answer);
-    struct rows rows = {json_array(), 0};
+    struct answer_rows rows = {json_array(), 0};
     g_autoptr(GError) error = NULL;
     enum mark_kind kind;
 
     if (words != NULL && find_mark_kind(words[0], &kind, answer) &&
         marks_list(state_of(data), kind, words[1], now_s(), limit_of(words[2]), add_mark, &rows, &error))
-        return give_rows(rows.array, answer);
+        return answer_give_rows(rows.array, answer);
     json_decref(rows.array);
-    return error != NULL ? failed(answer, error) : FALSE;
+    return error != NULL ? answer_failed(answer, error) : FALSE;
 }
 
 static gboolean
@@ -132,11 +86,11 @@ admin_forget(const char *args, GString *answer, gpointer data)
 
     if (words == NULL || !find_mark_kind(words[0], &kind, answer))
         return FALSE;
-    if (!marks_list(state_of(data), kind, words[1], now_s(), LIMIT_MAX, add_text, texts, &error))
-        return failed(answer, error);
+    if (!marks_list(state_of(data), kind, words[1], now_s(), ANSWER_ROWS_MAX, add_text, texts, &error))
+        return answer_failed(answer, error);
     for (guint i = 0; i < texts->len; i++)
         marks_forget(state_of(data), kind, g_ptr_array_index(texts, i), now_s());
-    g_string_append_printf(answer, "{\"forgotten\":%u,\"more\":%s}", texts->len, texts->len == LIMIT_MAX ? "true" : "false");
+    g_string_append_printf(answer, "{\"forgotten\":%u,\"more\":%s}", texts->len, texts->len == ANSWER_ROWS_MAX ? "true" : "false");
     return TRUE;
 }
 
@@ -165,7 +119,7 @@ admin_import(const char *args, GString *answer, gpointer data)
 /* ---- meters ---- */
 
 struct rates {
-    struct rows rows;
+    struct answer_rows rows;
     const char *what;
 };
 
@@ -174,7 +128,7 @@ add_rate(const struct meter_line *line, gpointer data)
 {
     struct rates *rates = data;
 
-    return add_row(&rates->rows, json_pack("{s:o, s:s, s:[f,f,f], s:I, s:I}", "text", text_of(line->text), "counted", rates->what, "levels",
+    return answer_add_row(&rates->rows, json_pack("{s:o, s:s, s:[f,f,f], s:I, s:I}", "text", answer_text(line->text), "counted", rates->what, "levels",
                                            line->levels[0], line->levels[1], line->levels[2], "total", (json_int_t)line->total, "last_ms",
                                            (json_int_t)line->last_ms), line->text);
 }
@@ -182,23 +136,19 @@ add_rate(const struct meter_line *line, gpointer data)
 gboolean
 admin_rates(const char *args, GString *answer, gpointer data)
 {
-    static const struct {
-        enum meter_kind kind;
-        const char *what;
-    } kinds[] = {{METER_RATE_MESSAGES, "messages"}, {METER_RATE_RECIPIENTS, "recipients"}};
     g_auto(GStrv) words = control_words(args, 2, answer);
     struct rates rates = {{json_array(), 0}, NULL};
     g_autoptr(GError) error = NULL;
     gboolean good = words != NULL;
 
-    for (guint i = 0; good && i < G_N_ELEMENTS(kinds); i++) {
-        rates.what = kinds[i].what;
-        good = meters_list(state_of(data), kinds[i].kind, words[0], now_ms(), limit_of(words[1]), add_rate, &rates, &error);
+    for (guint i = 0; good && i < RATE_COUNTED; i++) {
+        rates.what = rate_counted_names[i];
+        good = meters_list(state_of(data), rate_counted_meters[i], words[0], now_ms(), limit_of(words[1]), add_rate, &rates, &error);
     }
     if (good)
-        return give_rows(rates.rows.array, answer);
+        return answer_give_rows(rates.rows.array, answer);
     json_decref(rates.rows.array);
-    return error != NULL ? failed(answer, error) : FALSE;
+    return error != NULL ? answer_failed(answer, error) : FALSE;
 }
 
 /* ---- facts ---- */
@@ -216,7 +166,7 @@ gboolean
 admin_facts(const char *args, GString *answer, gpointer data)
 {
     g_auto(GStrv) words = control_words(args, 1, answer);
-    struct rows rows = {NULL, 0};
+    struct answer_rows rows = {NULL, 0};
     g_autoptr(GPtrArray) facts = NULL;
     enum fact_kind kind;
     gboolean room = TRUE;
@@ -227,11 +177,11 @@ admin_facts(const char *args, GString *answer, gpointer data)
     facts = fact_list(state_of(data), kind, now_ms());
     for (guint i = 0; room && i < facts->len; i++) {
         const struct fact *fact = g_ptr_array_index(facts, i);
-        room = add_row(&rows, json_pack("{s:o, s:o, s:I, s:I, s:o, s:s}", "subject", text_of(fact->subject), "value", text_of(fact->value), "since_ms",
-                                        (json_int_t)fact->since_ms, "expires_ms", (json_int_t)fact->expires_ms, "by", text_of(fact->by), "node",
+        room = answer_add_row(&rows, json_pack("{s:o, s:o, s:I, s:I, s:o, s:s}", "subject", answer_text(fact->subject), "value", answer_text(fact->value), "since_ms",
+                                        (json_int_t)fact->since_ms, "expires_ms", (json_int_t)fact->expires_ms, "by", answer_text(fact->by), "node",
                                         fact->node), fact->value);
     }
-    return give_rows(rows.array, answer);
+    return answer_give_rows(rows.array, answer);
 }
 
 gboolean
@@ -246,7 +196,7 @@ admin_fact_put(const char *args, GString *answer, gpointer data)
     if (words == NULL || !find_fact_kind(words[0], &kind, answer))
         return FALSE;
     seconds = MIN(g_ascii_strtoull(words[2], NULL, 10), G_GUINT64_CONSTANT(4000000000));
-    json_t *value = json_pack("{s:o}", "reason", text_of(words[4]));
+    json_t *value = json_pack("{s:o}", "reason", answer_text(words[4]));
     char *text = json_dumps(value, JSON_COMPACT);
     change = (struct fact_change){.value = text, .expires_ms = seconds > 0 ? now_ms() + (gint64)seconds * 1000 : 0, .by = words[3], .detail = words[4]};
     gboolean done = fact_put(state_of(data), kind, words[1], &change, now_ms(), &error);
@@ -269,7 +219,7 @@ admin_fact_drop(const char *args, GString *answer, gpointer data)
         return FALSE;
     change = (struct fact_change){.by = words[2], .detail = words[3]};
     if (!fact_drop(state_of(data), kind, words[1], &change, now_ms(), &was, &error))
-        return failed(answer, error);
+        return answer_failed(answer, error);
     if (was && (kind == FACT_SUSPENSION || kind == FACT_HOLD || kind == FACT_SLOW))
         abuse_release(state_of(data), words[1], now_ms());
     g_string_append_printf(answer, "{\"was\":%s}", was ? "true" : "false");
@@ -281,21 +231,21 @@ admin_fact_drop(const char *args, GString *answer, gpointer data)
 static gboolean
 add_audit(const struct state_audit *line, gpointer data)
 {
-    return add_row(data, json_pack("{s:I, s:s, s:o, s:o, s:o, s:o}", "at_ms", (json_int_t)line->at_ms, "node", line->node, "who", text_of(line->who),
-                                   "action", text_of(line->action), "subject", text_of(line->subject), "detail", text_of(line->detail)), line->detail);
+    return answer_add_row(data, json_pack("{s:I, s:s, s:o, s:o, s:o, s:o}", "at_ms", (json_int_t)line->at_ms, "node", line->node, "who", answer_text(line->who),
+                                   "action", answer_text(line->action), "subject", answer_text(line->subject), "detail", answer_text(line->detail)), line->detail);
 }
 
 gboolean
 admin_audit(const char *args, GString *answer, gpointer data)
 {
     g_auto(GStrv) words = control_words(args, 2, answer);
-    struct rows rows = {json_array(), 0};
+    struct answer_rows rows = {json_array(), 0};
     g_autoptr(GError) error = NULL;
 
     if (words != NULL && state_audit_list(state_of(data), *words[0] != '\0' ? words[0] : NULL, limit_of(words[1]), add_audit, &rows, &error))
-        return give_rows(rows.array, answer);
+        return answer_give_rows(rows.array, answer);
     json_decref(rows.array);
-    return error != NULL ? failed(answer, error) : FALSE;
+    return error != NULL ? answer_failed(answer, error) : FALSE;
 }
 
 /* ---- signs of misuse ---- */

@@ -8,6 +8,7 @@
 #include "policyd/daemon.h"
 #include "policyd/quota/quota_admin.h"
 #include "policyd/signin/admin.h"
+#include "policyd/tables/admin.h"
 
 struct policy *
 policyd_current(gpointer data)
@@ -212,6 +213,16 @@ const struct control_command policyd_commands[] = {
     {"quota-list", "PERCENT LIMIT: mailboxes that are so full", quota_admin_list},
     {"audit", "SUBJECT LIMIT: who decided what", admin_audit},
     {"abuse", "ACCOUNT: its score, and the signs of misuse that it is made of", admin_abuse},
+    {"lists", "AFTER: names of lists, and how many entries they have", tables_admin_lists},
+    {"list-show", "NAME AFTER: entries of a list", tables_admin_list_show},
+    {"list-add", "NAME BY REASON ENTRY..: puts entries into a list", tables_admin_list_add},
+    {"list-remove", "NAME BY REASON ENTRY..: takes them out", tables_admin_list_remove},
+    {"senders", "LOGIN AFTER: what it may send as besides its own addresses", tables_admin_senders},
+    {"sender-add", "LOGIN BY REASON SENDER..: lets it send as these", tables_admin_sender_add},
+    {"sender-remove", "LOGIN BY REASON SENDER..: no more", tables_admin_sender_remove},
+    {"limits", "PART: limits of their own, of subjects with PART in them, and those that hold for it", tables_admin_limits},
+    {"limit-put", "SUBJECT METER BY REASON LIMIT..: gives it limits of its own, as 500/hour", tables_admin_limit_put},
+    {"limit-drop", "SUBJECT METER WINDOW BY REASON: takes them back", tables_admin_limit_drop},
     {"signin", "USER or NETWORK: what is known of its sign-ins", signin_admin_show},
     {"signin-suspend", "ACCOUNT SECONDS BY REASON: neither signs in nor sends", signin_admin_suspend},
     {"signin-allow", "USER or NETWORK, BY REASON: lets it sign in again", signin_admin_allow},

@@ -3,16 +3,26 @@
 #include <string.h>
 
 char **
-control_words(const char *args, guint n, GString *answer)
+control_words_between(const char *args, guint least, guint most, GString *answer)
 {
-    g_auto(GStrv) words = g_strsplit(args, " ", (gint)n + 1);
+    g_auto(GStrv) words = g_strsplit(args, " ", (gint)most + 1);
+    guint n = g_strv_length(words);
     char **plain = g_new0(char *, n + 1);
 
-    for (guint i = 0; g_strv_length(words) == n && i < n; i++)
+    for (guint i = 0; n >= least && n <= most && i < n; i++)
         plain[i] = strcmp(words[i], "%20") == 0 ? g_strdup("") : g_uri_unescape_string(words[i], NULL);
-    if (g_strv_length(plain) == n)
+    if (n > 0 && g_strv_length(plain) == n)
         return plain;
     g_strfreev(plain);
-    g_string_append_printf(answer, "%u word%s needed, percent-encoded", n, n == 1 ? " is" : "s are");
+    if (least != most)
+        g_string_append_printf(answer, "%u to %u words are needed, percent-encoded", least, most);
+    else
+        g_string_append_printf(answer, "%u word%s needed, percent-encoded", least, least == 1 ? " is" : "s are");
     return NULL;
+}
+
+char **
+control_words(const char *args, guint n, GString *answer)
+{
+    return control_words_between(args, n, n, answer);
 }

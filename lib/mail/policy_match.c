@@ -25,12 +25,12 @@ refuse(GError **error, const char *item, const char *why)
     return FALSE;
 }
 
-static gboolean
-is_name(const char *text)
+gboolean
+policy_match_is_list_name(const char *name)
 {
-    gsize length = strlen(text);
+    gsize length = strlen(name);
 
-    return length > 0 && length <= 64 && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == length;
+    return length > 0 && length <= 64 && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == length;
 }
 
 static gboolean
@@ -86,7 +86,7 @@ take(struct policy_match *match, enum policy_match_kind kind, const char *item, 
 
     side->n++;
     if (g_str_has_prefix(rest, "list:")) {
-        if (!is_name(rest + strlen("list:")))
+        if (!policy_match_is_list_name(rest + strlen("list:")))
             return refuse(error, item, "names no list: letters, digits, -, _ and . only");
         g_ptr_array_add(side->lists, g_strdup(rest + strlen("list:")));
         return TRUE;

@@ -16,6 +16,9 @@ struct policy_match *policy_match_new(enum policy_match_kind kind, char *const *
 void policy_match_free(struct policy_match *match); /* NULL-safe */
 gboolean policy_match_is_empty(const struct policy_match *match);
 
+/* Whether a list in SQL may have the name: 1 to 64 letters, digits, -, _ and . */
+gboolean policy_match_is_list_name(const char *name);
+
 /* Whether subject is on the SQL list: 1 yes, 0 no, -1 not known. */
 typedef int (*policy_list_func)(const char *list, const char *subject, gpointer data);
 /* address in comparison form, "" for the null sender. 1: it is meant; 0: it is not; -1: not known, because a list that would decide

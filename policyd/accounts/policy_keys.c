@@ -205,12 +205,11 @@ normalise_address_entry(const char *text, GError **error)
     return g_steal_pointer(&address);
 }
 
-char *
-policy_entry_normalise(const char *text, GError **error)
+/* Text without blanks around it that an address or a network may be written as. NULL and error when it is none. */
+static char *
+take_text(const char *text, const char *what, GError **error)
 {
     g_autofree char *trimmed = g_strstrip(g_strdup(text));
-    g_autofree char *entry = NULL;
-    gboolean is_network = FALSE;
 
     if (!g_utf8_validate(trimmed, -1, NULL))
         return refuse(error, trimmed, "not UTF-8");
@@ -218,11 +217,31 @@ policy_entry_normalise(const char *text, GError **error)
         if (g_ascii_iscntrl(*at))
             return refuse(error, trimmed, "there are control characters in it");
     if (*trimmed == '\0')
-        return refuse(error, trimmed, "an entry is an address, @domain, .domain or a network");
-    if (strcmp(trimmed, "<>") == 0)
-        return g_steal_pointer(&trimmed);
+        return refuse(error, trimmed, "%s", what);
     if (strlen(trimmed) > POLICY_ADDRESS_MAX)
         return refuse(error, trimmed, "longer than %u bytes", POLICY_ADDRESS_MAX);
+    return g_steal_pointer(&trimmed);
+}
+
+/* Normal forms may be longer than what was written. */
+static char *
+take_normal(char *normal, const char *text, GError **error)
+{
+    if (normal == NULL || strlen(normal) <= POLICY_ADDRESS_MAX)
+        return normal;
+    g_free(normal);
+    return refuse(error, text, "longer than %u bytes", POLICY_ADDRESS_MAX);
+}
+
+char *
+policy_entry_normalise(const char *text, GError **error)
+{
+    g_autofree char *trimmed = take_text(text, "an entry is an address, @domain, .domain or a network", error);
+    char *entry = NULL;
+    gboolean is_network = FALSE;
+
+    if (trimmed == NULL || strcmp(trimmed, "<>") == 0)
+        return g_steal_pointer(&trimmed);
     if (*trimmed == '@' || *trimmed == '.') {
         entry = normalise_domain_entry(trimmed, error);
     } else {
@@ -231,7 +250,38 @@ policy_entry_normalise(const char *text, GError **error)
         if (!is_network)
             entry = normalise_address_entry(trimmed, error);
     }
-    if (entry != NULL && strlen(entry) > POLICY_ADDRESS_MAX)
-        return refuse(error, trimmed, "longer than %u bytes", POLICY_ADDRESS_MAX);
-    return g_steal_pointer(&entry);
+    return take_normal(entry, trimmed, error);
+}
+
+char *
+policy_subject_normalise(const char *text, GError **error)
+{
+    g_autofree char *trimmed = g_strstrip(g_strdup(text)), *subject = NULL;
+
+    if (strcmp(trimmed, "*") == 0)
+        return g_steal_pointer(&trimmed);
+    subject = policy_entry_normalise(text, error);
+    if (subject != NULL && (*subject == '.' || (strchr(subject, '@') == NULL && !is_name(subject))))
+        return refuse(error, trimmed, "limits are for an address, a login, @domain or *");
+    return g_steal_pointer(&subject);
+}
+
+char *
+policy_login_normalise(const char *text, GError **error)
+{
+    g_autofree char *trimmed = take_text(text, "a login is needed", error);
+
+    if (trimmed != NULL && *trimmed == '@')
+        return refuse(error, trimmed, "no login, but a domain");
+    return trimmed != NULL ? take_normal(address_normalise(trimmed), trimmed, error) : NULL;
+}
+
+char *
+policy_sender_normalise(const char *text, GError **error)
+{
+    g_autofree char *sender = policy_entry_normalise(text, error);
+
+    if (sender != NULL && strchr(sender, '@') == NULL)
+        return refuse(error, text, "a sender is an address, or @domain for all of them");
+    return g_steal_pointer(&sender);
 }

@@ -28,3 +28,8 @@ GPtrArray *policy_keys_subject(const char *address, const char *delimiter);
 
 /* The form of an entry in SQL; caller frees. NULL and error (G_IO_ERROR_INVALID_ARGUMENT) when no lookup would ever find it. */
 char *policy_entry_normalise(const char *text, GError **error);
+/* The same of a limit's subject: an address, a login without a domain, @domain or *. */
+char *policy_subject_normalise(const char *text, GError **error);
+/* The same of policy_sender: a login, with a domain or without, and a sender, an address or @domain. */
+char *policy_login_normalise(const char *text, GError **error);
+char *policy_sender_normalise(const char *text, GError **error);

@@ -1,14 +1,12 @@
 /* quota_admin.c: see quota_admin.h. */
 #include "policyd/quota/quota_admin.h"
-#include <jansson.h>
 #include <string.h>
 #include "lib/mail/address.h"
+#include "policyd/answer.h"
 #include "policyd/daemon.h"
 #include "policyd/quota/levels.h"
 #include "policyd/state/facts.h"
 #include "policyd/words.h"
-
-#define ROWS_MAX 1000u /* a control answer has 1 MiB */
 
 struct row {
     char *user;
@@ -64,16 +62,11 @@ row_json(const struct row *row)
 static void
 give(GPtrArray *rows, guint limit, GString *answer)
 {
-    json_t *array = json_array(), *whole;
-    char *text;
+    json_t *array = json_array();
 
     for (guint i = 0; i < rows->len && i < limit; i++)
         json_array_append_new(array, row_json(g_ptr_array_index(rows, i)));
-    whole = json_pack("{s:o, s:b}", "rows", array, "more", rows->len > limit);
-    text = json_dumps(whole, JSON_COMPACT);
-    g_string_append(answer, text);
-    free(text);
-    json_decref(whole);
+    answer_give(json_pack("{s:o, s:b}", "rows", array, "more", rows->len > limit), answer);
 }
 
 gboolean
@@ -106,8 +99,8 @@ quota_admin_list(const char *args, GString *answer, gpointer data)
     if (words == NULL)
         return FALSE;
     if (!g_ascii_string_to_unsigned(words[0], 10, 0, QUOTA_PERCENT_MAX, &least, NULL) ||
-        !g_ascii_string_to_unsigned(words[1], 10, 1, ROWS_MAX, &limit, NULL)) {
-        g_string_append_printf(answer, "PERCENT (0 to %d) and LIMIT (1 to %u) are needed", QUOTA_PERCENT_MAX, ROWS_MAX);
+        !g_ascii_string_to_unsigned(words[1], 10, 1, ANSWER_ROWS_MAX, &limit, NULL)) {
+        g_string_append_printf(answer, "PERCENT (0 to %d) and LIMIT (1 to %u) are needed", QUOTA_PERCENT_MAX, ANSWER_ROWS_MAX);
         return FALSE;
     }
     facts = fact_list(policyd->parts.state, FACT_QUOTA, g_get_real_time() / 1000);

@@ -1,24 +1,13 @@
 /* admin.c: what is known of the sign-ins of a user or of a network, and forgetting it. */
 #include "policyd/signin/admin.h"
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include "policyd/answer.h"
 #include "policyd/daemon.h"
 #include "policyd/signin/signin_private.h"
 #include "policyd/state/facts.h"
 #include "policyd/state/marks.h"
 #include "policyd/words.h"
-
-#define ROWS_MAX 1000u
-
-/* Text of mail need not be UTF-8, and JSON must be. */
-static json_t *
-text_of(const char *text)
-{
-    g_autofree char *valid = g_utf8_make_valid(text, -1);
-
-    return json_string(valid);
-}
 
 /* ---- rows of pairs "USER NETWORK" ---- */
 
@@ -39,8 +28,8 @@ row_of(struct pairs *pairs, const char *text)
         (pairs->network != NULL && strcmp(blank + 1, pairs->network) != 0))
         return NULL;
     row = g_hash_table_lookup(pairs->rows, text);
-    if (row == NULL && g_hash_table_size(pairs->rows) < ROWS_MAX) {
-        row = json_pack("{s:o, s:o, s:b, s:i, s:i, s:i}", "user", text_of(user), "network", text_of(blank + 1), "known", 0, "first", 0, "last", 0,
+    if (row == NULL && g_hash_table_size(pairs->rows) < ANSWER_ROWS_MAX) {
+        row = json_pack("{s:o, s:o, s:b, s:i, s:i, s:i}", "user", answer_text(user), "network", answer_text(blank + 1), "known", 0, "first", 0, "last", 0,
                         "failed", 0);
         g_hash_table_insert(pairs->rows, g_strdup(text), row);
     }
@@ -84,8 +73,8 @@ find_pairs(struct state *state, const char *user, const char *network, gboolean 
     g_autoptr(GError) error = NULL;
 
     *pairs_r = (struct pairs){g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_row), user, network};
-    if ((!marks || marks_list(state, MARK_NETWORK, part, (guint32)(now_ms / 1000), ROWS_MAX, add_mark, pairs_r, &error)) &&
-        meters_list(state, METER_SIGNIN_PAIR, part, now_ms, ROWS_MAX, add_meter, pairs_r, &error))
+    if ((!marks || marks_list(state, MARK_NETWORK, part, (guint32)(now_ms / 1000), ANSWER_ROWS_MAX, add_mark, pairs_r, &error)) &&
+        meters_list(state, METER_SIGNIN_PAIR, part, now_ms, ANSWER_ROWS_MAX, add_meter, pairs_r, &error))
         return TRUE;
     g_string_append(answer, error->message);
     g_hash_table_unref(pairs_r->rows);
@@ -114,7 +103,7 @@ tell(struct signin *signin, const char *user, const char *network, struct pairs 
     const struct meter_limit *limit = user != NULL ? &rules->user : &rules->network;
     const char *subject = user != NULL ? user : network;
     guint failed = signin_level(signin->state, user != NULL ? METER_SIGNIN_USER : METER_SIGNIN_NETWORK, subject, limit, now_ms);
-    json_t *object = json_pack("{s:o, s:I, s:I, s:I, s:b, s:b}", user != NULL ? "user" : "network", text_of(subject), "failed", (json_int_t)failed,
+    json_t *object = json_pack("{s:o, s:I, s:I, s:I, s:b, s:b}", user != NULL ? "user" : "network", answer_text(subject), "failed", (json_int_t)failed,
                                "limit", (json_int_t)limit->amount, "pair_limit", (json_int_t)rules->pair.amount, "banned",
                                network != NULL && signin_is_banned(signin->state, network, now_ms), "suspended",
                                user != NULL && signin_is_suspended(signin->state, user, now_ms));
@@ -139,18 +128,13 @@ signin_admin_show(const char *args, GString *answer, gpointer data)
     gint64 now_ms = g_get_real_time() / 1000;
     struct pairs pairs;
     json_t *object;
-    char *text;
 
     if (words == NULL || !take_subject(words[0], &user, &network, answer) ||
         !find_pairs(policyd->parts.state, user, network, TRUE, now_ms, &pairs, answer))
         return FALSE;
     object = tell(policyd->signin, user, network, &pairs, now_ms);
     g_hash_table_unref(pairs.rows);
-    text = json_dumps(object, JSON_COMPACT);
-    json_decref(object);
-    g_string_append(answer, text);
-    free(text);
-    return TRUE;
+    return answer_give(object, answer);
 }
 
 /* The line of the audit comes first: what can't be written there isn't done. */
@@ -212,7 +196,7 @@ signin_admin_suspend(const char *args, GString *answer, gpointer data)
         return FALSE;
     }
     seconds = (gint64)MIN(g_ascii_strtoull(words[1], NULL, 10), G_GUINT64_CONSTANT(4000000000));
-    json_t *value = json_pack("{s:o, s:b}", "reason", text_of(words[3]), "signin", 1);
+    json_t *value = json_pack("{s:o, s:b}", "reason", answer_text(words[3]), "signin", 1);
     char *text = json_dumps(value, JSON_COMPACT);
     change = (struct fact_change){.value = text, .expires_ms = seconds > 0 ? now_ms + seconds * 1000 : 0, .by = words[2], .action = "signin suspend", .detail = words[3]};
     done = fact_put(state, FACT_SUSPENSION, user, &change, now_ms, &error);

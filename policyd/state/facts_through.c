@@ -1,4 +1,4 @@
-/* facts_through.c: facts that are written before they count, each with its line of the audit; and the audit. */
+/* facts_through.c: what is written before it counts, facts and changes of other tables, each with its line of the audit; and the audit. */
 #include "policyd/state/rows.h"
 
 #define WHO_MAX 320u
@@ -21,9 +21,9 @@ fit(const char *text, gsize max)
     return g_steal_pointer(&valid);
 }
 
-static gboolean
-add_audit(struct state *state, struct sql *sql, gint64 now_ms, const char *who, const char *action, const char *subject,
-          const char *detail, GError **error)
+gboolean
+state_audit_within(struct state *state, struct sql *sql, gint64 now_ms, const char *who, const char *action, const char *subject,
+                   const char *detail, GError **error)
 {
     g_autofree char *fit_who = fit(who, WHO_MAX), *fit_action = fit(action, ACTION_MAX),
                     *fit_subject = fit(subject, FACT_SUBJECT_MAX), *fit_detail = fit(detail, DETAIL_MAX);
@@ -40,7 +40,7 @@ state_audit(struct state *state, gint64 now_ms, const char *who, const char *act
     if (!sql)
         return FALSE;
     g_mutex_lock(&state->turn);
-    gboolean good = add_audit(state, sql, now_ms, who, action, subject, detail, error);
+    gboolean good = state_audit_within(state, sql, now_ms, who, action, subject, detail, error);
     g_mutex_unlock(&state->turn);
     sql_pool_give(state->pool, sql);
     return good;
@@ -86,21 +86,50 @@ state_audit_list(struct state *state, const char *subject, guint limit, state_au
     return good;
 }
 
-/* ---- facts ---- */
+/* ---- changes with their lines ---- */
 
 static gboolean
-write_both(struct state *state, struct sql *sql, const struct fact *fact, const struct fact_change *change, gint64 now_ms,
-           GError **error)
+transact(struct state *state, struct sql *sql, state_work work, gpointer data, GError **error)
 {
-    g_autofree char *action = g_strdup_printf("%s %s", fact->value ? "put" : "drop", fact_kind_name(fact->kind));
     if (!sql_begin(sql, error))
         return FALSE;
-    if (rows_put_fact(sql, fact, error) &&
-        add_audit(state, sql, now_ms, change->by, change->action ? change->action : action, fact->subject,
-                  change->detail ? change->detail : fact->value, error))
+    if (work(state, sql, data, error))
         return sql_commit(sql, error);
     sql_rollback(sql);
     return FALSE;
+}
+
+gboolean
+state_change(struct state *state, state_work work, gpointer data, GError **error)
+{
+    struct sql *sql = sql_pool_take(state->pool, error);
+    if (!sql)
+        return FALSE;
+    g_mutex_lock(&state->turn);
+    gboolean good = transact(state, sql, work, data, error);
+    g_mutex_unlock(&state->turn);
+    sql_pool_give(state->pool, sql);
+    return good;
+}
+
+/* ---- facts ---- */
+
+struct writing {
+    const struct fact *fact;
+    const struct fact_change *change;
+    gint64 now_ms;
+};
+
+static gboolean
+write_both(struct state *state, struct sql *sql, gpointer data, GError **error)
+{
+    const struct writing *writing = data;
+    const struct fact *fact = writing->fact;
+    const struct fact_change *change = writing->change;
+    g_autofree char *action = g_strdup_printf("%s %s", fact->value ? "put" : "drop", fact_kind_name(fact->kind));
+    return rows_put_fact(sql, fact, error) &&
+           state_audit_within(state, sql, writing->now_ms, change->by, change->action ? change->action : action, fact->subject,
+                              change->detail ? change->detail : fact->value, error);
 }
 
 static gboolean
@@ -119,7 +148,7 @@ write_through(struct state *state, enum fact_kind kind, const char *subject, con
     g_mutex_lock(&state->turn);
     struct fact *fact = fact_new(kind, subject, change, dropped, state->options.node, now_ms,
                                  facts_later(state->facts, kind, subject, now_ms));
-    gboolean good = write_both(state, sql, fact, change, now_ms, error);
+    gboolean good = transact(state, sql, write_both, &(struct writing){fact, change, now_ms}, error);
     if (good)
         facts_merge(state->facts, fact);
     g_mutex_unlock(&state->turn);

@@ -72,6 +72,14 @@ void state_keep_audit(struct state *state, gint64 keep_ms);
 /* One line of the audit. Append-only; write-through, so it blocks. */
 gboolean state_audit(struct state *state, gint64 now_ms, const char *who, const char *action, const char *subject,
                      const char *detail, GError **error);
+/* A change of tables of the schema that aren't the state's, together with its lines of the audit: all of it or, when FALSE, nothing (after
+ * SQL_ERROR_AWAY from the commit that isn't known). work runs statements and state_audit_within; FALSE and error: nothing is to be done.
+ * Blocks; where SQLite has one writer, all others wait for it. */
+typedef gboolean (*state_work)(struct state *state, struct sql *sql, gpointer data, GError **error);
+gboolean state_change(struct state *state, state_work work, gpointer data, GError **error);
+/* For work: as state_audit, in its transaction. */
+gboolean state_audit_within(struct state *state, struct sql *sql, gint64 now_ms, const char *who, const char *action, const char *subject,
+                            const char *detail, GError **error);
 struct state_audit {
     gint64 at_ms;
     const char *node, *who, *action, *subject, *detail;

@@ -147,6 +147,61 @@ entries(void **state G_GNUC_UNUSED)
     assert_null(policy_entry_normalise(long_address, NULL));
 }
 
+typedef char *(*normalise)(const char *text, GError **error);
+
+static void
+takes(normalise make, const char *text, const char *want)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *got = make(text, &error);
+    if (!got)
+        fail_msg("%s", error->message);
+    assert_string_equal(got, want);
+}
+
+static void
+refuses(normalise make, const char *text, const char *why)
+{
+    g_autoptr(GError) error = NULL;
+    char *got = make(text, &error);
+    if (got)
+        fail_msg("%s: taken as %s", text, got);
+    assert_true(g_error_matches(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT));
+    if (!strstr(error->message, why))
+        fail_msg("%s, want: %s", error->message, why);
+}
+
+static void
+subjects_logins_and_senders(void **state G_GNUC_UNUSED)
+{
+    g_autofree char *local = g_strnfill(400, 'x');
+
+    takes(policy_subject_normalise, " * ", "*");
+    takes(policy_subject_normalise, "Bob@A.Test", "bob@a.test");
+    takes(policy_subject_normalise, "@A.test", "@a.test");
+    takes(policy_subject_normalise, "Fred", "fred");
+    refuses(policy_subject_normalise, ".a.test", "@domain or *");
+    refuses(policy_subject_normalise, "<>", "@domain or *");
+    refuses(policy_subject_normalise, "192.0.2.0/24", "@domain or *");
+    refuses(policy_subject_normalise, "::1", "@domain or *");
+    refuses(policy_subject_normalise, "a.test", "as @domain");
+    refuses(policy_subject_normalise, "", "an entry is");
+    takes(policy_login_normalise, " Bob@A.Test", "bob@a.test");
+    takes(policy_login_normalise, "bob.smith", "bob.smith");
+    refuses(policy_login_normalise, "@a.test", "no login");
+    refuses(policy_login_normalise, " ", "a login is needed");
+    refuses(policy_login_normalise, "b\nb", "control");
+    refuses(policy_login_normalise, "b\xff", "UTF-8");
+    refuses(policy_login_normalise, local, "longer");
+    takes(policy_sender_normalise, "Info+x@A.Test", "info+x@a.test");
+    takes(policy_sender_normalise, "@A.Test", "@a.test");
+    refuses(policy_sender_normalise, ".a.test", "a sender is");
+    refuses(policy_sender_normalise, "<>", "a sender is");
+    refuses(policy_sender_normalise, "fred", "a sender is");
+    refuses(policy_sender_normalise, "192.0.2.1", "a sender is");
+    refuses(policy_sender_normalise, "a@", "no address");
+}
+
 int
 main(void)
 {
@@ -155,6 +210,7 @@ main(void)
         cmocka_unit_test(subjects),
         cmocka_unit_test(clients),
         cmocka_unit_test(entries),
+        cmocka_unit_test(subjects_logins_and_senders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
