@@ -1,7 +1,7 @@
 /* account.c: `postern account`: what was decided about an account's sending, by whom, and taking it back. */
 #include <stdio.h>
 #include <string.h>
-#include "cli/policyd.h"
+#include "cli/members.h"
 #include "cli/table.h"
 
 #define HOUR_S 3600
@@ -65,6 +65,19 @@ print_audit(const struct config *config, const char *account)
     return good;
 }
 
+/* What the table gives it; a domain signs in nowhere. */
+static gboolean
+print_senders(const struct config *config, const char *account)
+{
+    struct table *table = table_new((const char *const[]){"MAY ALSO SEND AS", NULL});
+    gboolean good = *account == '@' || members_each(config, "senders", account, "member", members_add_row, table);
+
+    if (table_rows(table) > 0)
+        puts("");
+    table_print(&table);
+    return good;
+}
+
 /* The score and its signs, where scores are counted. */
 static gboolean
 print_score(const struct config *config, const char *account)
@@ -95,8 +108,9 @@ account_show(int argc, char **argv, const char *config_path)
     struct config *config;
     gboolean good;
     int done = cli_parse(&argc, &argv, "[ACCOUNT]",
-                         "Shows what was decided about the account (user@example.org, or @example.org for a whole domain) and by whom, and its score\n"
-                         "(section abuse); without an argument, all accounts that are suspended, on hold or slowed down.",
+                         "Shows what was decided about the account (user@example.org, or @example.org for a whole domain) and by whom, what it may send\n"
+                         "as besides its own addresses, and its score (section abuse); without an argument, all accounts that are suspended, on hold or\n"
+                         "slowed down.",
                          NULL, 0, 1);
 
     if (done >= 0)
@@ -105,7 +119,7 @@ account_show(int argc, char **argv, const char *config_path)
     if (config == NULL)
         return CLI_FAILED;
     account = argc > 1 ? g_ascii_strdown(argv[1], -1) : NULL;
-    good = print_decisions(config, account) && (account == NULL || (print_score(config, account) && print_audit(config, account)));
+    good = print_decisions(config, account) && (account == NULL || (print_senders(config, account) && print_score(config, account) && print_audit(config, account)));
     config_unref(config);
     return good ? CLI_OK : CLI_FAILED;
 }
@@ -203,4 +217,5 @@ const struct cli_command cli_account_commands[] = {
     {"show", "what was decided about accounts, and by whom", account_show, NULL},
     {"suspend", "stop an account from sending, or slow it down", account_suspend, NULL},
     {"release", "let it send again", account_release, NULL},
+    {"sender", "what it may send as besides its own addresses", NULL, cli_account_sender_commands},
     {NULL, NULL, NULL, NULL}};

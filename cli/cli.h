@@ -19,14 +19,14 @@ struct cli_command {
 };
 
 /* Tables and commands of the files in cli/. */
-extern const struct cli_command cli_account_commands[];
+extern const struct cli_command cli_account_commands[], cli_account_sender_commands[];
 extern const struct cli_command cli_archive_commands[];
 extern const struct cli_command cli_config_commands[];
 extern const struct cli_command cli_db_commands[];
 extern const struct cli_command cli_dkim_commands[];
 extern const struct cli_command cli_dmarc_commands[];
 extern const struct cli_command cli_greylist_commands[];
-extern const struct cli_command cli_policy_commands[];
+extern const struct cli_command cli_policy_commands[], cli_policy_list_commands[];
 extern const struct cli_command cli_quota_commands[];
 extern const struct cli_command cli_rate_commands[], cli_signin_commands[];
 extern const struct cli_command cli_rules_commands[];

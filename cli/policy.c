@@ -48,4 +48,5 @@ policy_test(int argc, char **argv, const char *config_path)
 
 const struct cli_command cli_policy_commands[] = {
     {"test", "what the policy daemon would answer, and why", policy_test, NULL},
+    {"list", "lists of addresses, domains and networks that checks ask for", NULL, cli_policy_list_commands},
     {NULL, NULL, NULL, NULL}};

@@ -20,6 +20,10 @@ policyd_ask(const struct config *config, const char *command, const char *const 
         g_autofree char *plain = g_uri_escape_bytes((const guint8 *)word, strlen(word), "@/:.=-_");
         g_string_append_printf(line, " %s", plain);
     }
+    if (line->len > CONTROL_REQUEST_MAX) {
+        cli_error("this is too much for one command; give it in parts");
+        return NULL;
+    }
     if (*config->policyd.control == '\0') {
         cli_error("policyd has no control socket; set policyd.control");
         return NULL;

@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONTROL_REQUEST_MAX 16384u
 #define CONTROL_ANSWER_MAX ((gsize)1 << 20)
 #define CONTROL_TIMEOUT_MS 5000
 

@@ -6,6 +6,8 @@
 #pragma once
 #include <glib.h>
 
+#define CONTROL_REQUEST_MAX 16384u /* bytes of a line that is sent, without its end */
+
 struct control;
 /* Handles one command; appends the text of the answer; TRUE = OK. args is the rest of the line. */
 typedef gboolean (*control_handler)(const char *args, GString *answer, gpointer data);

@@ -289,11 +289,11 @@ const struct settings_section config_sections[] = {
            "and not by address, and a network that has passed for a sender's domain some times is not put off any more."),
     TITLED(rate,
            "A check that limits how much may be sent: by minute, hour and day at once, in messages and in recipients. A limit fills up evenly: "
-           "60 an hour is one a minute, and up to 60 at once after an hour of rest. An account or domain may have limits of its own in the table "
-           "policy_limit."),
+           "60 an hour is one a minute, and up to 60 at once after an hour of rest. An account or domain may have limits of its own (postern "
+           "rate limit)."),
     TITLED(sender_login,
-           "A check that lets a user who signed in send as an address of their own only: their mailbox, an alias that leads to it, or what the table "
-           "policy_sender gives them. It needs the section accounts."),
+           "A check that lets a user who signed in send as an address of their own only: their mailbox, an alias that leads to it, or what "
+           "postern account sender gives them. It needs the section accounts."),
     TITLED(client,
            "A check that weighs what is known of a client: DNS block and welcome lists, its name, its HELO, and SPF. What can't be asked weighs "
            "nothing. Without settings it weighs nothing at all."),

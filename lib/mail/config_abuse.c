@@ -16,7 +16,7 @@ const struct setting abuse_settings[] = {
     ROW(config_abuse, enabled, SETTING_BOOL, "no", .doc = "Whether accounts get a score at all."),
     ROW(config_abuse, dry_run, SETTING_BOOL, "no", .doc = "Whether it is only logged what would be done about an account."),
     ROW(config_abuse, exempt, SETTING_LIST, "", .max = 256,
-        .doc = "Accounts that get no score: user@example.org, @example.org, .example.org, list:NAME (a list in SQL)."),
+        .doc = "Accounts that get no score: user@example.org, @example.org, .example.org, list:NAME (see postern policy list)."),
     ROW(config_abuse, window, SETTING_TIME, "24h", .min = 1 * MINUTE, .max = 7 * DAY,
         .doc = "In which time a score as high as the highest level goes back to 0 when nothing more is seen."),
     POINTS(points_spam, "10", "a message of the account that the milter judged to be spam (spam.own_mail must not be skip)"),

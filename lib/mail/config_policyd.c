@@ -63,8 +63,8 @@ const struct setting policyd_settings[] = {
     WHEN_ROW(s, states, SETTING_LIST, d, .choices = states,                                                                       \
              .doc = "The steps of the SMTP session at which the check is made, as Postfix' protocol_state names them."),           \
         WHEN_ROW(s, clients, SETTING_LIST, "",                                                                                    \
-                 .doc = "Clients that it is about: networks, .example.org (hosts of a verified name in the domain), list:NAME (a list " \
-                        "in SQL)."),                                                                                              \
+                 .doc = "Clients that it is about: networks, .example.org (hosts of a verified name in the domain), list:NAME (see " \
+                        "postern policy list)."),                                                                                 \
         WHEN_ROW(s, senders, SETTING_LIST, "",                                                                                    \
                  .doc = "Envelope senders that it is about: user@example.org, @example.org, .example.org (the domain and all below), <> " \
                         "(bounces), list:NAME."),                                                                                 \

@@ -27,7 +27,7 @@ sender_why_text(enum sender_why why)
     case SENDER_FORWARDED:
         return "that mailbox forwards to it";
     case SENDER_TABLE:
-        return "policy_sender says so";
+        return "the table policy_sender (postern account sender) says so";
     case SENDER_NOT_OWNED:
         return "the address is not its own";
     case SENDER_TOO_MANY_MEMBERS:
