@@ -24,7 +24,7 @@ static const struct cli_command commands[] = {
     {"greylist", "who is put off, who never is, and why", NULL, cli_greylist_commands},
     {"quota", "show what mailboxes hold", NULL, cli_quota_commands},
     {"rate", "how much of sending limits is used, and limits of their own", NULL, cli_rate_commands},
-    {"signin", "who guesses passwords, and letting somebody in again", NULL, cli_signin_commands},
+    {"signin", "who guesses passwords, bans, and letting somebody in again", NULL, cli_signin_commands},
     {"rules", "check and explain SpamAssassin's rules", NULL, cli_rules_commands},
     {"reload", "let a daemon load its configuration again", cli_reload, NULL},
     {"status", "ask the daemons how they are", cli_status, NULL},

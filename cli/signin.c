@@ -4,6 +4,7 @@
 #include "cli/policyd.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
+#include "lib/base/settings.h"
 
 #define HOUR_S 3600
 
@@ -85,6 +86,67 @@ signin_bans(int argc, char **argv, const char *config_path)
     return done >= 0 ? done : POLICYD_SHOW(config_path, "facts", print_bans, "ban");
 }
 
+/* Seconds of --for; 0 without it. -1: it is none, which was said. */
+static gint64
+ban_seconds(const char *text)
+{
+    g_autofree char *problem = NULL;
+    gint64 ms = 0;
+
+    if (text == NULL)
+        return 0;
+    problem = settings_parse_time(text, &ms);
+    if (problem == NULL && ms > 0)
+        return (ms - 1) / 1000 + 1;
+    cli_error("--for: %s", problem != NULL ? problem : "a ban of no time is none");
+    return -1;
+}
+
+static void
+tell_ban(const struct config *config, const json_t *told)
+{
+    const char *network = policyd_text(told, "network");
+
+    printf("%s is banned\n", network);
+    if (json_is_true(json_object_get(told, "known")))
+        cli_error("users have signed in from %s before; postern signin allow %s lifts the ban", network, network);
+    if (*config->signin.listen == '\0' && *config->signin.ban_file == '\0')
+        cli_error("noted, but Dovecot does not ask about sign-ins (signin.listen is empty) and no firewall is told (signin.ban_file), so it has no effect yet");
+}
+
+static int
+signin_ban(int argc, char **argv, const char *config_path)
+{
+    g_autofree char *reason = NULL, *time = NULL, *who = NULL, *seconds = NULL;
+    const GOptionEntry options[] = {{"for", 'f', 0, G_OPTION_ARG_STRING, &time, "For a TIME, as 2h or 7d; else until it is lifted", "TIME"},
+                                    {"reason", 'r', 0, G_OPTION_ARG_STRING, &reason, "Why, for those who look at it later", "TEXT"},
+                                    G_OPTION_ENTRY_NULL};
+    struct config *config;
+    json_t *told;
+    gint64 length;
+    int done = cli_parse(&argc, &argv, "NETWORK",
+                         "Lets nobody sign in from the network (192.0.2.0/24, 2001:db8:0:1::/64, or that of an address), and lists it for the firewall, at\n"
+                         "once. postern signin allow lifts the ban. What signin.allow_networks holds, and the machine itself, can't be banned.",
+                         options, 1, 1);
+
+    if (done >= 0)
+        return done;
+    length = ban_seconds(time);
+    if (length < 0)
+        return CLI_USAGE;
+    config = cli_load_config(config_path);
+    if (config == NULL)
+        return CLI_FAILED;
+    who = policyd_who();
+    seconds = g_strdup_printf("%" G_GINT64_FORMAT, length);
+    told = POLICYD_ASK(config, "signin-ban", argv[1], seconds, who, reason != NULL ? reason : "");
+    if (told != NULL)
+        tell_ban(config, told);
+    json_decref(told);
+    config_unref(config);
+    return told != NULL ? CLI_OK : CLI_FAILED;
+}
+
 static void
 print_allowed(const json_t *told)
 {
@@ -145,6 +207,7 @@ signin_suspend(int argc, char **argv, const char *config_path)
 const struct cli_command cli_signin_commands[] = {
     {"show", "what is known of a user or a network", signin_show, NULL},
     {"bans", "networks that may not sign in", signin_bans, NULL},
+    {"ban", "let nobody sign in from a network", signin_ban, NULL},
     {"allow", "let a user or a network in again", signin_allow, NULL},
     {"suspend", "let an account sign in no more", signin_suspend, NULL},
     {NULL, NULL, NULL, NULL}};

@@ -1,5 +1,6 @@
 /* admin.c: what is remembered and decided, for `postern greylist`, `postern rate` and `postern account`. */
 #include "policyd/admin.h"
+#include <stdlib.h>
 #include <string.h>
 #include "lib/mail/address.h"
 #include "policyd/answer.h"
@@ -10,6 +11,8 @@
 #include "policyd/state/marks.h"
 #include "policyd/state/meters.h"
 #include "policyd/words.h"
+
+#define SECONDS_MAX G_GUINT64_CONSTANT(4000000000)
 
 static guint
 limit_of(const char *word)
@@ -185,25 +188,36 @@ admin_facts(const char *args, GString *answer, gpointer data)
 }
 
 gboolean
+admin_decide(struct state *state, const struct admin_decision *decision, GString *answer)
+{
+    gint64 seconds = (gint64)MIN(g_ascii_strtoull(decision->seconds, NULL, 10), SECONDS_MAX);
+    json_t *value = decision->value != NULL ? decision->value : json_object();
+    g_autoptr(GError) error = NULL;
+    gboolean done;
+
+    json_object_set_new(value, "reason", answer_text(decision->reason));
+    char *text = json_dumps(value, JSON_COMPACT);
+    const struct fact_change change = {.value = text, .expires_ms = seconds > 0 ? now_ms() + seconds * 1000 : 0, .by = decision->by,
+                                       .action = decision->action, .detail = decision->reason};
+    done = fact_put(state, decision->kind, decision->subject, &change, now_ms(), &error);
+    free(text);
+    json_decref(value);
+    return done || answer_failed(answer, error);
+}
+
+gboolean
 admin_fact_put(const char *args, GString *answer, gpointer data)
 {
     g_auto(GStrv) words = control_words(args, 5, answer);
-    g_autoptr(GError) error = NULL;
-    struct fact_change change = {0};
-    enum fact_kind kind;
-    guint64 seconds;
+    struct admin_decision decision = {0};
 
-    if (words == NULL || !find_fact_kind(words[0], &kind, answer))
+    if (words == NULL || !find_fact_kind(words[0], &decision.kind, answer))
         return FALSE;
-    seconds = MIN(g_ascii_strtoull(words[2], NULL, 10), G_GUINT64_CONSTANT(4000000000));
-    json_t *value = json_pack("{s:o}", "reason", answer_text(words[4]));
-    char *text = json_dumps(value, JSON_COMPACT);
-    change = (struct fact_change){.value = text, .expires_ms = seconds > 0 ? now_ms() + (gint64)seconds * 1000 : 0, .by = words[3], .detail = words[4]};
-    gboolean done = fact_put(state_of(data), kind, words[1], &change, now_ms(), &error);
-    free(text);
-    json_decref(value);
-    g_string_append(answer, done ? "{}" : error->message);
-    return done;
+    decision.subject = words[1];
+    decision.seconds = words[2];
+    decision.by = words[3];
+    decision.reason = words[4];
+    return admin_decide(state_of(data), &decision, answer) && answer_give(json_object(), answer);
 }
 
 gboolean

@@ -2,7 +2,20 @@
  *
  * Arguments are words, percent-encoded, between blanks (an empty one is "%20"); answers one JSON object. data: struct policyd. */
 #pragma once
-#include <glib.h>
+#include <jansson.h>
+#include "policyd/state/kinds.h"
+#include "policyd/state/state.h"
+
+/* What an administrator decides about somebody, by whatever command. */
+struct admin_decision {
+    enum fact_kind kind;
+    const char *subject, *seconds; /* as words: 0 seconds are for ever */
+    const char *by, *reason;
+    const char *action; /* of the audit line; NULL: as facts.h has it */
+    json_t *value;      /* taken over; the reason is added. NULL: that is all */
+};
+/* Blocks until it is written. FALSE, and why in answer. */
+gboolean admin_decide(struct state *state, const struct admin_decision *decision, GString *answer);
 
 gboolean admin_marks(const char *args, GString *answer, gpointer data);      /* KIND PART LIMIT */
 gboolean admin_forget(const char *args, GString *answer, gpointer data);     /* KIND PART: marks whose text holds it */

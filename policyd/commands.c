@@ -225,6 +225,7 @@ const struct control_command policyd_commands[] = {
     {"limit-drop", "SUBJECT METER WINDOW BY REASON: takes them back", tables_admin_limit_drop},
     {"signin", "USER or NETWORK: what is known of its sign-ins", signin_admin_show},
     {"signin-suspend", "ACCOUNT SECONDS BY REASON: neither signs in nor sends", signin_admin_suspend},
+    {"signin-ban", "NETWORK SECONDS BY REASON: nobody signs in from there", signin_admin_ban},
     {"signin-allow", "USER or NETWORK, BY REASON: lets it sign in again", signin_admin_allow},
     {"stop", "answer what is due and end", on_stop},
     {NULL, NULL, NULL},

@@ -108,3 +108,17 @@ networks_contain(const struct networks *networks, const char *address)
     }
     return FALSE;
 }
+
+gboolean
+networks_meet(const struct networks *networks, const char *network)
+{
+    struct network other = {0};
+    gboolean known = parse(network, &other);
+
+    for (guint i = 0; known && i < networks->list->len; i++) {
+        const struct network *one = &g_array_index(networks->list, struct network, i);
+        if (one->length == other.length && bits_equal(one->octets, other.octets, MIN(one->bits, other.bits)))
+            return TRUE;
+    }
+    return FALSE;
+}

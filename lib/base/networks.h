@@ -10,6 +10,8 @@ struct networks *networks_new(char *const *list, GError **error);
 void networks_free(struct networks **networks); /* NULL-safe */
 /* address as text, without brackets; what is no IP address is in no network. */
 gboolean networks_contain(const struct networks *networks, const char *address);
+/* Whether an address is both in one of them and in network, written as those of a list; what is no network meets none. */
+gboolean networks_meet(const struct networks *networks, const char *network);
 
 /* The octets of an address as text (also with Postfix' "IPv6:" before it): 4 or 16, 0 when it is none. */
 gsize network_address(const char *text, guint8 octets_r[16]);

@@ -91,5 +91,7 @@ void settings_show(const struct settings_section *sections, const void *config, 
 void settings_mdoc(const struct settings_section *sections, GString *out);
 /* Appends a sample file: every setting commented out with its default and documentation. */
 void settings_sample(const struct settings_section *sections, GString *out);
+/* A time as settings take it ("20s", "7d") in milliseconds. NULL, or what is wrong with text (caller frees). */
+char *settings_parse_time(const char *text, gint64 *ms_r);
 /* The one of names (NULL-terminated) that word was probably meant to be, or NULL. */
 const char *settings_guess(const char *word, const char *const *names);

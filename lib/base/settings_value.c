@@ -63,6 +63,12 @@ value_parse_units(const char *text, const struct unit *units, const char *form, 
     return g_strdup_printf("\"%s\" is not %s", text, form);
 }
 
+char *
+settings_parse_time(const char *text, gint64 *ms_r)
+{
+    return value_parse_units(text, time_units, "a time; write a number with ms, s, m, h or d, as 20s", ms_r);
+}
+
 /* value_parse_points - a decimal number as thousandths */
 static char *
 value_parse_points(const char *text, gint64 *value_r)
@@ -107,7 +113,7 @@ value_parse(const struct setting *setting, const char *text, gint64 *value_r)
     case SETTING_SIZE:
         return value_parse_units(text, size_units, "a size; write a number with K, M, G or T, as 64M", value_r);
     case SETTING_TIME:
-        return value_parse_units(text, time_units, "a time; write a number with ms, s, m, h or d, as 20s", value_r);
+        return settings_parse_time(text, value_r);
     case SETTING_POINTS:
         return value_parse_points(text, value_r);
     case SETTING_MODE:

@@ -1,7 +1,7 @@
 /* admin.c: what is known of the sign-ins of a user or of a network, and forgetting it. */
 #include "policyd/signin/admin.h"
-#include <stdlib.h>
 #include <string.h>
+#include "policyd/admin.h"
 #include "policyd/answer.h"
 #include "policyd/daemon.h"
 #include "policyd/signin/signin_private.h"
@@ -184,10 +184,7 @@ signin_admin_suspend(const char *args, GString *answer, gpointer data)
     struct state *state = ((struct policyd *)data)->parts.state;
     g_auto(GStrv) words = control_words(args, 4, answer);
     g_autofree char *user = NULL, *network = NULL;
-    gint64 now_ms = g_get_real_time() / 1000, seconds;
-    g_autoptr(GError) error = NULL;
-    struct fact_change change = {0};
-    gboolean done;
+    struct admin_decision decision = {.kind = FACT_SUSPENSION, .action = "signin suspend"};
 
     if (words == NULL || !take_subject(words[0], &user, &network, answer))
         return FALSE;
@@ -195,13 +192,51 @@ signin_admin_suspend(const char *args, GString *answer, gpointer data)
         g_string_append(answer, "an account is needed, not a network");
         return FALSE;
     }
-    seconds = (gint64)MIN(g_ascii_strtoull(words[1], NULL, 10), G_GUINT64_CONSTANT(4000000000));
-    json_t *value = json_pack("{s:o, s:b}", "reason", answer_text(words[3]), "signin", 1);
-    char *text = json_dumps(value, JSON_COMPACT);
-    change = (struct fact_change){.value = text, .expires_ms = seconds > 0 ? now_ms + seconds * 1000 : 0, .by = words[2], .action = "signin suspend", .detail = words[3]};
-    done = fact_put(state, FACT_SUSPENSION, user, &change, now_ms, &error);
-    free(text);
-    json_decref(value);
-    g_string_append(answer, done ? "{}" : error->message);
-    return done;
+    decision.subject = user;
+    decision.seconds = words[1];
+    decision.by = words[2];
+    decision.reason = words[3];
+    decision.value = json_pack("{s:b}", "signin", 1);
+    return admin_decide(state, &decision, answer) && answer_give(json_object(), answer);
+}
+
+/* The machine itself, and those who are never refused, would only be cut off by the firewall. */
+static gboolean
+may_be_banned(struct signin *signin, const char *network, GString *answer)
+{
+    static const char *const own[] = {"127.0.0.0/24", "::/64", "0.0.0.0/24", NULL};
+    struct signin_rules *rules = signin_rules_now(signin);
+    gboolean allowed = networks_meet(rules->allowed, network), itself = g_strv_contains(own, network);
+
+    signin_rules_unref(rules);
+    if (allowed || itself)
+        g_string_append_printf(answer, "%s is not to be banned: %s", network,
+                               itself ? "it is the machine itself" : "signin.allow_networks has addresses of it");
+    return !allowed && !itself;
+}
+
+gboolean
+signin_admin_ban(const char *args, GString *answer, gpointer data)
+{
+    struct policyd *policyd = data;
+    g_auto(GStrv) words = control_words(args, 4, answer);
+    g_autofree char *network = words != NULL ? signin_network(words[0]) : NULL, *anyone = NULL;
+    struct admin_decision decision = {.kind = FACT_BAN, .action = "signin ban"};
+    gboolean known;
+
+    if (words == NULL)
+        return FALSE;
+    if (network == NULL) {
+        g_string_append(answer, "bans are of networks as 192.0.2.0/24 and 2001:db8:0:1::/64, or of that of an address");
+        return FALSE;
+    }
+    if (!may_be_banned(policyd->signin, network, answer))
+        return FALSE;
+    decision.subject = network;
+    decision.seconds = words[1];
+    decision.by = words[2];
+    decision.reason = words[3];
+    anyone = signin_anyone(network);
+    known = marks_get(policyd->parts.state, MARK_NETWORK, anyone, (guint32)(g_get_real_time() / G_USEC_PER_SEC), NULL);
+    return admin_decide(policyd->parts.state, &decision, answer) && answer_give(json_pack("{s:s, s:b}", "network", network, "known", known), answer);
 }

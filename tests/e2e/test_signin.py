@@ -222,6 +222,39 @@ def test_spraying_network_is_refused_and_banned(mailbox, signin):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def test_a_ban_by_hand(mailbox, signin):
+    folder = tempfile.mkdtemp(prefix="pp-bans-", dir="/tmp")
+    shutil.chown(folder, "daemon", "daemon")
+    path = os.path.join(folder, "bans")
+    daemon = signin(ban_file=path)
+    try:
+        assert sign_in("alice", source=CAFE)[0]
+        wait_until(lambda: reports(daemon, "success") == 1, 10, daemon.log)
+        done = daemon.run("signin", "ban", "127.0.2.9", "--for", "2h", "--reason", "told by a neighbour")
+        assert done.stdout == "127.0.2.0/24 is banned\n" and "users have signed in from 127.0.2.0/24 before" in done.stderr
+        assert not sign_in("alice", source=CAFE)[0] and not sign_in("bob", source="127.0.2.77")[0]
+        assert sign_in("alice")[0]
+        assert re.search(r"^127\.0\.2\.0/24 .* (\S+) +told by a neighbour$", daemon.run("signin", "bans").stdout, re.M)
+        banned = wait_until(lambda: re.search(r"^127\.0\.2\.0/24 (\d+)$", open(path).read() if os.path.exists(path) else "", re.M), 10, daemon.log)
+        assert 7100 < int(banned[1]) - time.time() < 7201
+        row = daemon.control("audit", "127.0.2.0/24 9")["rows"][0]
+        assert (row["action"], row["detail"]) == ("signin ban", "told by a neighbour")
+        assert daemon.run("signin", "ban", "2001:db8::7").stderr == ""
+        wait_until(lambda: "\n2001:db8::/64 0\n" in open(path).read(), 10, daemon.log)  # until it is lifted
+        for network in ("0.0.0.0/0", "::/0", "127.0.2.0/16", "127.0.2.1/24", "127.0.0.1", "::1", "0.0.0.0", "192.0.2.7", "bob@example.test", ""):
+            done = daemon.run("signin", "ban", network, check=False)
+            assert (done.returncode, done.stdout) == (1, ""), network
+        assert "it is the machine itself" in daemon.run("signin", "ban", "127.0.0.0/24", check=False).stderr
+        assert "signin.allow_networks has addresses of it" in daemon.run("signin", "ban", "192.0.2.7", check=False).stderr
+        for time_text in ("0", "soon", "-1h"):
+            assert daemon.run("signin", "ban", "127.0.3.1", f"--for={time_text}", check=False).returncode == 2
+        assert len(daemon.run("signin", "bans").stdout.splitlines()) == 3
+        assert daemon.run("signin", "allow", "127.0.2.1").stdout == "the ban is lifted\n"
+        assert sign_in("alice", source=CAFE)[0]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def test_what_is_known_outlives_kill_9(mailbox, signin):
     daemon = signin(pair_limit=2)
     assert sign_in("alice", source=CAFE)[0]

@@ -38,6 +38,33 @@ test_contain(void **state)
     assert_false(within("::/0", ""));
 }
 
+static gboolean
+meet(const char *network, const char *other)
+{
+    char *list[] = {(char *)network, NULL};
+    struct networks *networks = networks_new(list, NULL);
+
+    gboolean result = networks_meet(networks, other);
+    networks_free(&networks);
+    return result;
+}
+
+static void
+test_meet(void **state)
+{
+    (void)state;
+    assert_true(meet("192.0.2.7", "192.0.2.0/24"));
+    assert_true(meet("192.0.0.0/16", "192.0.2.0/24"));
+    assert_true(meet("192.0.2.0/24", "192.0.2.7"));
+    assert_true(meet("0.0.0.0/0", "192.0.2.0/24"));
+    assert_true(meet("2001:db8::1", "2001:db8::/64"));
+    assert_false(meet("192.0.3.0/24", "192.0.2.0/24"));
+    assert_false(meet("2001:db8:0:1::/64", "2001:db8::/64"));
+    assert_false(meet("0.0.0.0/0", "::/0"));
+    assert_false(meet("0.0.0.0/0", "nonsense"));
+    assert_false(meet("192.0.2.0/24", "192.0.2.1/24"));
+}
+
 static void
 test_several(void **state)
 {
@@ -87,7 +114,7 @@ test_octets(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_contain), cmocka_unit_test(test_several),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_contain), cmocka_unit_test(test_several), cmocka_unit_test(test_meet),
                                        cmocka_unit_test(test_refused), cmocka_unit_test(test_octets)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
