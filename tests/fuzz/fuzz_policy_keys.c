@@ -1,5 +1,5 @@
-/* fuzz_policy_keys.c: any text as an entry of a list, as an address and as a client: keys keep their bounds, and an entry is among
- * the keys of what it should hold. */
+/* fuzz_policy_keys.c: any text as an entry of a list, a subject, a login, a sender, an address and a client: keys keep their bounds, and
+ * an entry is among the keys of what it should hold. */
 #include "lib/base/networks.h"
 #include "lib/mail/address.h"
 #include "policyd/accounts/policy_keys.h"
@@ -76,6 +76,40 @@ check_entry(const char *entry)
     }
 }
 
+/* What is taken is taken as it is from then on. *form_r: that, or NULL. */
+static void
+check_form(char *(*normalise)(const char *text, GError **error), const char *text, char **form_r)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *again = NULL;
+
+    *form_r = normalise(text, &error);
+    if ((*form_r == NULL) != (error != NULL))
+        g_error("neither taken nor an error");
+    if (error != NULL && !g_utf8_validate(error->message, -1, NULL))
+        g_error("no UTF-8: %s", error->message);
+    if (*form_r == NULL)
+        return;
+    again = normalise(*form_r, NULL);
+    if (g_strcmp0(again, *form_r) != 0 || strlen(*form_r) > POLICY_ADDRESS_MAX)
+        g_error("%s becomes %s", *form_r, again);
+}
+
+/* A limit's subject is found for whom it says; so is a sender, by its address or its domain. */
+static void
+check_tables(const char *text)
+{
+    g_autofree char *subject = NULL, *login = NULL, *sender = NULL;
+
+    check_form(policy_subject_normalise, text, &subject);
+    check_form(policy_login_normalise, text, &login);
+    check_form(policy_sender_normalise, text, &sender);
+    if (subject != NULL)
+        check_keys(policy_keys_subject(strcmp(subject, "*") == 0 ? "" : subject, "+"), POLICY_SUBJECT_KEYS, subject, subject);
+    if (sender != NULL && address_domain(sender) == NULL)
+        g_error("%s has no domain", sender);
+}
+
 int
 LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
 {
@@ -94,5 +128,6 @@ LLVMFuzzerTestOneInput(const guint8 *data, size_t size)
     check_client(text);
     if (entry != NULL)
         check_entry(entry);
+    check_tables(text);
     return 0;
 }
