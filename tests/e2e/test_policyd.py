@@ -418,6 +418,12 @@ def test_start_while_the_database_is_away(policyd, database):
     database.kill()
     second = policyd({"account decided": {}}, settings=on_mariadb(database, "one"))
     assert second.ask(sasl_username="v@x.test", sender="v@x.test") == "DUNNO"
+    assert "not_made=decided" in second.log() and "trouble=yes" in second.log()  # nobody knows whether they may send
+    second.settings["policyd"]["on_trouble"] = "defer"
+    second.configure({"account decided": {}})
+    second.run("reload", "policyd")
+    assert second.ask(sasl_username="w@x.test", sender="w@x.test").startswith("DEFER_IF_PERMIT 4.3.0")
+    assert second.ask(sender="w@x.test") == "DUNNO"
     database.start()
     wait_until(lambda: second.ask(sasl_username="v@x.test", sender="v@x.test").startswith("554"), 30, "what is in the database")
 
