@@ -1,4 +1,6 @@
 """postern-policyd: its answers to Postfix, and the commands about them."""
+import email
+import email.policy
 import os
 import re
 import shutil
@@ -246,6 +248,45 @@ def test_rates_by_real_submission(policyd, postfix, stack):
     assert re.search(r"alice@example\.test\s+out\s+messages\s+-\s+(3\.0|2\.9)\s+-\s+3 ", shown), shown
     assert re.search(r"alice@example\.test\s+out\s+recipients\s+-\s+-\s+(4\.0|3\.9)\s+4 ", shown), shown
     assert daemon.log().count("event=rate level=warning check=out subject=alice@example.test counted=messages window=hour") == 1
+
+
+WARNING = {"en": ("% of your sending limit is used", "Of the 10 messages that may be sent in an hour as\nalice@example.test, 9 are used (90 %).",
+                  "please ask your postmaster at once"),
+           "zh-TW": ("您的寄信量已達上限的 90%", "alice@example.test 每小時最多可寄 10 封郵件，目前已使用 9（90%）。", "請立即詢問郵件管理員")}
+
+
+@pytest.mark.parametrize("language", WARNING)
+def test_a_user_is_warned_once_before_the_limit(policyd, postfix, stack, language):
+    path, name = in_postfix(stack)
+    daemon = policyd({"rate out": {"messages_per_hour": 10, "sign_in": "yes", "warn_user": True}}, path=path, accounts=stack.accounts,
+                     settings={"quota": {"from": "postmaster@example.test", "lmtp": f"unix:{stack.dovecot.notices_socket()}",
+                                         "templates": os.path.join(stack.directory, "texts"), "languages": [f"example.test={language}"]}})
+    mta = postfix(smtpd_sender_restrictions=f"check_policy_service {name}")
+
+    def submit():
+        send(compose(sender=address("alice")), address("bob"), sender=address("alice"), port=587, user=address("alice"))
+
+    def warnings():
+        return [email.message_from_bytes(text, policy=email.policy.default) for text in inbox(address("alice"))]
+
+    for _ in range(8):  # a little has drained from the level since the first
+        submit()
+    assert warnings() == []
+    submit()
+    warning, = wait_until(warnings, 15, lambda: f"a warning\n{daemon.log()[-2000:]}")
+    subject, *parts = WARNING[language]
+    text = warning.get_content().replace("\r\n", "\n")
+    assert subject in warning["Subject"] and all(part in text for part in parts), (warning["Subject"], text)
+    assert (warning["From"], warning["To"], warning["Auto-Submitted"]) == ("postmaster@example.test", address("alice"), "auto-generated")
+    daemon.restart()
+    submit()
+    with pytest.raises(Refused) as refused:
+        submit()
+    assert refused.value.code == 450 and "Sending limit reached" in refused.value.text
+    mta.wait_queue_empty()
+    assert len(warnings()) == 1
+    assert len(inbox(address("bob"))) == 10
+    assert daemon.log().count("notice=yes") == 1
 
 
 def test_a_repeated_question_counts_once(policyd):
