@@ -45,17 +45,17 @@ const struct text_kind rate_warning_text = {
     "rate",
     {[TEXT_EN] =
          "Subject: {percent} % of your sending limit is used\n\n"
-         "Of the {limit} {counted} that may be sent in {window} as\n{who}, {used} are used ({percent} %).\n\n"
+         "For mail from {who}\nthere is a limit of {limit} {counted} in {window}. {used} of them are used\n({percent} %).\n\n"
          "When the limit is reached, the server refuses further mail from you until\nthere is room again. Your mail program will tell you so; please send it\n"
          "again later. Room comes back evenly, for one more about every {every};\nif you send nothing, all of it is back in {rest}.\n\n"
          "If it was not you who sent so much, somebody else may know your password:\nplease ask your postmaster at once, and change your password.\n\n"
          "This message was sent automatically by the mail system of {domain}.\n",
      [TEXT_ZH_TW] =
          "Subject: 您的寄信量已達上限的 {percent}%\n\n"
-         "您好：\n\n{who} {window}最多可寄 {limit} {counted}，目前已使用 {used}（{percent}%）。\n\n"
+         "您好：\n\n{who} {window}的寄信上限為 {limit} {counted}，目前已使用 {used}（{percent}%）。\n\n"
          "達到上限後，伺服器會暫時拒絕您寄出的信件，直到額度恢復為止；\n屆時您的郵件軟體會顯示錯誤訊息，請稍後再重新寄出。\n"
-         "額度會平均恢復，約每 {every}可再寄 1 {counted}；若不再寄信，約 {rest}後完全恢復。\n\n"
-         "如果這些信件不是您寄的，可能有人知道您的密碼：\n請立即詢問郵件管理員，並變更您的密碼。\n\n"
+         "額度會平均恢復，約每 {every}恢復 1 {counted}的額度；若不再寄信，約 {rest}後完全恢復。\n\n"
+         "如果這些信件不是您寄的，可能有人知道您的密碼：\n請立即聯絡郵件管理員，並變更您的密碼。\n\n"
          "本信由 {domain} 郵件系統自動寄出，請勿直接回覆。\n"}};
 
 static const char *const counted_words[TEXT_LANGUAGES][RATE_COUNTED] = {[TEXT_EN] = {"messages", "recipients"}, [TEXT_ZH_TW] = {"封郵件", "位收件人"}};

@@ -250,24 +250,30 @@ def test_rates_by_real_submission(policyd, postfix, stack):
     assert daemon.log().count("event=rate level=warning check=out subject=alice@example.test counted=messages window=hour") == 1
 
 
-WARNING = {"en": ("% of your sending limit is used", "Of the 10 messages that may be sent in an hour as\nalice@example.test, 9 are used (90 %).",
+WARNING = {"en": ("% of your sending limit is used", "For mail from alice@example.test\nthere is a limit of 10 messages in an hour. 9 of them are used\n(90 %).",
                   "please ask your postmaster at once"),
-           "zh-TW": ("您的寄信量已達上限的 90%", "alice@example.test 每小時最多可寄 10 封郵件，目前已使用 9（90%）。", "請立即詢問郵件管理員")}
+           "zh-TW": ("您的寄信量已達上限的 90%", "alice@example.test 每小時的寄信上限為 10 封郵件，目前已使用 9（90%）。", "請立即聯絡郵件管理員")}
+
+
+def notices(stack, language):
+    """Settings by which users are written to."""
+    return {"quota": {"from": "postmaster@example.test", "lmtp": f"unix:{stack.dovecot.notices_socket()}",
+                      "templates": os.path.join(stack.directory, "texts"), "languages": [f"example.test={language}"]}}
+
+
+def warnings():
+    return [email.message_from_bytes(text, policy=email.policy.default) for text in inbox(address("alice"))]
 
 
 @pytest.mark.parametrize("language", WARNING)
 def test_a_user_is_warned_once_before_the_limit(policyd, postfix, stack, language):
     path, name = in_postfix(stack)
     daemon = policyd({"rate out": {"messages_per_hour": 10, "sign_in": "yes", "warn_user": True}}, path=path, accounts=stack.accounts,
-                     settings={"quota": {"from": "postmaster@example.test", "lmtp": f"unix:{stack.dovecot.notices_socket()}",
-                                         "templates": os.path.join(stack.directory, "texts"), "languages": [f"example.test={language}"]}})
+                     settings=notices(stack, language))
     mta = postfix(smtpd_sender_restrictions=f"check_policy_service {name}")
 
     def submit():
         send(compose(sender=address("alice")), address("bob"), sender=address("alice"), port=587, user=address("alice"))
-
-    def warnings():
-        return [email.message_from_bytes(text, policy=email.policy.default) for text in inbox(address("alice"))]
 
     for _ in range(8):  # a little has drained from the level since the first
         submit()
@@ -287,6 +293,24 @@ def test_a_user_is_warned_once_before_the_limit(policyd, postfix, stack, languag
     assert len(warnings()) == 1
     assert len(inbox(address("bob"))) == 10
     assert daemon.log().count("notice=yes") == 1
+
+
+def test_a_warning_of_a_sender_goes_to_who_signed_in(policyd, postfix, stack):
+    """By the site's own text. The sender is an alias, which has no mailbox."""
+    path, name = in_postfix(stack)
+    folder = os.path.join(stack.directory, "texts", "default", "en")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "rate.txt"), "w") as f:
+        f.write("Subject: {who}: {used} of {limit}\n\n{user}, {percent} of {limit} {counted} in {window}, {every}, {rest}\n")
+    daemon = policyd({"rate out": {"of": "sender", "recipients_per_day": 48, "warn_at": 4, "sign_in": "yes", "warn_user": True}}, path=path,
+                     settings=notices(stack, "en"))
+    mta = postfix(smtpd_sender_restrictions=f"check_policy_service {name}")
+    send(compose(sender="everyone@example.test"), [address("bob"), address("carol")], sender="everyone@example.test", port=587, user=address("alice"))
+    mta.wait_queue_empty()
+    warning, = wait_until(warnings, 15, lambda: f"a warning\n{daemon.log()[-2000:]}")
+    os.unlink(os.path.join(folder, "rate.txt"))
+    assert warning["Subject"] == "everyone@example.test: 2 of 48"
+    assert warning.get_content().strip() == "alice@example.test, 4 of 48 recipients in a day, 30 minutes, 60 minutes"
 
 
 def test_a_repeated_question_counts_once(policyd):

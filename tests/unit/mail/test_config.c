@@ -159,6 +159,8 @@ static const struct {
      ":3: rate r.warn_user: needs a warn_at from 1 to 99"},
     {"quota { from = a@b lmtp = \"unix:/x\" }\nrate r { messages_per_day = 9 warn_at = 100\n warn_user = yes }",
      ":3: rate r.warn_user: needs a warn_at from 1 to 99"},
+    {"quota { from = a@b lmtp = \"unix:/x\" }\nrate r { messages_per_day = 100 recipients_per_hour = 4\n warn_user = yes }",
+     ":3: rate r.warn_user: needs limits that let one more through after warn_at percent"},
     {"quota { from = a@b lmtp = \"unix:/x\" }\nrate r { messages_per_minute = 9\n warn_user = yes }",
      ":3: rate r.warn_user: needs a limit by hour or by day"},
     {"quota { from = a@b lmtp = \"unix:/x\" }\nrate r { messages_per_day = 9 action = \"HOLD x\"\n warn_user = yes }",

@@ -195,9 +195,25 @@ no_mail(const struct sqltest *test)
     assert_true(ask(&f, USER, 2, FALSE));
     expect_mails(&f, 1);
     end(&f);
-    begin(&f, test, "messages_per_day = 2 dry_run = yes");
+    begin(&f, test, "messages_per_day = 2 warn_at = 50 dry_run = yes");
     send(&f, 4);
     expect_mails(&f, 0);
+    end(&f);
+}
+
+/* Senders have the limit then, whoever signs in as them. */
+static void
+of_senders(const struct sqltest *test)
+{
+    struct fixture f = {0};
+
+    begin(&f, test, "of = sender messages_per_hour = 10");
+    for (guint i = 0; i < 5; i++) {
+        assert_true(ask(&f, USER, 1, FALSE));
+        assert_true(ask(&f, "carol", 1, FALSE));
+    }
+    expect_mails(&f, 1);
+    assert_true(marks_get(f.state, MARK_WARNED, "rate out messages 3600 shop@a.test", (guint32)(f.now_ms / 1000), NULL));
     end(&f);
 }
 
@@ -208,7 +224,7 @@ clock_jumps(const struct sqltest *test)
     struct fixture f = {0};
     gint64 real_ms;
 
-    begin(&f, test, "messages_per_hour = 2");
+    begin(&f, test, "messages_per_hour = 2 warn_at = 50");
     real_ms = f.now_ms;
     f.now_ms += 30 * (gint64)DAY * 1000;
     send(&f, 2);
@@ -275,16 +291,16 @@ test_texts(void **state)
                               many = {"out", USER, RATE_MESSAGES, 100000, HOUR, 90000};
 
     expect_text("en", &hour, "80 % of your sending limit is used",
-                (const char *const[]){"Of the 200 messages that may be sent in an hour as\n" USER ", 160 are used (80 %).", "for one more about every 18 seconds;",
+                (const char *const[]){"For mail from " USER "\nthere is a limit of 200 messages in an hour. 160 of them are used\n(80 %).\n", "for one more about every 18 seconds;",
                                       "all of it is back in 48 minutes.", "ask your postmaster at once, and change your password",
                                       "the mail system of a.test.\n", NULL});
     expect_text("zh-TW", &hour, "您的寄信量已達上限的 80%",
-                (const char *const[]){USER " 每小時最多可寄 200 封郵件，目前已使用 160（80%）。", "約每 18 秒可再寄 1 封郵件；若不再寄信，約 48 分鐘後完全恢復。",
-                                      "請立即詢問郵件管理員", NULL});
+                (const char *const[]){USER " 每小時的寄信上限為 200 封郵件，目前已使用 160（80%）。", "約每 18 秒恢復 1 封郵件的額度；若不再寄信，約 48 分鐘後完全恢復。",
+                                      "請立即聯絡郵件管理員", NULL});
     expect_text("en", &day, "91 % of your sending limit is used",
-                (const char *const[]){"Of the 12 recipients that may be sent in a day as\nsales@a.test, 11 are used", "every 2 hours;", "back in 22 hours.", NULL});
+                (const char *const[]){"from sales@a.test\nthere is a limit of 12 recipients in a day. 11 of them are used", "every 2 hours;", "back in 22 hours.", NULL});
     expect_text("zh-TW", &day, "您的寄信量已達上限的 91%",
-                (const char *const[]){"sales@a.test 每天最多可寄 12 位收件人，目前已使用 11（91%）。", "約每 2 小時可再寄 1 位收件人", NULL});
+                (const char *const[]){"sales@a.test 每天的寄信上限為 12 位收件人，目前已使用 11（91%）。", "約每 2 小時恢復 1 位收件人的額度", NULL});
     expect_text("fr", &many, "90 % of your sending limit is used", (const char *const[]){"every 1 second;", "back in 54 minutes.", NULL});
 }
 
@@ -299,7 +315,7 @@ test_hostile_subjects(void **state)
 
     texts_make("", "a.test", "en", &rate_warning_text, values, &text);
     assert_string_equal(text.subject, "80 % of your sending limit is used");
-    assert_non_null(strstr(text.body, "in an hour as\nx?Bcc: y????Your {limit}??@a.test, 160 are used"));
+    assert_non_null(strstr(text.body, "For mail from x?Bcc: y????Your {limit}??@a.test\nthere is"));
     text_clear(&text);
 }
 
@@ -307,6 +323,6 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_texts), cmocka_unit_test(test_hostile_subjects), SQLTEST(told_once), SQLTEST(by_limit),
-                                       SQLTEST(no_mail), SQLTEST(clock_jumps), SQLTEST_MARIADB(two_nodes)};
+                                       SQLTEST(no_mail), SQLTEST(of_senders), SQLTEST(clock_jumps), SQLTEST_MARIADB(two_nodes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
