@@ -1,6 +1,5 @@
 /* tell.c: see tell.h. */
 #include "policyd/notices/tell.h"
-#include <string.h>
 #include "lib/mail/address.h"
 #include "lib/mail/notice.h"
 
