@@ -7,16 +7,16 @@
 #include "policyd/checks/check.h"
 #include "policyd/greylist/origin.h"
 #include "policyd/policy.h"
+#include "policyd/rates/rate.h"
 #include "policyd/rates/warning.h"
 #include "policyd/server/repeats.h"
-#include "policyd/state/meters.h"
 
 #define NO_LIMIT G_MAXINT32
 
-static const guint32 windows[METER_WINDOWS] = {60, 3600, 86400};
-static const char *const window_names[METER_WINDOWS] = {"minute", "hour", "day"};
-
-static const enum meter_kind counted_meters[RATE_COUNTED] = {METER_RATE_MESSAGES, METER_RATE_RECIPIENTS};
+const guint32 rate_windows[METER_WINDOWS] = {60, 3600, 86400};
+const char *const rate_window_names[METER_WINDOWS] = {"minute", "hour", "day"};
+const char *const rate_counted_names[RATE_COUNTED] = {"messages", "recipients"};
+const enum meter_kind rate_counted_meters[RATE_COUNTED] = {METER_RATE_MESSAGES, METER_RATE_RECIPIENTS};
 
 struct rate {
     const struct config_rate *config;
@@ -52,7 +52,7 @@ rate_make(const struct config_when *config, const struct check_parts *parts)
     own->yes = g_ref_string_new("yes");
     for (guint what = 0; what < RATE_COUNTED; what++)
         for (guint w = 0; w < METER_WINDOWS; w++)
-            own->limits[what][w] = (struct meter_limit){amount(amounts[what][w]), windows[w]};
+            own->limits[what][w] = (struct meter_limit){amount(amounts[what][w]), rate_windows[w]};
     return own;
 }
 
@@ -132,7 +132,7 @@ override(const struct rate *own, const char *subject, enum rate_counted what, gb
         return FALSE;
     for (guint i = 0; lookup == LOOKUP_YES && i < found.n; i++)
         for (guint w = 0; w < METER_WINDOWS; w++)
-            if (found.limit[i].seconds == windows[w])
+            if (found.limit[i].seconds == rate_windows[w])
                 limits[w].amount = found.limit[i].amount < 0 ? NO_LIMIT : (guint32)MIN(found.limit[i].amount, NO_LIMIT);
     return TRUE;
 }
@@ -162,7 +162,7 @@ warn(const struct rate *own, const struct evaluation *evaluation, const char *su
 
     for (guint w = 0; own->config->warn_at > 0 && w < METER_WINDOWS; w++) {
         const struct rate_warning warning = {.title = own->config->when.title, .subject = subject, .counted = what, .limit = limits[w].amount,
-                                             .seconds = windows[w], .level = answer->after[w]};
+                                             .seconds = rate_windows[w], .level = answer->after[w]};
         double at = limits[w].amount * (double)own->config->warn_at / 100;
         gboolean mailed;
         if (limits[w].amount == NO_LIMIT || answer->after[w] < at)
@@ -171,7 +171,7 @@ warn(const struct rate *own, const struct evaluation *evaluation, const char *su
         if (mailed)
             rate_warning_tell(own->mailer, config, evaluation->user, &warning, evaluation->now_ms);
         if (mailed || answer->before[w] < at)
-            log_warning(&warning, window_names[w], mailed);
+            log_warning(&warning, rate_window_names[w], mailed);
     }
 }
 
@@ -183,14 +183,14 @@ tell(const struct rate *own, const struct check *check, struct evaluation *evalu
     for (guint w = 0; w < METER_WINDOWS; w++)
         if (limits[w].amount != NO_LIMIT)
             evaluation_trace(evaluation, check, "%s: %.1f of %u %s in a %s%s", subject, answer->before[w], limits[w].amount, rate_counted_names[what],
-                             window_names[w], answer->refused_by == (int)w ? ": this is too much" : "");
+                             rate_window_names[w], answer->refused_by == (int)w ? ": this is too much" : "");
 }
 
 static enum step
 refuse(const struct rate *own, struct evaluation *evaluation, enum rate_counted what, const struct meter_answer *answer)
 {
-    gint64 wait_ms = answer->wait_ms == METER_NEVER ? (gint64)windows[answer->refused_by] * 1000 : answer->wait_ms;
-    g_autofree char *over = g_strdup_printf("%s/%s", rate_counted_names[what], window_names[answer->refused_by]);
+    gint64 wait_ms = answer->wait_ms == METER_NEVER ? (gint64)rate_windows[answer->refused_by] * 1000 : answer->wait_ms;
+    g_autofree char *over = g_strdup_printf("%s/%s", rate_counted_names[what], rate_window_names[answer->refused_by]);
 
     evaluation_note(evaluation, "over", over);
     check_answer(evaluation, own->config->action, (wait_ms + 999) / 1000);
@@ -205,7 +205,7 @@ give_back(const struct rate *own, const char *text, const struct meter_limit lim
 {
     for (guint taken = 0; taken < end; taken++)
         if (n[taken] > 0)
-            meter_give(own->state, counted_meters[taken], text, limits[taken], METER_WINDOWS, n[taken], now_ms);
+            meter_give(own->state, rate_counted_meters[taken], text, limits[taken], METER_WINDOWS, n[taken], now_ms);
 }
 
 static enum step
@@ -221,7 +221,7 @@ take(struct rate *own, const struct check *check, struct evaluation *evaluation,
         gboolean allowed;
         if (n[what] == 0)
             continue;
-        allowed = (evaluation->trial ? meter_read : meter_take)(own->state, counted_meters[what], text, limits[what], METER_WINDOWS, n[what],
+        allowed = (evaluation->trial ? meter_read : meter_take)(own->state, rate_counted_meters[what], text, limits[what], METER_WINDOWS, n[what],
                                                                evaluation->now_ms, &answers[what]);
         tell(own, check, evaluation, subject, what, limits[what], &answers[what]);
         if (!allowed) {

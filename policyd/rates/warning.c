@@ -2,8 +2,6 @@
 #include "policyd/rates/warning.h"
 #include "policyd/state/marks.h"
 
-const char *const rate_counted_names[RATE_COUNTED] = {"messages", "recipients"};
-
 /* ---- whether ---- */
 
 /* The level has been below the share for long, and the mail was long ago. What was noted by a clock that went ahead has to be over first. */

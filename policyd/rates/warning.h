@@ -7,12 +7,10 @@
  * Windows of less than an hour bring no mail: it would come too late. */
 #pragma once
 #include "policyd/notices/tell.h"
+#include "policyd/rates/rate.h"
 #include "policyd/state/state.h"
 
 #define RATE_WARNING_SECONDS_MIN 3600u
-
-enum rate_counted { RATE_MESSAGES, RATE_RECIPIENTS, RATE_COUNTED };
-extern const char *const rate_counted_names[RATE_COUNTED]; /* "messages", "recipients" */
 
 /* A limit of a check that comes near. */
 struct rate_warning {
