@@ -137,7 +137,8 @@ open_parts(struct policyd *policyd, GError **error)
         return FALSE;
     policyd->parts.dns = resolver_open(&policyd->config->dns, error);
     open_accounts(policyd);
-    policyd->parts.quota = quota_start(policyd->config, &policyd->quota_sockets, policyd->parts.state, policyd->parts.accounts);
+    policyd->parts.mailer = mailer_new(&(struct mailer_options){0});
+    policyd->parts.quota = quota_start(policyd->config, &policyd->quota_sockets, policyd->parts.state, policyd->parts.accounts, policyd->parts.mailer);
     return policyd->parts.dns != NULL;
 }
 
@@ -213,6 +214,7 @@ run(struct policyd *policyd)
     reports_stop(&policyd->reports);
     policy_unref(policyd->policy);
     quota_stop(&policyd->parts.quota);
+    mailer_free(&policyd->parts.mailer);
     abuse_stop(&policyd->parts.abuse);
     policy_accounts_free(&policyd->parts.accounts);
     sql_pool_free(&policyd->accounts_pool);

@@ -122,6 +122,7 @@ struct config_rate {                /* sections "rate TITLE" */
     int of;
     gint64 messages_per_minute, messages_per_hour, messages_per_day, recipients_per_minute, recipients_per_hour, recipients_per_day;
     gint64 warn_at;
+    gboolean warn_user;
     char *action;
 };
 struct config_sender_login {        /* sections "sender_login TITLE" */

@@ -50,7 +50,8 @@ const struct setting abuse_settings[] = {
 
 const struct setting doveadm_settings[] = {
     ROW(config_doveadm, url, SETTING_STRING, "", .max = 1024,
-        .doc = "Where it listens: https, or http to this machine, as http://127.0.0.1:8080, or unix:/path; empty: it is not used."),
+        .doc = "Where it listens: https, or http to this machine, as http://127.0.0.1:8080, or unix:/path, a unix_listener of Dovecot whose name is "
+               "http, as unix:/run/dovecot/http; empty: it is not used."),
     ROW(config_doveadm, key, SETTING_STRING, "", .secret = TRUE, .max = 1024, .doc = "Dovecot's doveadm_api_key."),
     {.name = NULL}};
 

@@ -117,6 +117,9 @@ const struct setting rate_settings[] = {
     PER(recipients_per_day, "recipients in a day"),
     ROW(config_rate, warn_at, SETTING_INT, "80", .min = 0, .max = 100,
         .doc = "At how many percent of a limit a warning is logged; 0: never."),
+    ROW(config_rate, warn_user, SETTING_BOOL, "no",
+        .doc = "Whether the user who signed in is told so by mail, too, of limits by hour and by day; only where of is user or sender. Needs quota.from and "
+               "quota.lmtp, and its text is rate.txt in quota.templates. No mail in a dry run."),
     ROW(config_rate, action, SETTING_STRING, "450 4.7.1 Sending limit reached, please try again in {wait} seconds", .min = 1,
         .max = POLICY_ACTION_MAX, .doc = "What Postfix is told when a limit is reached; {wait} becomes the seconds until there is room again."),
     {.name = NULL}};
@@ -382,6 +385,7 @@ policyd_check_across(const struct config *config, struct settings_report *report
     check_titles(config, "client", config->client, report);
     check_titles(config, "quota_check", config->quota_check, report);
     check_quota_is_safe(config, report);
+    rate_check_warnings(config, report);
     if (config->quota.quota2 != CONFIG_QUOTA2_NONE && config->accounts.driver == 0)
         settings_complain(report, TRUE, "accounts", "driver", "is none; quota.quota2 needs PostfixAdmin's tables");
     if (config->sender_login->len > 0 && config->accounts.driver == 0)

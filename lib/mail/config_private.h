@@ -34,5 +34,7 @@ void quota_check(const void *section, struct settings_report *report);
 void quota_check_check(const void *section, struct settings_report *report);
 /* What the sections of checks and policyd.checks say of each other. */
 void policyd_check_across(const struct config *config, struct settings_report *report);
+/* config_rate.c: of all checks of the kind rate that warn users. */
+void rate_check_warnings(const struct config *config, struct settings_report *report);
 /* Complains of the first item that is no network. */
 void config_check_networks(struct settings_report *report, const char *section, const char *name, char **list);

@@ -43,9 +43,10 @@ const struct setting quota_settings[] = {
         .doc = "Where notices are delivered by LMTP: a socket of Dovecot that does not enforce quotas, see postern-policyd(8); empty: no notices are "
                "sent."),
     ROW(config_quota, templates, SETTING_PATH, "/etc/postern/quota",
-        .doc = "Directory of the notices' texts: DOMAIN/LANGUAGE/over.txt, under.txt and rejected.txt, with default for a DOMAIN that has none. A text "
-               "begins with the line Subject: and an empty line. {user}, {domain}, {percent}, {used} and {limit} stand for what they say. Where there "
-               "is no file, the built-in texts in English (en) and Traditional Chinese (zh-TW) are used."),
+        .doc = "Directory of the notices' texts: DOMAIN/LANGUAGE/over.txt, under.txt and rejected.txt, and rate.txt for warn_user of checks of the kind "
+               "rate, with default for a DOMAIN that has none. A text begins with the line Subject: and an empty line. {user}, {domain}, {percent}, "
+               "{used} and {limit} stand for what they say; what else rate.txt may have, postern-policyd(8) tells. Where there is no file, the built-in "
+               "texts in English (en) and Traditional Chinese (zh-TW) are used."),
     ROW(config_quota, language, SETTING_STRING, "en", .min = 2, .max = LANGUAGE_MAX, .doc = "Language of notices."),
     ROW(config_quota, languages, SETTING_LIST, "", .max = 4096, .doc = "Domains with another one, as example.tw=zh-TW."),
     ROW(config_quota, poll, SETTING_TIME, "15m", .min = 0, .max = 7 * DAY,

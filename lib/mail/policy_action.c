@@ -8,22 +8,22 @@ enum rest { REST_NONE, REST_ANY, REST_FIELD, REST_TRANSPORT, REST_ADDRESS };
 static const struct action {
     const char *name;
     enum rest rest;
-    gboolean mild;
+    gboolean mild, refuses;
 } actions[] = {
-    {"DUNNO", REST_NONE, TRUE},
-    {"OK", REST_NONE, FALSE},
-    {"REJECT", REST_ANY, FALSE},
-    {"DEFER", REST_ANY, FALSE},
-    {"DEFER_IF_REJECT", REST_ANY, TRUE},
-    {"DEFER_IF_PERMIT", REST_ANY, TRUE},
-    {"BCC", REST_ADDRESS, TRUE},
-    {"DISCARD", REST_ANY, FALSE},
-    {"FILTER", REST_TRANSPORT, TRUE},
-    {"HOLD", REST_ANY, TRUE},
-    {"PREPEND", REST_FIELD, TRUE},
-    {"REDIRECT", REST_ADDRESS, TRUE},
-    {"INFO", REST_ANY, TRUE},
-    {"WARN", REST_ANY, TRUE},
+    {"DUNNO", REST_NONE, TRUE, FALSE},
+    {"OK", REST_NONE, FALSE, FALSE},
+    {"REJECT", REST_ANY, FALSE, TRUE},
+    {"DEFER", REST_ANY, FALSE, TRUE},
+    {"DEFER_IF_REJECT", REST_ANY, TRUE, FALSE},
+    {"DEFER_IF_PERMIT", REST_ANY, TRUE, TRUE},
+    {"BCC", REST_ADDRESS, TRUE, FALSE},
+    {"DISCARD", REST_ANY, FALSE, FALSE},
+    {"FILTER", REST_TRANSPORT, TRUE, FALSE},
+    {"HOLD", REST_ANY, TRUE, FALSE},
+    {"PREPEND", REST_FIELD, TRUE, FALSE},
+    {"REDIRECT", REST_ADDRESS, TRUE, FALSE},
+    {"INFO", REST_ANY, TRUE, FALSE},
+    {"WARN", REST_ANY, TRUE, FALSE},
 };
 
 /* "4xx text" and "5xx text", perhaps with an enhanced status code (RFC 3463), which must be of the same class. */
@@ -120,4 +120,12 @@ policy_action_is_mild(const char *text)
     const struct action *action = find(text);
 
     return action != NULL && action->mild;
+}
+
+gboolean
+policy_action_refuses(const char *text)
+{
+    const struct action *action = find(text);
+
+    return action != NULL ? action->refuses : is_reply(text);
 }

@@ -11,3 +11,5 @@ gboolean policy_action_check(const char *text, GError **error);
 void policy_action_write(GString *out, const char *text);
 /* Whether smtpd goes on with its other restrictions after it (DUNNO, PREPEND, WARN, INFO, HOLD, ..). */
 gboolean policy_action_is_mild(const char *text);
+/* Whether smtpd refuses with it, for good or for now, whatever its other restrictions say. */
+gboolean policy_action_refuses(const char *text);

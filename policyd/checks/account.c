@@ -6,6 +6,7 @@
 #include "policyd/checks/check.h"
 #include "policyd/state/facts.h"
 #include "policyd/state/meters.h"
+#include "policyd/state/state.h"
 
 struct account {
     const struct config_account *config;
@@ -81,7 +82,7 @@ account_run(const struct check *check, struct evaluation *evaluation, gboolean m
             step = answer(evaluation, check, fact, own->config->hold_action, "held");
     }
     fact_unref(fact);
-    return step;
+    return step == STEP_GO_ON && !state_is_loaded(own->state) ? STEP_TROUBLE : step; /* what is decided may not be known yet */
 }
 
 const struct check_kind check_account = {"account", account_make, g_free, account_run};

@@ -17,12 +17,14 @@ enum step {
 
 /* What checks stand on, made once for the daemon. */
 struct abuse;
+struct mailer;
 struct check_parts {
     struct state *state;              /* what is remembered; NULL: no check needs it */
     struct policy_accounts *accounts; /* what SQL says of accounts; NULL: nothing */
     struct dns *dns;                  /* NULL: none is asked */
     struct abuse *abuse;              /* who is told of signs of misuse; NULL: nobody */
     struct quota *quota;              /* what mailboxes hold; NULL: it is not known */
+    struct mailer *mailer;            /* who brings notices to users; NULL: they get none */
 };
 
 struct check;

@@ -106,6 +106,7 @@ in_trouble(struct evaluation *evaluation, const struct check *check)
     gboolean defers = evaluation->policy->config->policyd.on_trouble == CONFIG_POLICYD_DEFER;
 
     evaluation->trouble = TRUE;
+    evaluation_note(evaluation, "not_made", check->config->title);
     evaluation_trace(evaluation, check, "can't be made now (policyd.on_trouble = %s)", defers ? "defer" : "dunno");
     if (!defers)
         return FALSE;

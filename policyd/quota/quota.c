@@ -6,8 +6,7 @@
 #include <unistd.h>
 #include "lib/base/log.h"
 #include "lib/base/net.h"
-#include "lib/mail/address.h"
-#include "lib/mail/notice.h"
+#include "policyd/notices/tell.h"
 #include "policyd/quota/quota_private.h"
 #include "policyd/quota/texts.h"
 #include "policyd/state/facts.h"
@@ -88,22 +87,15 @@ quota_setup_hears(const struct quota_setup *setup, uid_t uid)
 static gboolean
 tells(const struct config_quota *config, enum quota_kind kind)
 {
-    return kind != QUOTA_KINDS && *config->from != '\0' && *config->lmtp != '\0' &&
-           g_strv_contains((const char *const *)config->notices, quota_kind_names[kind]);
+    return kind != QUOTA_KINDS && tell_is_possible(config) && g_strv_contains((const char *const *)config->notices, quota_kind_names[kind]);
 }
 
 static void
-tell(struct quota *quota, const struct config_quota *config, enum quota_kind kind, const char *user, const struct quota_root *root, gint64 now_ms)
+tell(struct quota *quota, struct config *config, enum quota_kind kind, const char *user, const struct quota_root *root, gint64 now_ms)
 {
-    const char *domain = address_domain(user);
-    const char *language = quota_texts_language(config->languages, config->language, domain != NULL ? domain : "");
-    struct quota_text text = {0};
-    GString *mail;
+    GArray *values = quota_texts_values(tell_language(&config->quota, user), root);
 
-    quota_texts_make(config->templates, language, kind, user, root, &text);
-    mail = notice_compose(&(struct notice){.from = config->from, .to = user, .subject = text.subject, .body = text.body, .now_ms = now_ms});
-    mailer_add(quota->mailer, config->lmtp, user, mail);
-    quota_text_clear(&text);
+    tell_user(quota->mailer, config, user, &quota_texts[kind], values, now_ms);
 }
 
 static void
@@ -213,7 +205,7 @@ quota_take(struct quota *quota, const struct quota_setup *setup, const struct qu
     for (guint i = 0; i < news->n; i++) {
         gboolean mailed = tells(config, dues[i].kind);
         if (mailed)
-            tell(quota, config, dues[i].kind, news->user, &dues[i].root, now_ms);
+            tell(quota, setup->config, dues[i].kind, news->user, &dues[i].root, now_ms);
         log_news(news, &news->samples[i], &dues[i].root, dues[i].kind, mailed);
     }
     fall_ms = quota_levels_fall(&roots, &setup->rules);
@@ -285,7 +277,7 @@ quota_open_sockets(const struct config_quota *config, struct quota_sockets *sock
 }
 
 struct quota *
-quota_start(struct config *config, const struct quota_sockets *sockets, struct state *state, struct policy_accounts *accounts)
+quota_start(struct config *config, const struct quota_sockets *sockets, struct state *state, struct policy_accounts *accounts, struct mailer *mailer)
 {
     static const char *const answers[] = {"yes", "failed", NULL};
     struct quota *quota = g_new0(struct quota, 1);
@@ -295,7 +287,7 @@ quota_start(struct config *config, const struct quota_sockets *sockets, struct s
     quota->asked = metrics_counter("postern_quota_asked_total", "Mailboxes that doveadm was asked about", "answer", answers);
     g_mutex_init(&quota->lock);
     quota->setup = setup_new(config);
-    quota->mailer = mailer_new(&(struct mailer_options){0});
+    quota->mailer = mailer;
     quota->keeper = quota_keeper_start(quota);
     quota->sink = quota_sink_start(quota, sockets);
     return quota;
@@ -322,7 +314,6 @@ quota_stop(struct quota **quota)
         return;
     quota_sink_stop(&gone->sink);
     quota_keeper_stop(&gone->keeper);
-    mailer_free(&gone->mailer);
     quota_setup_unref(gone->setup);
     g_mutex_clear(&gone->lock);
     g_clear_pointer(quota, g_free);

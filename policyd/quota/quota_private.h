@@ -2,7 +2,6 @@
 #pragma once
 #include "lib/base/metrics.h"
 #include "policyd/quota/quota_ask.h"
-#include "policyd/quota/mailer.h"
 #include "policyd/quota/quota.h"
 #include "policyd/quota/script.h"
 
@@ -24,7 +23,7 @@ struct quota {
     struct policy_accounts *accounts;
     GMutex lock; /* of setup, and of each fact from its reading to its writing */
     struct quota_setup *setup;
-    struct mailer *mailer;
+    struct mailer *mailer; /* borrowed */
     struct quota_sink *sink;
     struct quota_keeper *keeper;
     gint crowded; /* atomic: it was said that there are too many facts */

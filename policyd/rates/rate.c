@@ -1,12 +1,14 @@
 /* rate.c: checks of the kind rate: how much a user, sender, client or recipient may send or get, by minute, hour and day at once.
  *
  * At RCPT each question is one recipient, and the first of a message is the message, too; at DATA and END-OF-MESSAGE Postfix tells how many
- * recipients there are. What is refused is not counted. */
+ * recipients there are. What is refused is not counted, and warns nobody. */
 #include <string.h>
 #include "policyd/abuse/abuse.h"
 #include "policyd/checks/check.h"
 #include "policyd/greylist/origin.h"
+#include "policyd/policy.h"
 #include "policyd/rates/rate.h"
+#include "policyd/rates/warning.h"
 #include "policyd/server/repeats.h"
 
 #define NO_LIMIT G_MAXINT32
@@ -21,6 +23,7 @@ struct rate {
     struct state *state;
     struct policy_accounts *accounts;
     struct abuse *abuse;
+    struct mailer *mailer;
     struct meter_limit limits[RATE_COUNTED][METER_WINDOWS];
     struct repeats *seen; /* messages that were counted: their first recipient was */
     char *yes;            /* what is kept there */
@@ -44,6 +47,7 @@ rate_make(const struct config_when *config, const struct check_parts *parts)
     own->state = parts->state;
     own->accounts = parts->accounts;
     own->abuse = parts->abuse;
+    own->mailer = parts->mailer;
     own->seen = repeats_new();
     own->yes = g_ref_string_new("yes");
     for (guint what = 0; what < RATE_COUNTED; what++)
@@ -133,23 +137,41 @@ override(const struct rate *own, const char *subject, enum rate_counted what, gb
     return TRUE;
 }
 
-/* Says once that a limit comes near: when the level rises above the share. */
 static void
-warn(const struct rate *own, const char *subject, enum rate_counted what, const struct meter_limit *limits, const struct meter_answer *answer)
+log_warning(const struct rate_warning *warning, const char *window, gboolean mailed)
 {
+    struct log_line *line = log_line_new(LOG_SEV_WARNING, "rate");
+
+    log_line_str(line, "check", warning->title);
+    log_line_str(line, "subject", warning->subject);
+    log_line_str(line, "counted", rate_counted_names[warning->counted]);
+    log_line_str(line, "window", window);
+    log_line_int(line, "level", (gint64)warning->level);
+    log_line_int(line, "limit", warning->limit);
+    log_line_str(line, "notice", mailed ? "yes" : NULL);
+    log_line_emit(line);
+}
+
+/* A limit comes near: the log says so when the level rises above the share, and the user is told when a mail is due. */
+static void
+warn(const struct rate *own, const struct evaluation *evaluation, const char *subject, enum rate_counted what, const struct meter_limit *limits,
+     const struct meter_answer *answer)
+{
+    struct config *config = evaluation->policy->config;
+    gboolean tells = own->config->warn_user && !own->config->when.dry_run && own->mailer != NULL && *evaluation->user != '\0';
+
     for (guint w = 0; own->config->warn_at > 0 && w < METER_WINDOWS; w++) {
+        const struct rate_warning warning = {.title = own->config->when.title, .subject = subject, .counted = what, .limit = limits[w].amount,
+                                             .seconds = rate_windows[w], .level = answer->after[w]};
         double at = limits[w].amount * (double)own->config->warn_at / 100;
-        struct log_line *line;
-        if (limits[w].amount == NO_LIMIT || answer->before[w] >= at || answer->after[w] < at)
+        gboolean mailed;
+        if (limits[w].amount == NO_LIMIT || answer->after[w] < at)
             continue;
-        line = log_line_new(LOG_SEV_WARNING, "rate");
-        log_line_str(line, "check", own->config->when.title);
-        log_line_str(line, "subject", subject);
-        log_line_str(line, "counted", rate_counted_names[what]);
-        log_line_str(line, "window", rate_window_names[w]);
-        log_line_int(line, "level", (gint64)answer->after[w]);
-        log_line_int(line, "limit", limits[w].amount);
-        log_line_emit(line);
+        mailed = tells && rate_warning_is_due(own->state, &warning, evaluation->now_ms);
+        if (mailed)
+            rate_warning_tell(own->mailer, config, evaluation->user, &warning, evaluation->now_ms);
+        if (mailed || answer->before[w] < at)
+            log_warning(&warning, rate_window_names[w], mailed);
     }
 }
 
@@ -177,12 +199,22 @@ refuse(const struct rate *own, struct evaluation *evaluation, enum rate_counted 
     return STEP_ANSWERED;
 }
 
+static void
+give_back(const struct rate *own, const char *text, const struct meter_limit limits[RATE_COUNTED][METER_WINDOWS], const guint32 n[RATE_COUNTED], guint end,
+          gint64 now_ms)
+{
+    for (guint taken = 0; taken < end; taken++)
+        if (n[taken] > 0)
+            meter_give(own->state, rate_counted_meters[taken], text, limits[taken], METER_WINDOWS, n[taken], now_ms);
+}
+
 static enum step
-take(struct rate *own, const struct check *check, struct evaluation *evaluation, const char *subject, struct meter_limit limits[RATE_COUNTED][METER_WINDOWS])
+take(struct rate *own, const struct check *check, struct evaluation *evaluation, const char *subject,
+     struct meter_limit limits[RATE_COUNTED][METER_WINDOWS])
 {
     g_autofree char *text = g_strdup_printf("%s %s", own->config->when.title, subject);
+    struct meter_answer answers[RATE_COUNTED];
     guint32 n[RATE_COUNTED];
-    struct meter_answer answer;
 
     count(own, evaluation, n);
     for (guint what = 0; what < RATE_COUNTED; what++) {
@@ -190,19 +222,20 @@ take(struct rate *own, const struct check *check, struct evaluation *evaluation,
         if (n[what] == 0)
             continue;
         allowed = (evaluation->trial ? meter_read : meter_take)(own->state, rate_counted_meters[what], text, limits[what], METER_WINDOWS, n[what],
-                                                               evaluation->now_ms, &answer);
-        tell(own, check, evaluation, subject, what, limits[what], &answer);
+                                                               evaluation->now_ms, &answers[what]);
+        tell(own, check, evaluation, subject, what, limits[what], &answers[what]);
         if (!allowed) {
-            for (guint taken = 0; taken < what && !evaluation->trial; taken++)
-                if (n[taken] > 0)
-                    meter_give(own->state, rate_counted_meters[taken], text, limits[taken], METER_WINDOWS, n[taken], evaluation->now_ms);
-            return refuse(own, evaluation, what, &answer);
+            if (!evaluation->trial)
+                give_back(own, text, limits, n, what, evaluation->now_ms);
+            return refuse(own, evaluation, what, &answers[what]);
         }
-        if (!evaluation->trial)
-            warn(own, subject, what, limits[what], &answer);
     }
-    if (!evaluation->trial)
-        remember(own, evaluation);
+    if (evaluation->trial)
+        return STEP_GO_ON;
+    for (guint what = 0; what < RATE_COUNTED; what++)
+        if (n[what] > 0)
+            warn(own, evaluation, subject, what, limits[what], &answers[what]);
+    remember(own, evaluation);
     return STEP_GO_ON;
 }
 

@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests"))
 
 from support import namespace  # noqa: E402
 from support.accounts import Accounts  # noqa: E402
-from support.dovecot import DOVEADM, DOVEADM_KEY, DOVEADM_PORT, Dovecot  # noqa: E402
+from support.dovecot import DOVEADM, DOVEADM_KEY, DOVEADM_PORT, NOTICES, Dovecot  # noqa: E402
 from support.lone_milter import LoneMilter  # noqa: E402
 from support.postern import USER, Postern  # noqa: E402
 from support.postfix import Postfix  # noqa: E402
@@ -54,7 +54,7 @@ class Stack:
         self.postfixes = {}
         self.postfix = self.make_postfix("p", None)
         self.dovecot = Dovecot(os.path.join(directory, "d"), self.accounts, self.postfix.queue_directory,
-                               extra=DOVEADM.format(port=DOVEADM_PORT, key=DOVEADM_KEY))
+                               extra=DOVEADM.format(port=DOVEADM_PORT, key=DOVEADM_KEY) + NOTICES.format(user=USER))
         self.extra_logs = []
 
     def make_postfix(self, name, chroot):

@@ -1,4 +1,6 @@
 """postern-policyd: its answers to Postfix, and the commands about them."""
+import email
+import email.policy
 import os
 import re
 import shutil
@@ -246,6 +248,69 @@ def test_rates_by_real_submission(policyd, postfix, stack):
     assert re.search(r"alice@example\.test\s+out\s+messages\s+-\s+(3\.0|2\.9)\s+-\s+3 ", shown), shown
     assert re.search(r"alice@example\.test\s+out\s+recipients\s+-\s+-\s+(4\.0|3\.9)\s+4 ", shown), shown
     assert daemon.log().count("event=rate level=warning check=out subject=alice@example.test counted=messages window=hour") == 1
+
+
+WARNING = {"en": ("% of your sending limit is used", "For mail from alice@example.test\nthere is a limit of 10 messages in an hour. 9 of them are used\n(90 %).",
+                  "please ask your postmaster at once"),
+           "zh-TW": ("您的寄信量已達上限的 90%", "alice@example.test 每小時的寄信上限為 10 封郵件，目前已使用 9（90%）。", "請立即聯絡郵件管理員")}
+
+
+def notices(stack, language):
+    """Settings by which users are written to."""
+    return {"quota": {"from": "postmaster@example.test", "lmtp": f"unix:{stack.dovecot.notices_socket()}",
+                      "templates": os.path.join(stack.directory, "texts"), "languages": [f"example.test={language}"]}}
+
+
+def warnings():
+    return [email.message_from_bytes(text, policy=email.policy.default) for text in inbox(address("alice"))]
+
+
+@pytest.mark.parametrize("language", WARNING)
+def test_a_user_is_warned_once_before_the_limit(policyd, postfix, stack, language):
+    path, name = in_postfix(stack)
+    daemon = policyd({"rate out": {"messages_per_hour": 10, "sign_in": "yes", "warn_user": True}}, path=path, accounts=stack.accounts,
+                     settings=notices(stack, language))
+    mta = postfix(smtpd_sender_restrictions=f"check_policy_service {name}")
+
+    def submit():
+        send(compose(sender=address("alice")), address("bob"), sender=address("alice"), port=587, user=address("alice"))
+
+    for _ in range(8):  # a little has drained from the level since the first
+        submit()
+    assert warnings() == []
+    submit()
+    warning, = wait_until(warnings, 15, lambda: f"a warning\n{daemon.log()[-2000:]}")
+    subject, *parts = WARNING[language]
+    text = warning.get_content().replace("\r\n", "\n")
+    assert subject in warning["Subject"] and all(part in text for part in parts), (warning["Subject"], text)
+    assert (warning["From"], warning["To"], warning["Auto-Submitted"]) == ("postmaster@example.test", address("alice"), "auto-generated")
+    daemon.restart()
+    submit()
+    with pytest.raises(Refused) as refused:
+        submit()
+    assert refused.value.code == 450 and "Sending limit reached" in refused.value.text
+    mta.wait_queue_empty()
+    assert len(warnings()) == 1
+    assert len(inbox(address("bob"))) == 10
+    assert daemon.log().count("notice=yes") == 1
+
+
+def test_a_warning_of_a_sender_goes_to_who_signed_in(policyd, postfix, stack):
+    """By the site's own text. The sender is an alias, which has no mailbox."""
+    path, name = in_postfix(stack)
+    folder = os.path.join(stack.directory, "texts", "default", "en")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "rate.txt"), "w") as f:
+        f.write("Subject: {who}: {used} of {limit}\n\n{user}, {percent} of {limit} {counted} in {window}, {every}, {rest}\n")
+    daemon = policyd({"rate out": {"of": "sender", "recipients_per_day": 48, "warn_at": 4, "sign_in": "yes", "warn_user": True}}, path=path,
+                     settings=notices(stack, "en"))
+    mta = postfix(smtpd_sender_restrictions=f"check_policy_service {name}")
+    send(compose(sender="everyone@example.test"), [address("bob"), address("carol")], sender="everyone@example.test", port=587, user=address("alice"))
+    mta.wait_queue_empty()
+    warning, = wait_until(warnings, 15, lambda: f"a warning\n{daemon.log()[-2000:]}")
+    os.unlink(os.path.join(folder, "rate.txt"))
+    assert warning["Subject"] == "everyone@example.test: 2 of 48"
+    assert warning.get_content().strip() == "alice@example.test, 4 of 48 recipients in a day, 30 minutes, 60 minutes"
 
 
 def test_a_repeated_question_counts_once(policyd):
@@ -532,6 +597,12 @@ def test_start_while_the_database_is_away(policyd, database):
     database.kill()
     second = policyd({"account decided": {}}, settings=on_mariadb(database, "one"))
     assert second.ask(sasl_username="v@x.test", sender="v@x.test") == "DUNNO"
+    assert "not_made=decided" in second.log() and "trouble=yes" in second.log()  # nobody knows whether they may send
+    second.settings["policyd"]["on_trouble"] = "defer"
+    second.configure({"account decided": {}})
+    second.run("reload", "policyd")
+    assert second.ask(sasl_username="w@x.test", sender="w@x.test").startswith("DEFER_IF_PERMIT 4.3.0")
+    assert second.ask(sender="w@x.test") == "DUNNO"
     database.start()
     wait_until(lambda: second.ask(sasl_username="v@x.test", sender="v@x.test").startswith("554"), 30, "what is in the database")
 

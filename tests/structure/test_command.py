@@ -116,7 +116,7 @@ def test_control_commands(tmp_path):
             connection.sendall(answer)
             connection.close()
 
-    thread = threading.Thread(target=serve)
+    thread = threading.Thread(target=serve, daemon=True)  # where nothing is built, nobody connects
     thread.start()
     conf = write(tmp_path / "c.conf", f'milter {{ control = "unix:{path}" }}\narchived {{ control = "" }}\n')
     assert run("-c", conf, "reload") == (0, "milter: ok\n", "")

@@ -15,6 +15,14 @@ service doveadm {{
   }}
 }}
 """
+NOTICES = """
+service lmtp {{
+  unix_listener lmtp-notices {{
+    user = {user}
+    mode = 0600
+  }}
+}}
+"""
 MAIL_USER = "mail"  # exists on every Debian; owns the test mailboxes
 
 COMMON = """
@@ -167,6 +175,10 @@ class Dovecot:
 
     def lmtp_socket(self):
         return os.path.join(self.queue_directory, "private", "dovecot-lmtp")
+
+    def notices_socket(self):
+        """Where there is NOTICES."""
+        return os.path.join(self.directory, "run", "lmtp-notices")
 
     def command(self, program, *arguments):
         return subprocess.run([program, "-c", self.configuration, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

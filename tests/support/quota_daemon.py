@@ -27,6 +27,10 @@ service doveadm {{
   inet_listener http {{
     port = {http}
   }}
+  unix_listener http {{
+    user = {user}
+    mode = 0600
+  }}
 }}
 doveadm_api_key = {key}
 service lmtp-notices {{
@@ -91,7 +95,7 @@ class QuotaSite:
         settings = {"listen": f"unix:{self.events}", "script": f"unix:{self.script_socket}", "from": FROM, "settle": "2s",
                     "lmtp": f"unix:{self.home}/run/lmtp-notices", "templates": os.path.join(directory, "texts"), "uids": list(uids),
                     "poll": "0", "stale": "1h", "confirm": "0"}
-        asked = {"url": f"http://127.0.0.1:{self.http}", "key": KEY} if doveadm else {}
+        asked = {"url": f"unix:{self.home}/run/http", "key": KEY} if doveadm else {}
         self.policyd = Policyd(os.path.join(directory, "n"), {"quota_check full": check or {}},
                                {"quota": {**settings, **(quota or {})}, "doveadm": asked, **(policyd or {})}, path, self.accounts)
         self.postfix.set(smtpd_recipient_restrictions=f"check_policy_service {name}", smtpd_end_of_data_restrictions="",

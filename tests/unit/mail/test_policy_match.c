@@ -169,6 +169,12 @@ test_actions(void **state)
     assert_true(policy_action_is_mild("PREPEND X: y"));
     assert_false(policy_action_is_mild("REJECT"));
     assert_false(policy_action_is_mild("450 4.7.1 x"));
+    static const char *const refuse[] = {"REJECT", "reject no", "DEFER", "DEFER_IF_PERMIT 4.2.0 x", "450 4.7.1 x", "550 x"};
+    static const char *const take[] = {"DUNNO", "OK", "HOLD", "DISCARD", "WARN x", "PREPEND X: y", "DEFER_IF_REJECT x", "250 x"};
+    for (guint i = 0; i < G_N_ELEMENTS(refuse); i++)
+        assert_true(policy_action_refuses(refuse[i]));
+    for (guint i = 0; i < G_N_ELEMENTS(take); i++)
+        assert_false(policy_action_refuses(take[i]));
 }
 
 static void

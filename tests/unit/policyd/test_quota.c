@@ -20,6 +20,7 @@ struct fixture {
     struct policy_accounts *policy_accounts;
     struct state *state;
     struct config *config;
+    struct mailer *mailer;
     struct quota *quota;
     char *path;
 };
@@ -58,13 +59,15 @@ start(struct fixture *f, const struct sqltest *test, const char *settings)
         fail_msg("%s", error->message);
     f->policy_accounts = policy_accounts_new(&(struct policy_accounts_options){.accounts = f->accounts, .quota = f->writable, .recipient_delimiter = "+",
                                                                                .cache = lookup_cache_defaults});
-    f->quota = quota_start(f->config, &none, f->state, f->policy_accounts);
+    f->mailer = mailer_new(&(struct mailer_options){0});
+    f->quota = quota_start(f->config, &none, f->state, f->policy_accounts, f->mailer);
 }
 
 static void
 stop(struct fixture *f)
 {
     quota_stop(&f->quota);
+    mailer_free(&f->mailer);
     assert_null(f->quota);
     policy_accounts_free(&f->policy_accounts);
     state_close(&f->state);

@@ -1,5 +1,5 @@
 /* mailer.c: see mailer.h. */
-#include "policyd/quota/mailer.h"
+#include "policyd/notices/mailer.h"
 #include <string.h>
 #include "lib/base/log.h"
 #include "lib/base/metrics.h"
@@ -9,7 +9,10 @@
 
 struct letter {
     char *address, *recipient;
-    GString *text;
+    mailer_write_func write;
+    gpointer data;
+    GDestroyNotify data_free;
+    GString *text; /* NULL until the first try */
     guint tries;
     gint64 due_us; /* monotonic */
 };
@@ -32,7 +35,9 @@ letter_free(gpointer data)
 
     g_free(letter->address);
     g_free(letter->recipient);
-    g_string_free(letter->text, TRUE);
+    letter->data_free(letter->data);
+    if (letter->text != NULL)
+        g_string_free(letter->text, TRUE);
     g_free(letter);
 }
 
@@ -71,8 +76,13 @@ static gboolean
 try_once(struct mailer *mailer, struct letter *letter)
 {
     g_autofree char *why = NULL;
-    enum lmtp_outcome outcome = lmtp_deliver(letter->address, "", letter->recipient, letter->text, mailer->options.timeout_ms, &why);
-    gboolean again = outcome == LMTP_LATER && ++letter->tries < MAILER_TRIES;
+    enum lmtp_outcome outcome;
+    gboolean again;
+
+    if (letter->text == NULL)
+        letter->text = letter->write(letter->data);
+    outcome = lmtp_deliver(letter->address, "", letter->recipient, letter->text, mailer->options.timeout_ms, &why);
+    again = outcome == LMTP_LATER && ++letter->tries < MAILER_TRIES;
 
     metrics_add(mailer->outcomes, outcome == LMTP_LATER && !again ? DROPPED : outcome, 1);
     log_try(letter, outcome == LMTP_LATER && !again ? outcome_names[DROPPED] : outcome_names[outcome], why);
@@ -121,7 +131,7 @@ mailer_new(const struct mailer_options *options)
             mailer->options.retry_ms[i] = retries_ms[i];
     if (mailer->options.timeout_ms == 0)
         mailer->options.timeout_ms = TIMEOUT_MS;
-    mailer->outcomes = metrics_counter("postern_quota_notices_total", "Tries to deliver notices to users", "outcome", outcome_names);
+    mailer->outcomes = metrics_counter("postern_policy_notices_total", "Tries to deliver notices to users", "outcome", outcome_names);
     g_mutex_init(&mailer->lock);
     g_cond_init(&mailer->changed);
     g_queue_init(&mailer->waiting);
@@ -130,12 +140,12 @@ mailer_new(const struct mailer_options *options)
 }
 
 gboolean
-mailer_add(struct mailer *mailer, const char *address, const char *recipient, GString *text)
+mailer_add(struct mailer *mailer, const char *address, const char *recipient, mailer_write_func write, gpointer data, GDestroyNotify data_free)
 {
     struct letter *letter = g_new0(struct letter, 1);
     gboolean room;
 
-    *letter = (struct letter){.address = g_strdup(address), .recipient = g_strdup(recipient), .text = text};
+    *letter = (struct letter){.address = g_strdup(address), .recipient = g_strdup(recipient), .write = write, .data = data, .data_free = data_free};
     g_mutex_lock(&mailer->lock);
     room = mailer->waiting.length < MAILER_WAITING_MAX;
     if (room) {
