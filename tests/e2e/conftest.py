@@ -20,6 +20,8 @@ from support import namespace  # noqa: E402
 from support.accounts import Accounts  # noqa: E402
 from support.dovecot import DOVEADM, DOVEADM_KEY, DOVEADM_PORT, NOTICES, Dovecot  # noqa: E402
 from support.lone_milter import LoneMilter  # noqa: E402
+from support.name_server import NameServer  # noqa: E402
+from support.policyd import Policyd  # noqa: E402
 from support.postern import USER, Postern  # noqa: E402
 from support.postfix import Postfix  # noqa: E402
 from support.process import read_text, wait_until  # noqa: E402
@@ -164,6 +166,36 @@ def milter():
 
 
 @pytest.fixture
+def names():
+    """The DNS that the daemon asks."""
+    server = NameServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def policyd(stack, names):
+    """A function that makes and starts a policy daemon: policyd({"greylist main": {..}}, **Policyd's arguments)."""
+    made = []
+
+    def make(checks=(), start=True, settings=None, **arguments):
+        directory = tempfile.mkdtemp(prefix="pp-", dir="/tmp")
+        dns = {"mode": "forward", "forwarders": [names.forwarder], "dnssec": "off"}
+        instance = Policyd(directory, checks, {"dns": dns, **(settings or {})}, **arguments)
+        made.append(instance)
+        stack.extra_logs = [instance.daemon.log_path]
+        return instance.start() if start else instance
+
+    yield make
+    for instance in made:
+        code = instance.stop()
+        found = SANITIZER.search(instance.log())
+        assert not found, instance.log()[found.start():found.start() + 3000]
+        assert code in (0, None) or instance.may_fail, f"ended with {code}: {instance.log()[-1000:]}"
+        shutil.rmtree(instance.directory, ignore_errors=True)
+
+
+@pytest.fixture
 def mariadb():
     """A private server: (socket, kill, start); skipped where MariaDB is not installed."""
     if not shutil.which("mariadbd", path="/usr/sbin:/usr/bin:/usr/local/sbin"):
@@ -193,3 +225,10 @@ def mariadb():
     yield server
     server.kill()
     shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def database(mariadb):
+    """The same, with a database for policy daemons (support.policyd.on_mariadb)."""
+    mariadb.sql("CREATE DATABASE policy CHARACTER SET utf8mb4")
+    return mariadb

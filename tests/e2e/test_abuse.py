@@ -20,7 +20,6 @@ import pytest
 from support.accounts import address, password
 from support.client import Refused, compose, inbox, send
 from support.dovecot import DOVEADM_KEY, DOVEADM_PORT
-from support.name_server import NameServer
 from support.policyd import Policyd
 from support.postern import read_metrics
 from support.process import wait_until
@@ -126,13 +125,6 @@ def wait_mails(user, count, what):
 
 def score(daemon, account=address("bob")):
     return daemon.control("abuse", account)["score"]
-
-
-@pytest.fixture
-def names():
-    server = NameServer()
-    yield server
-    server.close()
 
 
 @pytest.fixture

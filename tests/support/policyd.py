@@ -8,6 +8,24 @@ from .policy import PolicyClient
 from .postern import USER, program, quote
 from .process import Daemon, connects
 
+GREYLIST = {"greylist main": {"delay": "2s", "window": "1h", "passes": 2}}
+SLOW_GREYLIST = {"greylist main": {"delay": "1h", "passes": 2}}
+
+
+def first_try(**attributes):
+    """A question about mail from a host that is not known."""
+    return {"client_address": "198.51.100.7", "client_name": "unknown", "sender": "news@shop.test", "recipient": "alice@example.test", **attributes}
+
+
+def on_mariadb(server, node):
+    """Settings of a node that keeps what it knows there."""
+    return {"policyd": {"driver": "mariadb", "host": server.socket, "database": "policy", "db_user": "policy", "password": "pw", "node": node}}
+
+
+def in_postfix(stack):
+    """A socket that Postfix can reach: its path, its name in main.cf."""
+    return stack.postfix.milter_socket("policy.sock")
+
 
 class Policyd:
     """checks: {"kind title": {"setting": value}}, made in this order. settings: {"section": {..}} over what the directory needs.
