@@ -17,6 +17,7 @@ umask 077
     echo "USE postfixadmin;"
     tr '\n' ' ' </postfixadmin.sql
     echo
+    echo "GRANT INSERT, UPDATE ON postfixadmin.quota2 TO mail@'%';"
     echo "INSERT IGNORE INTO domain (domain, description, transport) VALUES ('$MAIL_DOMAIN', 'made at first start', 'virtual');"
     echo "CREATE TABLE IF NOT EXISTS ready (a INT);"
 } | sed 's/; */;\n/g' >/run/mysqld/init.sql
