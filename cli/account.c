@@ -4,8 +4,6 @@
 #include "cli/members.h"
 #include "cli/table.h"
 
-#define HOUR_S 3600
-
 /* Kinds of facts, in the words of people. */
 static const struct {
     const char *kind, *word;
@@ -128,16 +126,16 @@ static int
 account_suspend(int argc, char **argv, const char *config_path)
 {
     gboolean hold = FALSE, slow = FALSE;
-    g_autofree char *reason = NULL, *who = NULL, *seconds = NULL, *account = NULL;
-    int hours = 0;
+    g_autofree char *reason = NULL, *time = NULL, *who = NULL, *seconds = NULL, *account = NULL;
     const GOptionEntry options[] = {
         {"hold", 0, 0, G_OPTION_ARG_NONE, &hold, "Keep its mail in Postfix' queue instead of refusing it", NULL},
         {"slow", 0, 0, G_OPTION_ARG_NONE, &slow, "Only slow it down", NULL},
-        {"hours", 0, 0, G_OPTION_ARG_INT, &hours, "For N hours; else until it is released", "N"},
+        {"for", 'f', 0, G_OPTION_ARG_STRING, &time, "For a TIME, as 2h or 7d; else until it is released", "TIME"},
         {"reason", 'r', 0, G_OPTION_ARG_STRING, &reason, "Why, for those who look at it later", "TEXT"},
         G_OPTION_ENTRY_NULL};
     struct config *config;
     json_t *told;
+    gint64 length;
     int done = cli_parse(&argc, &argv, "ACCOUNT",
                          "Stops the account (user@example.org, or @example.org for a whole domain) from sending. It takes effect at once where a\n"
                          "check of the kind account is in use (policyd.checks).",
@@ -145,16 +143,17 @@ account_suspend(int argc, char **argv, const char *config_path)
 
     if (done >= 0)
         return done;
-    if ((hold && slow) || hours < 0) {
-        cli_error("use one of --hold and --slow, and a number of hours that is not below 0");
+    length = policyd_for(time);
+    if (hold && slow)
+        cli_error("use one of --hold and --slow");
+    if (length < 0 || (hold && slow))
         return CLI_USAGE;
-    }
     config = cli_load_config(config_path);
     if (config == NULL)
         return CLI_FAILED;
     account = g_ascii_strdown(argv[1], -1);
     who = policyd_who();
-    seconds = g_strdup_printf("%" G_GINT64_FORMAT, (gint64)hours * HOUR_S);
+    seconds = g_strdup_printf("%" G_GINT64_FORMAT, length);
     told = POLICYD_ASK(config, "fact-put", hold ? "hold" : slow ? "slow" : "suspension", account, seconds, who, reason != NULL ? reason : "");
     if (told != NULL && config->account->len == 0)
         cli_error("noted, but no check of the kind account is configured, so it has no effect yet; add: account main { }");

@@ -6,7 +6,6 @@
 #include "cli/table.h"
 #include "cli/terminal.h"
 
-#define DAY_S 86400
 
 static const char *const kinds[] = {"greylist", "origin", "correspondent", NULL};
 
@@ -64,9 +63,9 @@ print_exceptions(const json_t *told)
 }
 
 static int
-change_fact(const struct config *config, const char *kind, const char *subject, int days, gboolean drop, const char *reason)
+change_fact(const struct config *config, const char *kind, const char *subject, gint64 length, gboolean drop, const char *reason)
 {
-    g_autofree char *seconds = g_strdup_printf("%" G_GINT64_FORMAT, (gint64)MAX(days, 0) * DAY_S), *who = policyd_who();
+    g_autofree char *seconds = g_strdup_printf("%" G_GINT64_FORMAT, length), *who = policyd_who();
     g_autofree char *lower = g_utf8_validate(subject, -1, NULL) ? g_utf8_strdown(subject, -1) : g_strdup(subject);
     json_t *told = drop ? POLICYD_ASK(config, "fact-drop", kind, lower, who, reason) : POLICYD_ASK(config, "fact-put", kind, lower, seconds, who, reason);
     gboolean was = json_is_true(json_object_get(told, "was"));
@@ -83,12 +82,13 @@ static int
 exceptions(int argc, char **argv, const char *config_path, const char *kind, const char *usage, const char *doc)
 {
     gboolean drop = FALSE;
-    g_autofree char *reason = NULL;
-    int days = 0, done, result;
+    g_autofree char *reason = NULL, *time = NULL;
+    gint64 length;
+    int done, result;
     const GOptionEntry options[] = {
-        {"remove", 'r', 0, G_OPTION_ARG_NONE, &drop, "Take it out again", NULL},
-        {"days", 'd', 0, G_OPTION_ARG_INT, &days, "For N days; else until it is taken out", "N"},
-        {"reason", 0, 0, G_OPTION_ARG_STRING, &reason, "Why, for those who look at it later", "TEXT"},
+        {"remove", 0, 0, G_OPTION_ARG_NONE, &drop, "Take it out again", NULL},
+        {"for", 'f', 0, G_OPTION_ARG_STRING, &time, "For a TIME, as 2h or 7d; else until it is taken out", "TIME"},
+        {"reason", 'r', 0, G_OPTION_ARG_STRING, &reason, "Why, for those who look at it later", "TEXT"},
         G_OPTION_ENTRY_NULL};
     struct config *config;
 
@@ -97,10 +97,13 @@ exceptions(int argc, char **argv, const char *config_path, const char *kind, con
         return done;
     if (argc == 1)
         return POLICYD_SHOW(config_path, "facts", print_exceptions, kind);
+    length = policyd_for(time);
+    if (length < 0)
+        return CLI_USAGE;
     config = cli_load_config(config_path);
     if (config == NULL)
         return CLI_FAILED;
-    result = change_fact(config, kind, argv[1], days, drop, reason != NULL ? reason : "");
+    result = change_fact(config, kind, argv[1], length, drop, reason != NULL ? reason : "");
     config_unref(config);
     return result;
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "cli/table.h"
 #include "lib/base/control.h"
+#include "lib/base/settings.h"
 
 #define TIMEOUT_MS 30000
 
@@ -71,6 +72,21 @@ policyd_time(gint64 seconds)
     g_autoptr(GDateTime) time = seconds > 0 ? g_date_time_new_from_unix_local(seconds) : NULL;
 
     return time != NULL ? g_date_time_format(time, "%Y-%m-%d %H:%M") : g_strdup("-");
+}
+
+gint64
+policyd_for(const char *text)
+{
+    g_autofree char *problem = NULL;
+    gint64 ms = 0;
+
+    if (text == NULL)
+        return 0;
+    problem = settings_parse_time(text, &ms);
+    if (problem == NULL && ms > 0)
+        return (ms - 1) / 1000 + 1;
+    cli_error("--for: %s", problem != NULL ? problem : "no time at all");
+    return -1;
 }
 
 char *

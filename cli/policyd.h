@@ -11,6 +11,8 @@ const char *policyd_text(const json_t *row, const char *name);
 gint64 policyd_number(const json_t *row, const char *name);
 /* Local time to the minute, "2026-11-29 12:20"; "-" for 0. Caller frees. */
 char *policyd_time(gint64 seconds);
+/* Seconds of the option --for, a time as 2h or 7d; 0 without one (NULL), which is for ever. -1: it is none, which was said. */
+gint64 policyd_for(const char *text);
 /* Who is at the keyboard, for the audit: the login name, through sudo too. Caller frees. */
 char *policyd_who(void);
 /* The way of a command that only asks: loads the configuration, asks, prints by print, and frees. The exit code. */

@@ -4,9 +4,6 @@
 #include "cli/policyd.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
-#include "lib/base/settings.h"
-
-#define HOUR_S 3600
 
 static char *
 clean(const char *text)
@@ -86,22 +83,6 @@ signin_bans(int argc, char **argv, const char *config_path)
     return done >= 0 ? done : POLICYD_SHOW(config_path, "facts", print_bans, "ban");
 }
 
-/* Seconds of --for; 0 without it. -1: it is none, which was said. */
-static gint64
-ban_seconds(const char *text)
-{
-    g_autofree char *problem = NULL;
-    gint64 ms = 0;
-
-    if (text == NULL)
-        return 0;
-    problem = settings_parse_time(text, &ms);
-    if (problem == NULL && ms > 0)
-        return (ms - 1) / 1000 + 1;
-    cli_error("--for: %s", problem != NULL ? problem : "a ban of no time is none");
-    return -1;
-}
-
 static void
 tell_ban(const struct config *config, const json_t *told)
 {
@@ -131,7 +112,7 @@ signin_ban(int argc, char **argv, const char *config_path)
 
     if (done >= 0)
         return done;
-    length = ban_seconds(time);
+    length = policyd_for(time);
     if (length < 0)
         return CLI_USAGE;
     config = cli_load_config(config_path);
@@ -173,13 +154,13 @@ signin_allow(int argc, char **argv, const char *config_path)
 static int
 signin_suspend(int argc, char **argv, const char *config_path)
 {
-    g_autofree char *reason = NULL, *who = NULL, *seconds = NULL;
-    int hours = 0;
-    const GOptionEntry options[] = {{"hours", 0, 0, G_OPTION_ARG_INT, &hours, "For N hours; else until it is released", "N"},
+    g_autofree char *reason = NULL, *time = NULL, *who = NULL, *seconds = NULL;
+    const GOptionEntry options[] = {{"for", 'f', 0, G_OPTION_ARG_STRING, &time, "For a TIME, as 2h or 7d; else until it is released", "TIME"},
                                     {"reason", 'r', 0, G_OPTION_ARG_STRING, &reason, "Why, for those who look at it later", "TEXT"},
                                     G_OPTION_ENTRY_NULL};
     struct config *config;
     json_t *told;
+    gint64 length;
     int done = cli_parse(&argc, &argv, "ACCOUNT",
                          "Stops the account (user@example.org, or @example.org for a whole domain) from signing in, from everywhere, and from sending as postern\n"
                          "account suspend does. postern account release takes it back. Sessions that there are go on; doveadm kick ends them.",
@@ -187,15 +168,14 @@ signin_suspend(int argc, char **argv, const char *config_path)
 
     if (done >= 0)
         return done;
-    if (hours < 0) {
-        cli_error("the number of hours is not below 0");
+    length = policyd_for(time);
+    if (length < 0)
         return CLI_USAGE;
-    }
     config = cli_load_config(config_path);
     if (config == NULL)
         return CLI_FAILED;
     who = policyd_who();
-    seconds = g_strdup_printf("%" G_GINT64_FORMAT, (gint64)hours * HOUR_S);
+    seconds = g_strdup_printf("%" G_GINT64_FORMAT, length);
     told = POLICYD_ASK(config, "signin-suspend", argv[1], seconds, who, reason != NULL ? reason : "");
     if (told != NULL && *config->signin.listen == '\0')
         cli_error("noted, but Dovecot does not ask about sign-ins (signin.listen is empty), so they go on");

@@ -182,7 +182,7 @@ tell(const struct rate *own, const struct check *check, struct evaluation *evalu
     (void)own;
     for (guint w = 0; w < METER_WINDOWS; w++)
         if (limits[w].amount != NO_LIMIT)
-            evaluation_trace(evaluation, check, "%s: %.1f of %u %s in a %s%s", subject, answer->before[w], limits[w].amount, rate_counted_names[what],
+            evaluation_trace(evaluation, check, "%s: %.1f of %u %s by the %s%s", subject, answer->before[w], limits[w].amount, rate_counted_names[what],
                              rate_window_names[w], answer->refused_by == (int)w ? ": this is too much" : "");
 }
 

@@ -3,6 +3,7 @@ import email
 import email.policy
 import os
 import re
+import time
 
 import pytest
 
@@ -153,7 +154,7 @@ def test_a_suspended_account(policyd, postfix, stack):
         send(compose(sender=address(user)), address("bob"), sender=address(user), port=587, user=address(user))
 
     submit()
-    daemon.run("account", "suspend", "Alice@example.test", "--reason", "sends spam", "--hours", "2")
+    daemon.run("account", "suspend", "Alice@example.test", "--reason", "sends spam", "--for", "2h")
     with pytest.raises(Refused) as refused:
         submit()
     assert refused.value.code == 554 and "suspended" in refused.value.text
@@ -161,12 +162,17 @@ def test_a_suspended_account(policyd, postfix, stack):
     daemon.restart()  # a decision is durable
     shown = daemon.run("account", "show", "alice@example.test").stdout
     assert "suspended" in shown and "sends spam" in shown and "root" in shown
+    since, until = (time.mktime(time.strptime(at, "%Y-%m-%d %H:%M")) for at in re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d", shown)[:2])
+    assert until - since == 2 * 3600
     with pytest.raises(Refused):
         submit()
     assert daemon.run("account", "release", "alice@example.test", "--reason", "cleaned").stdout == "alice@example.test is no longer suspended\n"
     submit()
     assert "cleaned" in daemon.run("account", "show", "alice@example.test").stdout
     assert daemon.run("account", "release", "alice@example.test", check=False).returncode == 1
+    for wrong in ("soon", "-2h", "0"):
+        done = daemon.run("account", "suspend", "alice@example.test", f"--for={wrong}", check=False)
+        assert done.returncode == 2 and "--for: " in done.stderr, wrong
     daemon.run("account", "suspend", "@example.test", "--slow")
     for _ in range(2):
         submit("dave")

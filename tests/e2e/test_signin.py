@@ -273,7 +273,7 @@ def test_what_is_known_outlives_kill_9(mailbox, signin):
 def test_suspended_accounts_sign_in_no_more(mailbox, signin):
     daemon = signin()
     assert sign_in("alice")[0]
-    daemon.run("signin", "suspend", "Alice@example.test", "--hours", "1", "--reason", "stolen password")
+    daemon.run("signin", "suspend", "Alice@example.test", "--for", "1h", "--reason", "stolen password")
     good, _, said = sign_in("alice")
     assert not good and "not possible" in said and "stolen" not in said
     assert "reason=suspended known=yes user=alice@example.test" in daemon.log()
