@@ -60,13 +60,13 @@ take_due(struct mailer *mailer, gint64 *due_r)
 }
 
 static void
-log_try(const struct letter *letter, const char *outcome, const char *why)
+log_try(const struct letter *letter, guint try, const char *outcome, const char *why)
 {
     struct log_line *line = log_line_new(why == NULL ? LOG_SEV_INFO : LOG_SEV_WARNING, "notice");
 
     log_line_str(line, "to", letter->recipient);
     log_line_str(line, "status", outcome);
-    log_line_int(line, "try", letter->tries);
+    log_line_int(line, "try", try);
     log_line_str(line, "said", why);
     log_line_emit(line);
 }
@@ -82,10 +82,10 @@ try_once(struct mailer *mailer, struct letter *letter)
     if (letter->text == NULL)
         letter->text = letter->write(letter->data);
     outcome = lmtp_deliver(letter->address, "", letter->recipient, letter->text, mailer->options.timeout_ms, &why);
-    again = outcome == LMTP_LATER && ++letter->tries < MAILER_TRIES;
+    again = ++letter->tries < MAILER_TRIES && outcome == LMTP_LATER;
 
     metrics_add(mailer->outcomes, outcome == LMTP_LATER && !again ? DROPPED : outcome, 1);
-    log_try(letter, outcome == LMTP_LATER && !again ? outcome_names[DROPPED] : outcome_names[outcome], why);
+    log_try(letter, letter->tries, outcome == LMTP_LATER && !again ? outcome_names[DROPPED] : outcome_names[outcome], why);
     if (again)
         letter->due_us = g_get_monotonic_time() + mailer->options.retry_ms[letter->tries - 1] * G_GINT64_CONSTANT(1000);
     return !again;
@@ -155,7 +155,7 @@ mailer_add(struct mailer *mailer, const char *address, const char *recipient, ma
     g_mutex_unlock(&mailer->lock);
     if (!room) {
         metrics_add(mailer->outcomes, DROPPED, 1);
-        log_try(letter, outcome_names[DROPPED], "too many notices wait");
+        log_try(letter, 0, outcome_names[DROPPED], "too many notices wait");
         letter_free(letter);
     }
     return room;

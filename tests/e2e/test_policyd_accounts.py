@@ -78,7 +78,7 @@ def test_a_user_is_warned_once_before_the_limit(policyd, postfix, stack, languag
     mta.wait_queue_empty()
     assert len(warnings()) == 1
     assert len(inbox(address("bob"))) == 10
-    assert daemon.log().count("notice=yes") == 1
+    assert daemon.log().count("notice=yes") == 1 and "status=delivered try=1" in daemon.log()
 
 
 def test_a_warning_of_a_sender_goes_to_who_signed_in(policyd, postfix, stack):
