@@ -1,12 +1,17 @@
 /* account_sender.c: `postern account sender`: what an account may send as besides the addresses that are its own. */
+#include <string.h>
 #include "cli/members.h"
 
 static void
 hint(const struct config *config, const char *login)
 {
-    (void)login;
     if (config->sender_login->len == 0)
         cli_error("noted, but no check of the kind sender_login is configured, so everybody may send as anybody; add: sender_login own { }");
+    for (guint i = 0; strchr(login, '@') == NULL && i < config->sender_login->len; i++) {
+        const struct config_sender_login *check = g_ptr_array_index(config->sender_login, i);
+        if (*check->default_domain != '\0')
+            cli_error("noted, but the check %s takes the login to be %s@%s; write it so", check->when.title, login, check->default_domain);
+    }
 }
 
 static int

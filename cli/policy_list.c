@@ -81,7 +81,7 @@ list_add(int argc, char **argv, const char *config_path)
     static const struct members_command command = {
         "list-add", "NAME ENTRY...",
         "Puts entries into the list, which is there when it has one: an address, @example.org (the domain), .example.org (the domain and all\n"
-        "below it), a login without a domain, <> (the null sender), an IP address or a network (IPv4 from /8, IPv6 from /16 to /64).\n"
+        "below it), a login without a domain and without dots, <> (the null sender), an IP address or a network (IPv4 from /8, IPv6 from /16 to /64).\n"
         "Checks go by them at once; other nodes of the same database within a minute.",
         FALSE, hint};
 

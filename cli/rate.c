@@ -92,6 +92,8 @@ rate_limit(int argc, char **argv, const char *config_path)
     told = POLICYD_ASK(config, "limit-put", argv[1], argv[2], who, reason != NULL ? reason : "", argv[3], argc > 4 ? argv[4] : NULL, argc > 5 ? argv[5] : NULL);
     if (told != NULL && config->rate->len == 0)
         cli_error("noted, but no check of the kind rate is configured, so it has no effect yet; add: rate outgoing { }");
+    if (told != NULL && strchr(argv[1], '@') == NULL && strchr(argv[1], '.') != NULL)
+        cli_error("%s is taken for a login; a domain is written as @%s", argv[1], argv[1]);
     json_decref(told);
     config_unref(config);
     return told != NULL ? CLI_OK : CLI_FAILED;

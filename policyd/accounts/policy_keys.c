@@ -27,6 +27,13 @@ is_name(const char *text)
     return *text != '\0' && strpbrk(text, "@.:/*<>") == NULL;
 }
 
+/* The same where no domain and no network can stand: dots may be inside. */
+static gboolean
+is_login(const char *text)
+{
+    return *text != '\0' && *text != '.' && strpbrk(text, "@:/*<>") == NULL;
+}
+
 /* The address itself, and it without its extension. */
 static void
 add_address(GPtrArray *keys, const char *address, const char *domain, const char *delimiter)
@@ -85,7 +92,7 @@ policy_keys_subject(const char *address, const char *delimiter)
     GPtrArray *keys = g_ptr_array_new_with_free_func(g_free);
     const char *domain = address_domain(address);
 
-    if (is_name(address))
+    if (is_login(address))
         add(keys, g_strdup(address));
     if (domain != NULL && *domain != '\0') {
         add_address(keys, address, domain, delimiter);
@@ -256,14 +263,16 @@ policy_entry_normalise(const char *text, GError **error)
 char *
 policy_subject_normalise(const char *text, GError **error)
 {
-    g_autofree char *trimmed = g_strstrip(g_strdup(text)), *subject = NULL;
+    g_autofree char *trimmed = take_text(text, "limits are for an address, a login, @domain or *", error);
+    guint8 octets[16];
 
-    if (strcmp(trimmed, "*") == 0)
+    if (trimmed == NULL || strcmp(trimmed, "*") == 0)
         return g_steal_pointer(&trimmed);
-    subject = policy_entry_normalise(text, error);
-    if (subject != NULL && (*subject == '.' || (strchr(subject, '@') == NULL && !is_name(subject))))
+    if (strchr(trimmed, '@') != NULL)
+        return policy_entry_normalise(trimmed, error);
+    if (!is_login(trimmed) || network_address(trimmed, octets) > 0)
         return refuse(error, trimmed, "limits are for an address, a login, @domain or *");
-    return g_steal_pointer(&subject);
+    return take_normal(address_normalise(trimmed), trimmed, error);
 }
 
 char *

@@ -4,7 +4,7 @@
  *   local@domain    that address; an entry without extension also holds the address with one
  *   @domain         all addresses of exactly this domain
  *   .domain         all addresses of this domain and of all below it
- *   name            a login without a domain
+ *   name            a login without a domain and without dots
  *   <>              the null sender
  *   192.0.2.1, 192.0.2.0/24, 2001:db8::/32: a client, or a network of them; IPv4 from /8, IPv6 from /16 to /64, and /128
  * Since every possible entry is looked up by its name, what is long or odd has no entry rather than many. Pure, thread-safe. */

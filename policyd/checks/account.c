@@ -66,6 +66,7 @@ static enum step
 account_run(const struct check *check, struct evaluation *evaluation, gboolean may_block)
 {
     const struct account *own = check->own;
+    gboolean loaded = state_is_loaded(own->state); /* before the facts are looked at */
     struct fact *fact;
     enum step step = STEP_GO_ON;
 
@@ -82,7 +83,7 @@ account_run(const struct check *check, struct evaluation *evaluation, gboolean m
             step = answer(evaluation, check, fact, own->config->hold_action, "held");
     }
     fact_unref(fact);
-    return step == STEP_GO_ON && !state_is_loaded(own->state) ? STEP_TROUBLE : step; /* what is decided may not be known yet */
+    return step == STEP_GO_ON && !loaded ? STEP_TROUBLE : step; /* what is decided may not be known yet */
 }
 
 const struct check_kind check_account = {"account", account_make, g_free, account_run};

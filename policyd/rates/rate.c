@@ -152,7 +152,7 @@ log_warning(const struct rate_warning *warning, const char *window, gboolean mai
     log_line_emit(line);
 }
 
-/* A limit comes near: the log says so when the level rises above the share, and the user is told when a mail is due. */
+/* A limit comes near: the log says so when the level rises above the share, and the user is told when a mail is due and one more still fits. */
 static void
 warn(const struct rate *own, const struct evaluation *evaluation, const char *subject, enum rate_counted what, const struct meter_limit *limits,
      const struct meter_answer *answer)
@@ -167,9 +167,8 @@ warn(const struct rate *own, const struct evaluation *evaluation, const char *su
         gboolean mailed;
         if (limits[w].amount == NO_LIMIT || answer->after[w] < at)
             continue;
-        mailed = tells && rate_warning_is_due(own->state, &warning, evaluation->now_ms);
-        if (mailed)
-            rate_warning_tell(own->mailer, config, evaluation->user, &warning, evaluation->now_ms);
+        mailed = tells && answer->after[w] + 1 <= limits[w].amount && rate_warning_is_due(own->state, &warning, evaluation->now_ms) &&
+                 rate_warning_tell(own->state, own->mailer, config, evaluation->user, &warning, evaluation->now_ms);
         if (mailed || answer->before[w] < at)
             log_warning(&warning, rate_window_names[w], mailed);
     }

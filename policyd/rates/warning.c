@@ -17,10 +17,16 @@ is_over(const struct mark *mark, guint32 seconds, guint32 now_s)
     return mark->first_s < now_s && now_s - mark->first_s >= seconds;
 }
 
+static char *
+mark_text(const struct rate_warning *warning)
+{
+    return g_strdup_printf("rate %s %s %u %s", warning->title, rate_counted_names[warning->counted], warning->seconds, warning->subject);
+}
+
 gboolean
 rate_warning_is_due(struct state *state, const struct rate_warning *warning, gint64 now_ms)
 {
-    g_autofree char *text = g_strdup_printf("rate %s %s %u %s", warning->title, rate_counted_names[warning->counted], warning->seconds, warning->subject);
+    g_autofree char *text = mark_text(warning);
     guint32 now_s = (guint32)(now_ms / 1000);
     struct mark mark;
 
@@ -93,8 +99,13 @@ rate_warning_values(const char *language, const struct rate_warning *warning)
     return values;
 }
 
-void
-rate_warning_tell(struct mailer *mailer, struct config *config, const char *user, const struct rate_warning *warning, gint64 now_ms)
+gboolean
+rate_warning_tell(struct state *state, struct mailer *mailer, struct config *config, const char *user, const struct rate_warning *warning, gint64 now_ms)
 {
-    tell_user(mailer, config, user, &rate_warning_text, rate_warning_values(tell_language(&config->quota, user), warning), now_ms);
+    g_autofree char *text = mark_text(warning);
+
+    if (tell_user(mailer, config, user, &rate_warning_text, rate_warning_values(tell_language(&config->quota, user), warning), now_ms))
+        return TRUE;
+    marks_forget(state, MARK_WARNED, text, (guint32)(now_ms / 1000));
+    return FALSE;
 }

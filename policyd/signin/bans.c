@@ -24,7 +24,7 @@ bans_write(struct state *state, gint64 now_ms, GString *out, guint *n_r)
 {
     g_autoptr(GPtrArray) facts = fact_list(state, FACT_BAN, now_ms);
 
-    g_string_append(out, "# Networks that may not sign in, written by postern-policyd: NETWORK, and when it ends in seconds since 1970.\n");
+    g_string_append(out, "# Networks that may not sign in, written by postern-policyd: NETWORK, and when it ends in seconds since 1970, or 0: when it is lifted.\n");
     for (guint i = 0; i < facts->len; i++) {
         const struct fact *fact = g_ptr_array_index(facts, i);
         g_string_append_printf(out, "%s %" G_GINT64_FORMAT "\n", fact->subject, (fact->expires_ms + 999) / 1000);

@@ -106,6 +106,11 @@ def test_what_has_no_effect_yet_is_told(policyd):
     daemon = policyd({"access a": {}})
     assert "no check of the kind sender_login" in daemon.run("account", "sender", "add", "a@b.test", "c@d.test").stderr
     assert "no check of the kind rate" in daemon.run("rate", "limit", "a@b.test", "messages", "1/hour").stderr
+    assert "written as @b.test" in daemon.run("rate", "limit", "b.test", "messages", "1/hour").stderr
+    daemon.settings["policyd"]["checks"] = []
+    daemon.configure({"sender_login own": {"default_domain": "b.test"}})
+    assert "takes the login to be a@b.test; write it so" in daemon.run("account", "sender", "add", "a", "c@d.test").stderr
+    assert daemon.run("account", "sender", "add", "e@b.test", "c@d.test").stderr == ""
 
 
 def test_other_nodes_go_by_tables_when_their_caches_have_forgotten(policyd, database):

@@ -57,7 +57,7 @@ subjects(void **state G_GNUC_UNUSED)
 {
     static const char *const table[][2] = {
         {"bob+x@mail.a.test", "bob+x@mail.a.test bob@mail.a.test @mail.a.test *"}, {"bob@a.test", "bob@a.test @a.test *"},
-        {"fred", "fred *"}, {"@a.test", "@a.test *"}, {"", "*"}, {"*", "*"}, {"a@", "*"},
+        {"fred", "fred *"}, {"fred.x", "fred.x *"}, {".a.test", "*"}, {"@a.test", "@a.test *"}, {"", "*"}, {"*", "*"}, {"a@", "*"},
     };
     for (guint i = 0; i < G_N_ELEMENTS(table); i++) {
         g_autofree char *got = join(policy_keys_subject(table[i][0], "+"));
@@ -184,8 +184,9 @@ subjects_logins_and_senders(void **state G_GNUC_UNUSED)
     refuses(policy_subject_normalise, "<>", "@domain or *");
     refuses(policy_subject_normalise, "192.0.2.0/24", "@domain or *");
     refuses(policy_subject_normalise, "::1", "@domain or *");
-    refuses(policy_subject_normalise, "a.test", "as @domain");
-    refuses(policy_subject_normalise, "", "an entry is");
+    takes(policy_subject_normalise, "Fred.X", "fred.x");
+    refuses(policy_subject_normalise, "192.0.2.1", "@domain or *");
+    refuses(policy_subject_normalise, "", "limits are for");
     takes(policy_login_normalise, " Bob@A.Test", "bob@a.test");
     takes(policy_login_normalise, "bob.smith", "bob.smith");
     refuses(policy_login_normalise, "@a.test", "no login");

@@ -184,11 +184,12 @@ no_mail(const struct sqltest *test)
 {
     struct fixture f = {0};
 
-    begin(&f, test, "messages_per_hour = 2 recipients_per_hour = 10 states = {DATA} warn_at = 50");
-    assert_false(ask(&f, USER, 11, FALSE)); /* the message is given back when its recipients are too many */
-    assert_true(ask(&f, USER, 9, TRUE));
+    begin(&f, test, "messages_per_hour = 4 recipients_per_hour = 20 states = {DATA} warn_at = 50");
+    assert_false(ask(&f, USER, 21, FALSE)); /* the message is given back when its recipients are too many */
+    assert_true(ask(&f, USER, 19, TRUE));
     expect_mails(&f, 0);
     f.state->loaded = FALSE; /* what SQL knows is not there yet: it may know that the user was told */
+    assert_true(ask(&f, USER, 2, FALSE));
     assert_true(ask(&f, USER, 2, FALSE));
     expect_mails(&f, 0);
     f.state->loaded = TRUE;
@@ -197,6 +198,50 @@ no_mail(const struct sqltest *test)
     end(&f);
     begin(&f, test, "messages_per_day = 2 warn_at = 50 dry_run = yes");
     send(&f, 4);
+    expect_mails(&f, 0);
+    end(&f);
+}
+
+static GString *
+write_nothing(gpointer data)
+{
+    (void)data;
+    return g_string_new("\r\n");
+}
+
+static void
+free_nothing(gpointer data)
+{
+    (void)data;
+}
+
+/* When too many mails wait, the user is not taken to be told. */
+static void
+no_room(const struct sqltest *test)
+{
+    struct fixture f = {0};
+
+    begin(&f, test, "messages_per_hour = 10");
+    for (guint i = 0; i < MAILER_WAITING_MAX; i++)
+        assert_true(mailer_add(f.mailer, f.config->quota.lmtp, "x@a.test", write_nothing, NULL, free_nothing));
+    expect_mails(&f, MAILER_WAITING_MAX);
+    send(&f, 8);
+    assert_false(marks_get(f.state, MARK_WARNED, "rate out messages 3600 " USER, (guint32)(f.now_ms / 1000), NULL));
+    end(&f);
+}
+
+/* With a limit of its own that leaves no room after the share, there is no mail: it would come with the last message. */
+static void
+no_room_after_it(const struct sqltest *test)
+{
+    struct fixture f = {0};
+
+    begin(&f, test, "messages_per_hour = 10");
+    policy_unref(f.policy);
+    ((struct config_rate *)g_ptr_array_index(f.config->rate, 0))->messages_per_hour = 3;
+    f.policy = policy_new(f.config, &(struct check_parts){.state = f.state, .mailer = f.mailer});
+    send(&f, 3);
+    assert_false(ask(&f, USER, 1, FALSE));
     expect_mails(&f, 0);
     end(&f);
 }
@@ -323,6 +368,6 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_texts), cmocka_unit_test(test_hostile_subjects), SQLTEST(told_once), SQLTEST(by_limit),
-                                       SQLTEST(no_mail), SQLTEST(of_senders), SQLTEST(clock_jumps), SQLTEST_MARIADB(two_nodes)};
+                                       SQLTEST(no_mail), SQLTEST(no_room), SQLTEST(no_room_after_it), SQLTEST(of_senders), SQLTEST(clock_jumps), SQLTEST_MARIADB(two_nodes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
