@@ -102,12 +102,11 @@ def test_senders_by_command(tables, stack):
     assert "MAY ALSO" not in daemon.run("account", "show", address("carol")).stdout
 
 
-def test_what_has_no_effect_yet_is_told(policyd):
-    daemon = policyd({"access a": {}})
+def test_what_has_no_effect_yet_is_told(policyd, stack):
+    daemon = policyd({"access a": {}}, accounts=stack.accounts)
     assert "no check of the kind sender_login" in daemon.run("account", "sender", "add", "a@b.test", "c@d.test").stderr
     assert "no check of the kind rate" in daemon.run("rate", "limit", "a@b.test", "messages", "1/hour").stderr
     assert "written as @b.test" in daemon.run("rate", "limit", "b.test", "messages", "1/hour").stderr
-    daemon.settings["policyd"]["checks"] = []
     daemon.configure({"sender_login own": {"default_domain": "b.test"}})
     assert "takes the login to be a@b.test; write it so" in daemon.run("account", "sender", "add", "a", "c@d.test").stderr
     assert daemon.run("account", "sender", "add", "e@b.test", "c@d.test").stderr == ""
