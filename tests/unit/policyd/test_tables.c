@@ -120,6 +120,7 @@ all_or_nothing(const struct sqltest *test)
     refuses(&w, tables_admin_list_remove, "friends ann %20 old@a.test a.test", "nothing was changed");
     refuses(&w, tables_admin_list_add, "my%20friends ann %20 bob@a.test", "a list's name is");
     refuses(&w, tables_admin_list_add, "friends ann %20", "words are needed");
+    refuses(&w, tables_admin_list_add, "friends %2 why bob@a.test", "words are needed, percent-encoded");
     refuses(&w, tables_admin_list_show, "%27 %20", "a list's name is");
     refuses(&w, tables_admin_sender_add, "bob@a.test ann %20 info@a.test .b.test", "a sender is an address");
     refuses(&w, tables_admin_sender_add, "@a.test ann %20 info@a.test", "no login");
