@@ -89,6 +89,7 @@ take_handle(struct doveadm *doveadm)
 static void
 give_handle(struct doveadm *doveadm, CURL *curl, gboolean good)
 {
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL); /* the caller's, which is gone when the connection is closed */
     g_mutex_lock(&doveadm->lock);
     g_ptr_array_add(doveadm->idle, curl);
     doveadm->away_until_us = good ? 0 : g_get_monotonic_time() + LEFT_ALONE_US;
