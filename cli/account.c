@@ -99,6 +99,16 @@ print_score(const struct config *config, const char *account)
     return good;
 }
 
+/* What was decided and the score the daemon has in its memory; the rest is in SQL, which may be away. */
+static gboolean
+print_account(const struct config *config, const char *account)
+{
+    gboolean good = print_score(config, account);
+
+    good = print_senders(config, account) && good;
+    return print_audit(config, account) && good;
+}
+
 static int
 account_show(int argc, char **argv, const char *config_path)
 {
@@ -117,7 +127,7 @@ account_show(int argc, char **argv, const char *config_path)
     if (config == NULL)
         return CLI_FAILED;
     account = argc > 1 ? g_ascii_strdown(argv[1], -1) : NULL;
-    good = print_decisions(config, account) && (account == NULL || (print_senders(config, account) && print_score(config, account) && print_audit(config, account)));
+    good = print_decisions(config, account) && (account == NULL || print_account(config, account));
     config_unref(config);
     return good ? CLI_OK : CLI_FAILED;
 }

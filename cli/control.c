@@ -1,14 +1,17 @@
 /* control.c: `postern reload`, `status` and `control`: one line over the daemons' control sockets. */
 #include "cli/cli.h"
 #include "lib/base/control.h"
+#include "lib/base/net.h"
 #include <stdio.h>
 #include <string.h>
 
 #define CONTROL_TIMEOUT_MS 30000
 
-/* control_one - sends command to one daemon and prints what it says */
+#define NOT_RUNNING -1 /* no exit code */
+
+/* control_one - sends command to one daemon and prints what it says; a daemon that is out of use need not run */
 static int
-control_one(const char *daemon, const char *address, const char *command)
+control_one(const char *daemon, const char *address, const char *command, gboolean out_of_use)
 {
     g_autoptr(GString) answer = g_string_new(NULL), shown = g_string_new(NULL);
     g_autoptr(GError) error = NULL;
@@ -17,6 +20,8 @@ control_one(const char *daemon, const char *address, const char *command)
         return CLI_FAILED;
     }
     if (!control_call(address, command, CONTROL_TIMEOUT_MS, answer, &error)) {
+        if (out_of_use && g_error_matches(error, NET_ERROR, NET_ERROR_ABSENT))
+            return NOT_RUNNING;
         cli_error("%s: %s", daemon, error->message);
         return CLI_FAILED;
     }
@@ -25,14 +30,13 @@ control_one(const char *daemon, const char *address, const char *command)
     return CLI_OK;
 }
 
-/* control_is_out_of_use - a policy daemon that does nothing by the configuration, and does not run */
+/* control_is_out_of_use - a policy daemon that does nothing by the configuration */
 static gboolean
 control_is_out_of_use(const struct config *config, const char *address)
 {
     gboolean used = *config->policyd.checks != NULL || *config->signin.listen != '\0' || config->abuse.enabled;
 
-    return address == config->policyd.control && !used && g_str_has_prefix(address, "unix:") &&
-           !g_file_test(address + strlen("unix:"), G_FILE_TEST_EXISTS);
+    return address == config->policyd.control && !used;
 }
 
 /* control_command - to the daemon that is named, or to all that have a control socket */
@@ -40,7 +44,7 @@ static int
 control_command(int argc, char **argv, const char *config_path, const char *command)
 {
     struct config *config = cli_load_config(config_path);
-    int result = CLI_OK;
+    int result = CLI_OK, done;
     gboolean found = FALSE;
     if (!config)
         return CLI_FAILED;
@@ -51,10 +55,11 @@ control_command(int argc, char **argv, const char *config_path, const char *comm
         gboolean named = argc > 1 && strcmp(argv[1], daemons[i].name) == 0;
         if (argc > 1 ? !named : *daemons[i].address == '\0')
             continue;
-        if (!named && control_is_out_of_use(config, daemons[i].address))
+        done = control_one(daemons[i].name, daemons[i].address, command, !named && control_is_out_of_use(config, daemons[i].address));
+        if (done == NOT_RUNNING)
             continue;
         found = TRUE;
-        if (control_one(daemons[i].name, daemons[i].address, command) != CLI_OK)
+        if (done != CLI_OK)
             result = CLI_FAILED;
     }
     if (!found && argc > 1) {

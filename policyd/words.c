@@ -9,8 +9,11 @@ control_words_between(const char *args, guint least, guint most, GString *answer
     guint n = g_strv_length(words);
     char **plain = g_new0(char *, n + 1);
 
-    for (guint i = 0; n >= least && n <= most && i < n; i++)
+    for (guint i = 0; n >= least && n <= most && i < n; i++) {
         plain[i] = strcmp(words[i], "%20") == 0 ? g_strdup("") : g_uri_unescape_string(words[i], NULL);
+        if (plain[i] == NULL) /* what came behind it nobody would free */
+            break;
+    }
     if (n > 0 && g_strv_length(plain) == n)
         return plain;
     g_strfreev(plain);

@@ -240,6 +240,9 @@ SELECT at_ms, node, who, action, subject, detail FROM policy_audit WHERE subject
 -- name: policy_audit_all
 SELECT at_ms, node, who, action, subject, detail FROM policy_audit ORDER BY id DESC LIMIT ?
 
+-- name: policy_audit_newest
+SELECT at_ms FROM policy_audit ORDER BY id DESC LIMIT 1
+
 -- name: policy_audit_page
 SELECT id, at_ms FROM policy_audit WHERE id > ? ORDER BY id LIMIT ?
 

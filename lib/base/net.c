@@ -118,10 +118,16 @@ net_check_address(const char *address, GError **error)
 }
 
 static void
-net_set_system_error(GError **error, const char *what, const char *address)
+net_set_errno(GError **error, enum net_error code, const char *what, const char *address)
 {
     int saved = errno;
-    g_set_error(error, NET_ERROR, NET_ERROR_SYSTEM, "%s %s: %s", what, address, g_strerror(saved));
+    g_set_error(error, NET_ERROR, code, "%s %s: %s", what, address, g_strerror(saved));
+}
+
+static void
+net_set_system_error(GError **error, const char *what, const char *address)
+{
+    net_set_errno(error, NET_ERROR_SYSTEM, what, address);
 }
 
 /* net_close_keep_errno - for error paths that still have to report errno */
@@ -374,7 +380,7 @@ net_connect_unix(const char *path, const char *text, int timeout_ms, GError **er
         if (errno == EAGAIN)
             g_set_error(error, NET_ERROR, NET_ERROR_TIMEOUT, "no answer from %s in %d ms", text, timeout_ms);
         else
-            net_set_system_error(error, "can't connect to", text);
+            net_set_errno(error, errno == ENOENT || errno == ECONNREFUSED ? NET_ERROR_ABSENT : NET_ERROR_SYSTEM, "can't connect to", text);
         return net_close_keep_errno(fd);
     }
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none);

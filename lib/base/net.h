@@ -8,7 +8,7 @@
 
 #define NET_ERROR net_error_quark()
 GQuark net_error_quark(void);
-enum net_error { NET_ERROR_SYNTAX, NET_ERROR_SYSTEM, NET_ERROR_TIMEOUT, NET_ERROR_CLOSED, NET_ERROR_TOO_BIG };
+enum net_error { NET_ERROR_SYNTAX, NET_ERROR_SYSTEM, NET_ERROR_TIMEOUT, NET_ERROR_CLOSED, NET_ERROR_TOO_BIG, NET_ERROR_ABSENT };
 
 /* TRUE if address has one of the forms above; error says what is wrong. */
 gboolean net_check_address(const char *address, GError **error);
@@ -25,7 +25,7 @@ gssize net_receive_datagram(int fd, void *buf, gsize size, guint *uid_r);
  * connect to instead (borrowed from address), else NULL. Other forms give NULL. Caller frees. */
 char *net_url(const char *scheme, const char *address, const char *path, const char **socket_r);
 /* A connected descriptor (blocking, close-on-exec), or -1. timeout_ms bounds the connect (not the look-up of
- * a host name). */
+ * a host name). NET_ERROR_ABSENT: there is no such unix socket, or it is left from a process that ended. */
 int net_connect(const char *address, int timeout_ms, GError **error);
 /* Reads or writes exactly n bytes with one deadline for the whole call; handles EINTR and short counts.
  * A negative timeout_ms never ends. Reading fails with NET_ERROR_CLOSED when the peer closed before the

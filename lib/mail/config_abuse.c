@@ -1,6 +1,7 @@
 /* config_abuse.c: the tables of the sections abuse (misused accounts, for the policy daemon) and doveadm. */
 #include "lib/mail/config_private.h"
 #include <string.h>
+#include "lib/base/net.h"
 #include "lib/base/networks.h"
 #include "lib/mail/policy_match.h"
 
@@ -124,9 +125,12 @@ void
 doveadm_check(const void *section, struct settings_report *report)
 {
     const struct config_doveadm *doveadm = section;
+    g_autoptr(GError) error = NULL;
 
-    if (!g_str_has_prefix(doveadm->url, "unix:/"))
+    if (!g_str_has_prefix(doveadm->url, "unix:"))
         check_url(report, "doveadm", "url", doveadm->url);
+    else if (!net_check_address(doveadm->url, &error))
+        settings_complain(report, TRUE, "doveadm", "url", "%s", error->message);
     if (*doveadm->url != '\0' && *doveadm->key == '\0')
         settings_complain(report, TRUE, "doveadm", "key", "is empty; Dovecot's HTTP API needs its doveadm_api_key");
 }

@@ -327,8 +327,14 @@ lookup_cache_drop(struct lookup_cache *cache, const void *key_bytes, gsize lengt
     g_mutex_unlock(&shard->lock);
 }
 
+static gboolean
+key_begins(const struct key *key, const char *firsts)
+{
+    return firsts == NULL || (key->length > 0 && memchr(firsts, key->bytes[0], strlen(firsts)) != NULL);
+}
+
 void
-lookup_cache_forget(struct lookup_cache *cache)
+lookup_cache_forget(struct lookup_cache *cache, const char *firsts)
 {
     for (guint i = 0; i < SHARDS; i++) {
         struct shard *shard = &cache->shards[i];
@@ -338,11 +344,15 @@ lookup_cache_forget(struct lookup_cache *cache)
         g_mutex_lock(&shard->lock);
         for (GList *at = shard->used.head; at; at = at->next) {
             struct entry *entry = at->data;
+            if (!key_begins(&entry->key, firsts))
+                continue;
             entry->outdated = TRUE;
             entry->retry_ms = 0;
         }
         g_hash_table_iter_init(&iter, shard->flights);
         while (g_hash_table_iter_next(&iter, &flight, NULL)) {
+            if (!key_begins(flight, firsts))
+                continue;
             ((struct flight *)flight)->forgotten = TRUE;
             g_hash_table_iter_remove(&iter);
         }

@@ -43,6 +43,7 @@ enum lookup lookup_cache_get(struct lookup_cache *cache, const void *key, gsize 
                              lookup_ask ask, gpointer data, GBytes **value_r, gboolean *stale_r);
 /* Forgets one key. What is asked at this moment is answered, but not kept. */
 void lookup_cache_drop(struct lookup_cache *cache, const void *key, gsize length);
-/* The same for all keys, except that what was found stays good for as long as the database can't be asked. */
-void lookup_cache_forget(struct lookup_cache *cache);
+/* The same for all keys that begin with one of these bytes (NULL: for all), except that what was found stays good for as long as the
+ * database can't be asked. */
+void lookup_cache_forget(struct lookup_cache *cache, const char *firsts);
 void lookup_cache_read_stats(struct lookup_cache *cache, struct lookup_cache_stats *stats_r);

@@ -32,7 +32,25 @@ policy_accounts_free(struct policy_accounts **accounts)
 void
 policy_accounts_forget(struct policy_accounts *accounts)
 {
-    lookup_cache_forget(accounts->cache);
+    lookup_cache_forget(accounts->cache, NULL);
+}
+
+void
+policy_accounts_forget_lists(struct policy_accounts *accounts)
+{
+    lookup_cache_forget(accounts->cache, (const char[]){ASKED_ADDRESS, ASKED_CLIENT, '\0'});
+}
+
+void
+policy_accounts_forget_senders(struct policy_accounts *accounts)
+{
+    lookup_cache_forget(accounts->cache, (const char[]){ASKED_SENDER, '\0'});
+}
+
+void
+policy_accounts_forget_limits(struct policy_accounts *accounts)
+{
+    lookup_cache_forget(accounts->cache, (const char[]){ASKED_LIMITS, '\0'});
 }
 
 void

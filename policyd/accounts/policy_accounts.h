@@ -25,7 +25,10 @@ struct policy_accounts;
 struct policy_accounts *policy_accounts_new(const struct policy_accounts_options *options);
 /* No call may be under way. */
 void policy_accounts_free(struct policy_accounts **accounts);
-/* Asks SQL anew for everything from now on (`postern reload`, or after tables were changed). While SQL can't be asked, what was
- * found before is still answered. */
+/* Asks SQL anew from now on, for everything (`postern reload`), or for what comes from a table that was changed. While SQL can't be
+ * asked, what was found before is still answered. */
 void policy_accounts_forget(struct policy_accounts *accounts);
+void policy_accounts_forget_lists(struct policy_accounts *accounts);
+void policy_accounts_forget_senders(struct policy_accounts *accounts);
+void policy_accounts_forget_limits(struct policy_accounts *accounts);
 void policy_accounts_read_stats(struct policy_accounts *accounts, struct lookup_cache_stats *stats_r);

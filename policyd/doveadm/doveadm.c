@@ -17,6 +17,19 @@ struct doveadm {
     gint64 away_until_us; /* monotonic; 0: it answered last time */
 };
 
+char *
+doveadm_url(const char *url)
+{
+    const char *path;
+
+    if (g_str_has_prefix(url, "unix:"))
+        return g_strdup("http://localhost" API);
+    path = strchr(strstr(url, "://") + strlen("://"), '/');
+    if (path != NULL && path[1] != '\0')
+        return g_strdup(url);
+    return g_strdup_printf("%.*s%s", (int)(path != NULL ? path - url : (gssize)strlen(url)), url, API);
+}
+
 struct doveadm *
 doveadm_new(const struct config_doveadm *config)
 {
@@ -27,13 +40,9 @@ doveadm_new(const struct config_doveadm *config)
     if (*config->url == '\0')
         return NULL;
     doveadm = g_new0(struct doveadm, 1);
-    if (g_str_has_prefix(config->url, "unix:")) {
+    if (g_str_has_prefix(config->url, "unix:"))
         doveadm->socket = g_strdup(config->url + strlen("unix:"));
-        doveadm->url = g_strdup("http://localhost" API);
-    } else {
-        gboolean has_path = strchr(strstr(config->url, "://") + 3, '/') != NULL;
-        doveadm->url = g_strconcat(config->url, has_path ? NULL : API, NULL);
-    }
+    doveadm->url = doveadm_url(config->url);
     doveadm->headers = curl_slist_append(curl_slist_append(NULL, authorization), "Content-Type: application/json");
     g_mutex_init(&doveadm->lock);
     doveadm->idle = g_ptr_array_new_with_free_func(curl_easy_cleanup);
@@ -80,6 +89,7 @@ take_handle(struct doveadm *doveadm)
 static void
 give_handle(struct doveadm *doveadm, CURL *curl, gboolean good)
 {
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL); /* the caller's, which is gone when the connection is closed */
     g_mutex_lock(&doveadm->lock);
     g_ptr_array_add(doveadm->idle, curl);
     doveadm->away_until_us = good ? 0 : g_get_monotonic_time() + LEFT_ALONE_US;

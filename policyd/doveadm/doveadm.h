@@ -5,6 +5,10 @@
 #pragma once
 #include "lib/mail/config.h"
 
+/* What a configured url means to libcurl: its own path, or that of the API when it has none or only "/"; of unix:/path, that of the API, too. Caller
+ * frees. */
+char *doveadm_url(const char *url);
+
 struct doveadm;
 /* NULL: none is configured. curl_global_init has been called. */
 struct doveadm *doveadm_new(const struct config_doveadm *config);

@@ -2,7 +2,8 @@
  *
  * In that order, since a mark that memory has forgotten and SQL still has would get its former life back when it is touched again.
  * Rows are looked for without locks and removed by their keys if they are still as they were. A clock that is wrong would expire
- * everything, for all nodes: after a jump, and when the database has quite another time, sweeping waits for an hour. */
+ * everything, for all nodes: after a jump, and when the database has quite another time, sweeping waits for an hour. SQLite has no
+ * other time than this machine's, and the audit is nowhere else: its lines grow old only as newer ones are written. */
 #include "lib/base/log.h"
 #include "policyd/state/flush.h"
 #include "policyd/state/lease.h"
@@ -230,16 +231,28 @@ take_line(const struct sql_row *row, gpointer data)
     return TRUE;
 }
 
+static gboolean
+take_newest(const struct sql_row *row, gpointer data)
+{
+    gint64 *newest_ms = data;
+    *newest_ms = MIN(*newest_ms, sql_row_int(row, 0));
+    return TRUE;
+}
+
 /* One page, from the oldest lines on. Ids rise with time, so a page without an old line ends the round; there is no index on the times. */
 static gboolean
 sweep_audit(struct state *state, gint64 now_ms, GError **error)
 {
     gint64 keep_ms = __atomic_load_n(&state->options.audit_keep_ms, __ATOMIC_RELAXED), from = state->audit.after;
-    struct audit_page page = {.last = from, .before_ms = now_ms - keep_ms};
+    gint64 newest_ms = now_ms;
+    struct audit_page page = {.last = from};
     const struct sql_value start[] = {SQL_I(from), SQL_I(PAGE)};
     gboolean good = TRUE;
     if (keep_ms <= 0 || state->audit.done)
         return TRUE;
+    if (!sql_run(state->sql, "policy_audit_newest", NULL, 0, take_newest, &newest_ms, NULL, error))
+        return FALSE;
+    page.before_ms = newest_ms - keep_ms;
     if (!sql_run(state->sql, "policy_audit_page", start, G_N_ELEMENTS(start), take_line, &page, NULL, error))
         return FALSE;
     if (page.old > 0) {

@@ -101,9 +101,10 @@ list_normalise(const char *name, GError **error)
 static const struct {
     char *(*owner)(const char *text, GError **error), *(*member)(const char *text, GError **error);
     const char *page;
+    void (*forget)(struct policy_accounts *accounts);
 } kinds[] = {
-    [TABLE_LISTS] = {list_normalise, policy_entry_normalise, "policy_table_list_page"},
-    [TABLE_SENDERS] = {policy_login_normalise, policy_sender_normalise, "policy_table_sender_page"},
+    [TABLE_LISTS] = {list_normalise, policy_entry_normalise, "policy_table_list_page", policy_accounts_forget_lists},
+    [TABLE_SENDERS] = {policy_login_normalise, policy_sender_normalise, "policy_table_sender_page", policy_accounts_forget_senders},
 };
 
 static gboolean
@@ -163,7 +164,8 @@ change(const char *args, enum table_pairs table, gboolean add, GString *answer, 
     if (members != NULL) {
         const struct table_hand hand = {words[1], words[2], g_get_real_time() / 1000};
         done = (add ? table_add : table_remove)(policyd->parts.state, table, owner, members, &hand, same, &error);
-        policy_accounts_forget(policyd->parts.accounts);
+        if (!done || same->len < g_strv_length(members)) /* what failed may have been done nevertheless */
+            kinds[table].forget(policyd->parts.accounts);
     }
     if (done)
         return give_change(members, same, answer);
@@ -281,7 +283,7 @@ tables_admin_limit_put(const char *args, GString *answer, gpointer data)
     if (fit) {
         const struct table_hand hand = {words[2], words[3], g_get_real_time() / 1000};
         done = table_put_limits(policyd->parts.state, subject, words[1], limits, n, &hand, &error);
-        policy_accounts_forget(policyd->parts.accounts);
+        policy_accounts_forget_limits(policyd->parts.accounts);
     }
     g_string_append_printf(answer, "%s%s", done ? "{}" : error->message, fit ? "" : NOTHING);
     return done;
@@ -310,6 +312,7 @@ tables_admin_limit_drop(const char *args, GString *answer, gpointer data)
         return answer_failed(answer, error);
     done = table_drop_limits(policyd->parts.state, subject, words[1], seconds,
                              &(struct table_hand){words[3], words[4], g_get_real_time() / 1000}, &dropped, &error);
-    policy_accounts_forget(policyd->parts.accounts);
+    if (!done || dropped > 0)
+        policy_accounts_forget_limits(policyd->parts.accounts);
     return done ? answer_give(json_pack("{s:I}", "dropped", (json_int_t)dropped), answer) : answer_failed(answer, error);
 }

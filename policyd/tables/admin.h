@@ -3,7 +3,7 @@
  *
  * Arguments are words, percent-encoded, between blanks (an empty one is "%20"); answers one JSON object. data: struct policyd. Lists go on
  * after AFTER, empty at first: {"rows":[{..}],"more":BOOLEAN}. Changes are written when they are answered; checks here go by them at
- * once, those of other nodes when their caches have forgotten (lookup_cache.h: a minute). Nothing is changed by a command that has
+ * once, those of other nodes when their caches have forgotten (lookup_cache.h: a minute). Answers to other questions stay in the cache. Nothing is changed by a command that has
  * something wrong in it. */
 #pragma once
 #include <glib.h>

@@ -1,7 +1,7 @@
 /* tables.h: changes of the tables that people fill (policy_list, policy_limit, policy_sender), each with its lines of the audit.
  *
  * What is written is in the forms of policyd/accounts/policy_keys.h: callers see to it. Each call is all or nothing, and blocks. The
- * cache of policy_accounts.h doesn't hear of it: callers let it forget, whatever came of the call. */
+ * cache of policy_accounts.h doesn't hear of it: callers let it forget, unless the call says that nothing was changed. */
 #pragma once
 #include "policyd/state/state.h"
 #include "policyd/tables/limit_text.h"

@@ -1,5 +1,6 @@
 """Lists, limits and senders in SQL, by command, and what they change in answers of postern-policyd."""
 import re
+import sqlite3
 
 import pytest
 
@@ -100,6 +101,16 @@ def test_senders_by_command(tables, stack):
     assert daemon.run("account", "sender", "remove", address("alice"), "carol@example.test").stdout == "1 removed\n"
     assert sends(address("carol")).startswith("553") and sends("any@lists.test") == "DUNNO"
     assert "MAY ALSO" not in daemon.run("account", "show", address("carol")).stdout
+
+
+def test_sql_that_is_away_hides_neither_score_nor_audit(policyd):
+    daemon = policyd({"account main": {}}, settings={"abuse": {"enabled": True, "suspend_at": 50}})
+    daemon.run("account", "suspend", "bob@a.test")
+    with sqlite3.connect(daemon.database) as sql:
+        sql.execute("ALTER TABLE policy_sender RENAME TO hidden")
+    shown = daemon.run("account", "show", "bob@a.test", check=False)
+    assert shown.returncode == 1 and "policy_sender" in shown.stderr
+    assert "\nScore: 0.0 (" in shown.stdout and "\nWhat was done:\n" in shown.stdout
 
 
 def test_what_has_no_effect_yet_is_told(policyd, stack):

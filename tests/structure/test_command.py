@@ -129,6 +129,21 @@ def test_control_commands(tmp_path):
     assert "archived has no control socket" in run("-c", conf, "status", "archived")[2]
 
 
+def test_a_policy_daemon_that_is_not_in_use_need_not_run(tmp_path):
+    """Nor may the socket file of one that ended be in the way."""
+    path = tmp_path / "c"
+    others = 'milter { control = "" }\narchived { control = "" }\n'
+    conf = write(tmp_path / "c.conf", f'{others}policyd {{ control = "unix:{path}" }}\n')
+    nobody = (1, "", "postern: no daemon has a control socket in this configuration\n")
+    assert run("-c", conf, "reload") == nobody
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+    assert run("-c", conf, "reload") == nobody
+    assert run("-c", conf, "reload", "policyd")[::2] == (1, f"postern: policyd: can't connect to unix:{path}: Connection refused\n")
+    write(conf, f'{others}policyd {{ control = "unix:{path}" checks = {{own}} }}\naccess own {{ }}\n')
+    assert "Connection refused" in run("-c", conf, "reload")[2]
+
+
 def test_rules_check_and_show(tmp_path):
     """Rule files: faults by file and line, those of the files that were named only, and a rule explained."""
     site = tmp_path / "site"

@@ -148,7 +148,7 @@ forgetting(void **state G_GNUC_UNUSED)
     lookup_cache_drop(cache, "never", 5);
     EXPECT(cache, "a", FALSE, START, &base, LOOKUP_WOULD_BLOCK, NULL, FALSE);
     EXPECT(cache, "b", FALSE, START, &base, LOOKUP_YES, "one", FALSE);
-    lookup_cache_forget(cache);
+    lookup_cache_forget(cache, NULL);
     EXPECT(cache, "b", FALSE, START, &base, LOOKUP_WOULD_BLOCK, NULL, FALSE);
     /* A reload while the database is away doesn't lose what is known. */
     base.answer = LOOKUP_UNKNOWN;
@@ -161,6 +161,24 @@ forgetting(void **state G_GNUC_UNUSED)
     assert_int_equal(stats.asked, 5);
     assert_int_equal(stats.hits, 1);
     assert_int_equal(stats.stale, 1);
+    lookup_cache_free(&cache);
+}
+
+/* A table was changed: only what comes from it is asked anew. */
+static void
+forgetting_some(void **state G_GNUC_UNUSED)
+{
+    struct lookup_cache *cache = lookup_cache_new(&lookup_cache_defaults);
+    struct base base = {LOOKUP_YES, "one", 0, 0};
+    const char *keys[] = {"Ax", "Cx", "Sx", ""};
+
+    for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
+        EXPECT(cache, keys[i], TRUE, START, &base, LOOKUP_YES, "one", FALSE);
+    lookup_cache_forget(cache, "AC");
+    EXPECT(cache, "Ax", FALSE, START, &base, LOOKUP_WOULD_BLOCK, NULL, FALSE);
+    EXPECT(cache, "Cx", FALSE, START, &base, LOOKUP_WOULD_BLOCK, NULL, FALSE);
+    EXPECT(cache, "Sx", FALSE, START, &base, LOOKUP_YES, "one", FALSE);
+    EXPECT(cache, "", FALSE, START, &base, LOOKUP_YES, "one", FALSE);
     lookup_cache_free(&cache);
 }
 
@@ -289,21 +307,23 @@ hanging(void **state G_GNUC_UNUSED)
 static void
 forgotten_in_flight(void **state G_GNUC_UNUSED)
 {
-    for (guint all = 0; all < 2; all++) {
+    static const char *const firsts[] = {NULL, "jk", "j"};
+    for (guint i = 0; i <= G_N_ELEMENTS(firsts); i++) {
+        const char *want = i < G_N_ELEMENTS(firsts) && g_strcmp0(firsts[i], "j") == 0 ? "old" : "new";
         struct lookup_cache *cache = lookup_cache_new(&lookup_cache_defaults);
         struct base base = {LOOKUP_YES, "old", 0, 200000}, now = {LOOKUP_YES, "new", 0, 0};
         struct caller caller = {cache, &base, LOOKUP_NO, FALSE};
         GThread *thread = g_thread_new("caller", call, &caller);
         while (g_atomic_int_get(&base.asked) == 0)
             g_usleep(1000);
-        if (all)
-            lookup_cache_forget(cache);
+        if (i < G_N_ELEMENTS(firsts))
+            lookup_cache_forget(cache, firsts[i]);
         else
             lookup_cache_drop(cache, "k", 1);
-        EXPECT(cache, "k", TRUE, START, &now, LOOKUP_YES, "new", FALSE); /* doesn't wait for the old one */
+        EXPECT(cache, "k", TRUE, START, &now, LOOKUP_YES, want, FALSE); /* doesn't wait for the old one */
         g_thread_join(thread);
         assert_int_equal(caller.answer, LOOKUP_YES);
-        EXPECT(cache, "k", FALSE, START, &now, LOOKUP_YES, "new", FALSE);
+        EXPECT(cache, "k", FALSE, START, &now, LOOKUP_YES, want, FALSE);
         lookup_cache_free(&cache);
     }
 }
@@ -333,7 +353,7 @@ rush(gpointer data)
         guint key = (guint)g_rand_int_range(random, 0, 300), kind = g_rand_int(random);
         g_autoptr(GBytes) value = NULL;
         if (kind % 500 == 0)
-            lookup_cache_forget(r->cache);
+            lookup_cache_forget(r->cache, NULL);
         else if (kind % 50 == 1)
             lookup_cache_drop(r->cache, &key, sizeof key);
         else
@@ -373,8 +393,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fresh_for_its_time),     cmocka_unit_test(while_away),          cmocka_unit_test(clock_jumps),
-        cmocka_unit_test(forgetting),             cmocka_unit_test(bounded),             cmocka_unit_test(one_question_at_a_time),
-        cmocka_unit_test(hanging),                cmocka_unit_test(forgotten_in_flight),    cmocka_unit_test(many_threads),
+        cmocka_unit_test(forgetting),             cmocka_unit_test(forgetting_some),     cmocka_unit_test(bounded),
+        cmocka_unit_test(one_question_at_a_time), cmocka_unit_test(hanging),             cmocka_unit_test(forgotten_in_flight),
+        cmocka_unit_test(many_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,6 +62,22 @@ test_bad_texts(void **state)
     assert_true(answer.roots[7].used > 0);
 }
 
+static void
+test_url(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url, *means;
+    } cases[] = {{"http://127.0.0.1:8080", "http://127.0.0.1:8080/doveadm/v1"}, {"https://mx.example.org/", "https://mx.example.org/doveadm/v1"},
+                 {"http://[::1]:8080/", "http://[::1]:8080/doveadm/v1"},        {"https://mx.example.org/x", "https://mx.example.org/x"},
+                 {"https://mx.example.org/x/", "https://mx.example.org/x/"},    {"unix:/run/dovecot/http", "http://localhost/doveadm/v1"}};
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *means = doveadm_url(cases[i].url);
+        assert_string_equal(means, cases[i].means);
+    }
+}
+
 struct server {
     int listener;
     const char *reply;
@@ -152,6 +168,6 @@ test_http(void **state)
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_texts), cmocka_unit_test(test_bad_texts), cmocka_unit_test(test_http)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_texts), cmocka_unit_test(test_bad_texts), cmocka_unit_test(test_url), cmocka_unit_test(test_http)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,6 +72,16 @@ assert_audit(struct world *w, const char *subject, const char *want)
     assert_string_equal(seen->str, want);
 }
 
+/* How often SQL was asked so far by checks. */
+static guint64
+asked(struct world *w)
+{
+    struct lookup_cache_stats stats;
+
+    policy_accounts_read_stats(w->policyd.parts.accounts, &stats);
+    return stats.asked;
+}
+
 /* ---- lists ---- */
 
 static enum lookup
@@ -120,6 +130,7 @@ all_or_nothing(const struct sqltest *test)
     refuses(&w, tables_admin_list_remove, "friends ann %20 old@a.test a.test", "nothing was changed");
     refuses(&w, tables_admin_list_add, "my%20friends ann %20 bob@a.test", "a list's name is");
     refuses(&w, tables_admin_list_add, "friends ann %20", "words are needed");
+    refuses(&w, tables_admin_list_add, "friends %2 why bob@a.test", "words are needed, percent-encoded");
     refuses(&w, tables_admin_list_show, "%27 %20", "a list's name is");
     refuses(&w, tables_admin_sender_add, "bob@a.test ann %20 info@a.test .b.test", "a sender is an address");
     refuses(&w, tables_admin_sender_add, "@a.test ann %20 info@a.test", "no login");
@@ -257,9 +268,49 @@ limits(const struct sqltest *test)
     world_close(&w);
 }
 
+/* ---- the cache ---- */
+
+/* Asks a list, a sender and limits: how many of them the cache did not know. */
+static guint
+news(struct world *w)
+{
+    guint64 before = asked(w);
+    struct account_limits limits;
+
+    is_listed(w, "bob@a.test");
+    may_send(w, "info@b.test");
+    account_limits_find(w->policyd.parts.accounts, "bob@a.test", "messages", TRUE, NOW, &limits);
+    return (guint)(asked(w) - before);
+}
+
+static void
+only_what_changed_is_asked_anew(const struct sqltest *test)
+{
+    struct world w;
+
+    world_open(&w, test);
+    does(&w, tables_admin_list_add, "friends ann %20 bob@a.test", "{\"changed\":1,\"same\":[]}");
+    assert_int_equal(news(&w), 3);
+    assert_int_equal(news(&w), 0);
+    does(&w, tables_admin_list_add, "friends ann %20 bob@a.test carol@a.test", "{\"changed\":1,\"same\":[\"bob@a.test\"]}");
+    assert_int_equal(news(&w), 1);
+    does(&w, tables_admin_sender_add, "shop@x.test ann %20 info@b.test", "{\"changed\":1,\"same\":[]}");
+    assert_int_equal(news(&w), 1);
+    does(&w, tables_admin_limit_put, "bob@a.test messages ann %20 5/hour", "{}");
+    assert_int_equal(news(&w), 1);
+    does(&w, tables_admin_list_add, "friends ann %20 bob@a.test", "{\"changed\":0,\"same\":[\"bob@a.test\"]}");
+    does(&w, tables_admin_sender_remove, "shop@x.test ann %20 who@b.test", "{\"changed\":0,\"same\":[\"who@b.test\"]}");
+    does(&w, tables_admin_limit_drop, "bob@a.test recipients %20 ann %20", "{\"dropped\":0}");
+    assert_int_equal(news(&w), 0);
+    does(&w, tables_admin_limit_drop, "bob@a.test messages %20 ann %20", "{\"dropped\":1}");
+    assert_int_equal(news(&w), 1);
+    world_close(&w);
+}
+
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {SQLTEST(lists), SQLTEST(all_or_nothing), SQLTEST(pages), SQLTEST(senders), SQLTEST(limits)};
+    const struct CMUnitTest tests[] = {SQLTEST(lists),   SQLTEST(all_or_nothing), SQLTEST(pages),
+                                       SQLTEST(senders), SQLTEST(limits),         SQLTEST(only_what_changed_is_asked_anew)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
