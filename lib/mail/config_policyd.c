@@ -51,8 +51,8 @@ const struct setting policyd_settings[] = {
     ROW(config_policyd, password, SETTING_STRING, "", .secret = TRUE, .max = 1024,
         .doc = "Password of the MariaDB account; keep the file that holds it unreadable to others."),
     ROW(config_policyd, keep_audit, SETTING_TIME, "730d", .min = 0, .max = 10000 * DAY,
-        .doc = "How long lines of the audit are kept: who decided what about an account, a list, a limit or a network, and why. 0: for ever. Two years, so "
-               "that a yearly review finds the whole year before it."),
+        .doc = "How long lines of the audit are kept, back from the newest: who decided what about an account, a list, a limit or a network, and why. 0: for "
+               "ever. Two years, so that a yearly review finds the whole year before it."),
     ROW(config_policyd, node, SETTING_STRING, "", .max = 32,
         .doc = "Name of this machine among several that share one MariaDB database; empty: the host's name."),
     {.name = NULL}};
