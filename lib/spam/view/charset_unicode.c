@@ -82,8 +82,8 @@ continues(const guint8 *s, gsize length, gsize n, guint8 low, guint8 high, gbool
     return !((s[0] & 0x0f) == 0x0f && s[1] == 0xbf && s[2] >= 0xbe);
 }
 
-/* Perl (5.26 and later) goes astray behind a byte that can start nothing: it takes the next one for the lead byte of another
- * class, and where that happens to come out, all of it is one malformed character. How many bytes from s on, or 0. */
+/* Perl (5.26 and later, no more that of Debian 13) goes astray behind a byte that can start nothing: it takes the next one for the lead byte of
+ * another class, and where that happens to come out, all of it is one malformed character. How many bytes from s on, or 0. */
 static gsize
 astray(const guint8 *s, gsize length)
 {
@@ -91,7 +91,7 @@ astray(const guint8 *s, gsize length)
     const guint8 *rest = s + 2;
     gsize n = length > 2 ? length - 2 : 0;
 
-    if (n == 0 || !(between(first, 0x80, 0xc1) || first == 0xed || first >= 0xf5))
+    if (SPAM_PERL_VERSION >= 5.038 || n == 0 || !(between(first, 0x80, 0xc1) || first == 0xed || first >= 0xf5))
         return 0;
     if (lead == 0xc0 || lead == 0xc1 || lead == 0xed || lead >= 0xf5)
         return continues(rest, n, 1, 0x80, 0xbf, FALSE) ? 3 : 0;

@@ -148,6 +148,26 @@ test_instances(void **state)
     dns_unref(dns);
 }
 
+/* A message that was changed since: the chain fails, and the seals are told to hold all the same. */
+static void
+test_seals_of_a_changed_message(void **state)
+{
+    g_autofree char *text = chain(2), *damaged = g_strconcat(text, "x", NULL);
+    struct dns *dns = dns_table_dns(our_key());
+    struct auth_message *m = message_of(damaged, -1);
+    struct arc_verification *v = arc_verify_start(dns, m, NULL);
+
+    (void)state;
+    assert_int_equal(arc_verify_finish(v, NOW, soon()), AUTH_FAIL);
+    assert_string_equal(arc_verify_why(v), "the body was changed");
+    for (guint i = 0; i < 2; i++)
+        assert_int_equal(arc_verify_get(v, i)->seal, AUTH_PASS);
+    assert_int_equal(arc_verify_get(v, 1)->signature, AUTH_FAIL);
+    arc_verification_free(&v);
+    auth_message_free(&m);
+    dns_unref(dns);
+}
+
 /* A list that changes the message and seals it: the chain holds, the first signature doesn't. */
 static void
 test_oldest_pass(void **state)
@@ -294,7 +314,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_growing),   cmocka_unit_test(test_instances),     cmocka_unit_test(test_oldest_pass),
+        cmocka_unit_test(test_growing),   cmocka_unit_test(test_instances),     cmocka_unit_test(test_seals_of_a_changed_message),
+        cmocka_unit_test(test_oldest_pass),
         cmocka_unit_test(test_broken),    cmocka_unit_test(test_temporary),     cmocka_unit_test(test_sealing_rules),
         cmocka_unit_test(test_caps),
     };
