@@ -214,6 +214,8 @@ def tables(build):
                                                c.startswith(("freemail_welcomelist", "freemail_whitelist"))]
     mine["plugins"]["ExtractText"]["commands"] = [c for c in mine["plugins"]["ExtractText"]["commands"] if not
                                                   c.startswith(("extracttext_use", "extracttext_external"))]
+    if "phishing_phishstats_feed" not in theirs["plugins"]["Phishing"]["commands"]:  # as in both()
+        mine["plugins"]["Phishing"]["commands"] = [c for c in mine["plugins"]["Phishing"]["commands"] if "phishstats" not in c]
     count, found = differences("", theirs, mine)
     return [("spam-rules-tables", count - len(found), count, found[:SHOWN_MAX])]
 
