@@ -178,21 +178,35 @@ def with_mutants(made, count):
     return out
 
 
-def generated(build):
-    made = with_mutants(cases(), MUTANTS)
-    folder = os.path.join(tempfile.gettempdir(), f"postern-spam-rules-{os.getuid()}")  # the same paths each time, for the cache
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(os.path.join(folder, "none"))
-    text, key = "", hashlib.sha256()
-    for number, (name, files) in enumerate(made):
-        site = os.path.join(folder, f"{number:04}")
-        os.mkdir(site)
-        for file, data in dict({"init.pre": PRE}, **files).items():
-            with open(os.path.join(site, file), "wb") as out:
-                out.write(data)
+def written(made):
+    """The folder of the cases, named after what is in them: the same paths each time, for the cache, and others for another tree's cases, which
+    may be compared at the same time."""
+    key = hashlib.sha256()
+    for _, files in made:
+        for file, data in files.items():
             key.update(file.encode() + b"\0" + data + b"\0")
-        text += f"{folder}/none\t{site}\t{'net' if number % 2 else 'local'}\n"
-    theirs, mine = oracle(build, text, key.digest()), ours(build, text)
+    folder = os.path.join(tempfile.gettempdir(), f"postern-spam-rules-{os.getuid()}-{key.hexdigest()[:16]}")
+    if not os.path.isdir(folder):
+        new = tempfile.mkdtemp(dir=tempfile.gettempdir())
+        os.mkdir(os.path.join(new, "none"))
+        for number, (_, files) in enumerate(made):
+            site = os.path.join(new, f"{number:04}")
+            os.mkdir(site)
+            for file, data in files.items():
+                with open(os.path.join(site, file), "wb") as out:
+                    out.write(data)
+        try:
+            os.rename(new, folder)
+        except OSError:  # somebody else was quicker
+            shutil.rmtree(new)
+    return folder, key.digest()
+
+
+def generated(build):
+    made = [(name, {"init.pre": PRE, **files}) for name, files in with_mutants(cases(), MUTANTS)]
+    folder, key = written(made)
+    text = "".join(f"{folder}/none\t{folder}/{number:04}\t{'net' if number % 2 else 'local'}\n" for number in range(len(made)))
+    theirs, mine = oracle(build, text, key), ours(build, text)
     same, found = 0, []
     for (name, files), number, there, here in zip(made, range(len(made)), theirs, mine):
         if "died" in there:  # a configuration that SpamAssassin doesn't survive
